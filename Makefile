@@ -1,0 +1,41 @@
+# make demo   a local MEXC, a few cancels over real HTTP, and the audit of them
+# make test   every quick test, in random order, warnings as errors
+# make check  format, lint, types, import contracts, migrations
+.POSIX:
+.PHONY: demo test check build clean
+PYTHON = python3
+VENV = .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+DEV = $(VENV)/.dev
+
+demo: $(READY)
+	@$(BIN)/python cli.py demo
+
+test: $(DEV)
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.alembic_check
+
+build: $(DEV)
+	rm -rf dist
+	$(BIN)/python -m build --wheel --outdir dist
+
+$(READY): pyproject.toml
+	@echo "Setting up a virtual environment in $(VENV), once …" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $(READY)
+
+$(DEV): $(READY) pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev --editable ".[postgres,mysql]"
+	@touch $(DEV)
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,16 @@
+"""A drop-in ccxt adapter for MEXC that keeps every cancel on record.
+
+    from mexc_plugin import mexc
+    exchange = mexc({"apiKey": "…", "secret": "…"})
+    exchange.cancel_order("133734823834447872", "BTC/USDT")
+
+`mexc_plugin.async_support` and `mexc_plugin.pro` have the same shape as ccxt's. Importing this
+package imports nothing heavy; ccxt is imported when a class is asked for.
+"""
+
+from mexc_plugin import _shape
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "mexc"]
+
+__getattr__ = _shape.attributes(__name__, own="mexc_plugin.exchange.sync", ccxt="ccxt")

@@ -1,0 +1,29 @@
+"""ccxt's import shape: `mexc` is ours, every other name is ccxt's, and nothing is imported early.
+
+So that `import ccxt` may become `import mexc_plugin as ccxt` and `ccxt.NetworkError` still works.
+"""
+
+import importlib
+from collections.abc import Callable
+
+
+# ccxt.async_support and ccxt.pro by our name must be ours, or their cancels would go unrecorded.
+OWN_SUBMODULES = frozenset({"async_support", "pro"})
+
+
+def attributes(package: str, *, own: str, ccxt: str) -> Callable[[str], object]:
+    """A module's `__getattr__`: `mexc` from the module `own`, the rest from the module `ccxt`."""
+
+    def __getattr__(name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if name == "mexc":
+            return importlib.import_module(own).mexc
+        if name in OWN_SUBMODULES and package == "mexc_plugin":
+            return importlib.import_module(f"{package}.{name}")
+        try:
+            return getattr(importlib.import_module(ccxt), name)
+        except AttributeError:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}") from None
+
+    return __getattr__

@@ -1,0 +1,9 @@
+"""`ccxt.async_support` with `mexc` audited."""
+
+from mexc_plugin import _shape
+
+__all__ = ["mexc"]
+
+__getattr__ = _shape.attributes(
+    __name__, own="mexc_plugin.exchange.asynchronous", ccxt="ccxt.async_support"
+)

@@ -1,0 +1,45 @@
+"""One canonical JSON document for each event: the bytes that are hashed, stored and exported."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def encode(document: Mapping[str, Any]) -> str:
+    """Canonical JSON: keys sorted, no blanks, UTF-8 text, and no floats anywhere.
+
+    Raises TypeError for a float or for any type that JSON does not have.
+    """
+    _refuse_floats(document)
+    encoded = json.dumps(
+        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return clean(encoded)
+
+
+def decode(payload: str) -> dict[str, Any]:
+    """The document of a payload. Raises ValueError when it is not a JSON object."""
+    document = json.loads(payload)
+    if not isinstance(document, dict):
+        raise ValueError("an event is a JSON object")  # noqa: TRY004 - the value is wrong, not a type
+    return document
+
+
+def clean(value: str) -> str:
+    """Replace lone surrogates, which UTF-8 cannot hold, with U+FFFD."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def _refuse_floats(value: object) -> None:
+    if isinstance(value, float):
+        raise TypeError("an event holds decimals as text, never as floats")
+    if isinstance(value, Mapping):
+        for item in value.values():
+            _refuse_floats(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_floats(item)

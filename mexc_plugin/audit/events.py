@@ -1,0 +1,173 @@
+"""Events: what a writer puts on record, and the columns that are projections of it.
+
+A draft is a dict of JSON values; sealing it gives it its writer, its place in the sequence and its
+hash. `COLUMNS` is the one list of what SQL sees: the schema, the writer and the verifier use it.
+"""
+
+import getpass
+import os
+import platform
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from mexc_plugin.audit import canonical, chain
+
+FORMAT = 1
+MAX_BODY = 262_144
+
+KINDS = ("start", "request", "response", "reconciliation", "stop")
+
+# Columns of text with their length, None for unbounded; the payload holds the whole text.
+TEXT_COLUMNS: dict[str, int | None] = {
+    "kind": 16,
+    "cancel_id": 36,
+    "account": 16,
+    "bot": 64,
+    "host": 255,
+    "market_type": 16,
+    "symbol": 64,
+    "native_symbol": 64,
+    "order_id": 128,
+    "client_order_id": 128,
+    "cancel_client_order_id": 128,
+    "method": 8,
+    "path": 255,
+    "venue_code": 32,
+    "venue_message": None,
+    "outcome": 32,
+    "order_status": 32,
+    "side": 16,
+    "type": 32,
+    "time_in_force": 16,
+    "price": 64,
+    "amount": 64,
+    "filled": 64,
+    "cost": 64,
+    "error_type": 128,
+}
+INTEGER_COLUMNS = ("attempt", "http_status", "latency_us")
+COLUMNS = (
+    "writer_id",
+    "seq",
+    "occurred_at",
+    "occurred_ns",
+    *TEXT_COLUMNS,
+    *INTEGER_COLUMNS,
+    "payload",
+    "prev_hash",
+    "hash",
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A sealed event: its place in its writer's chain, and its canonical payload."""
+
+    writer_id: str
+    seq: int
+    payload: str
+    prev_hash: str
+    hash: str
+
+
+def seal(draft: Mapping[str, Any], writer_id: str, seq: int, prev_hash: str) -> Event:
+    """Fix a draft for ever. What is None is left out; the rest is hashed as it stands."""
+    document = {key: value for key, value in draft.items() if value is not None}
+    document |= {"v": FORMAT, "writer_id": writer_id, "seq": seq}
+    payload = canonical.encode(document)
+    return Event(writer_id, seq, payload, prev_hash, chain.link(prev_hash, payload))
+
+
+def project(event: Event) -> dict[str, Any]:
+    """The row of an event, by column name; `occurred_at` is UTC text to the microsecond.
+
+    Raises ValueError when the payload is not an event's.
+    """
+    document = canonical.decode(event.payload)
+    occurred_ns = document.get("occurred_ns")
+    if not isinstance(occurred_ns, int):
+        raise ValueError("an event has occurred_ns")  # noqa: TRY004 - a wrong value, not a type
+    row: dict[str, Any] = {
+        "writer_id": event.writer_id,
+        "seq": event.seq,
+        "occurred_at": timestamp_text(occurred_ns),
+        "occurred_ns": occurred_ns,
+        "payload": event.payload,
+        "prev_hash": event.prev_hash,
+        "hash": event.hash,
+    }
+    for name, length in TEXT_COLUMNS.items():
+        row[name] = _clip(document.get(name), length)
+    for name in INTEGER_COLUMNS:
+        row[name] = document.get(name)
+    return row
+
+
+def timestamp_text(occurred_ns: int) -> str:
+    """Nanoseconds since the epoch as `YYYY-MM-DD HH:MM:SS.ffffff`, UTC, cut to microseconds."""
+    moment = _EPOCH + timedelta(microseconds=occurred_ns // 1000)
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def start_draft(occurred_ns: int) -> dict[str, Any]:
+    """Who writes: machine, process, user and versions."""
+    return {
+        "kind": "start",
+        "occurred_ns": occurred_ns,
+        "host": host_name(),
+        "pid": os.getpid(),
+        "os_user": _user(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in ("mexc-plugin", "ccxt", "sqlalchemy")},
+        },
+    }
+
+
+def stop_draft(occurred_ns: int) -> dict[str, Any]:
+    """The last event of a writer that ended in order."""
+    return {
+        "kind": "stop",
+        "occurred_ns": occurred_ns,
+        "host": host_name(),
+        "pid": os.getpid(),
+    }
+
+
+def body_fields(body: str | None) -> dict[str, Any]:
+    """A body for a payload: as it was read, cut where it is absurdly long, which is then said."""
+    if body is None or len(body) <= MAX_BODY:
+        return {"body": body}
+    return {"body": body[:MAX_BODY], "body_characters": len(body)}
+
+
+def host_name() -> str:
+    """This machine's name."""
+    return socket.gethostname()
+
+
+def _clip(value: object, length: int | None) -> str | None:
+    if value is None:
+        return None
+    # PostgreSQL holds no NUL in text; the payload keeps it, escaped.
+    return str(value).replace("\x00", "\ufffd")[:length]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,66 @@
+"""What the exchange needs of a recorder, without knowing how or where events are kept."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Protocol
+
+from mexc_plugin.audit.events import Event
+
+
+class Place(Enum):
+    """Where an event is durable."""
+
+    DATABASE = "database"
+    SPOOL = "spool"
+    LOST = "lost"
+
+
+class Receipt:
+    """One event on its way to disk. Settled once, when it is durable or known to be lost.
+
+    A thread waits with `wait`; a coroutine awaits `future`, which is resolved on its own loop.
+    """
+
+    __slots__ = ("_settled", "event", "future", "loop", "place")
+
+    def __init__(self, event: Event, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.event = event
+        self.loop = loop
+        self.future: asyncio.Future[None] | None = loop.create_future() if loop else None
+        self.place: Place | None = None
+        self._settled = threading.Event()
+
+    def wait(self, timeout: float) -> bool:
+        """Block this thread until settled, for at most `timeout` seconds. True when settled."""
+        return self._settled.wait(timeout)
+
+    def settle(self, place: Place) -> None:
+        """Say where the event is; the first word stands. The caller resolves `future`."""
+        if self.place is None:
+            self.place = place
+        self._settled.set()
+
+
+class Recorder(Protocol):
+    """A writer of events for one database in one process."""
+
+    def submit(
+        self, draft: Mapping[str, Any], loop: asyncio.AbstractEventLoop | None = None
+    ) -> Receipt:
+        """Seal a draft and hand it on. Never blocks and never raises for a broken database."""
+
+    @property
+    def is_down(self) -> bool:
+        """True while the database is known not to answer: do not wait for it."""
+
+    def rescue(self, receipt: Receipt) -> Place:
+        """Put an event that took too long into the spool. Blocks for one fsync."""
+
+    @property
+    def is_prepared(self) -> bool:
+        """True once `prepare` has nothing left to wait for."""
+
+    def prepare(self) -> None:
+        """Open the database, and make it if it is new, before the first cancel needs it. Blocks."""

@@ -1,0 +1,120 @@
+"""Secrets are replaced before an event is built, so that nothing later has to be careful."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+REPLACEMENT = "[redacted]"
+
+# Shorter than this, a secret is replaced where it stands as a header or parameter, but not as
+# free text: a key of one letter would eat every word around it.
+MIN_LITERAL = 4
+
+SECRET_NAMES = frozenset(
+    {
+        "x-mexc-apikey",
+        "apikey",
+        "api_key",
+        "api-key",
+        "secret",
+        "secretkey",
+        "secret_key",
+        "signature",
+        "password",
+        "passphrase",
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "listenkey",
+        "token",
+    }
+)
+
+_PARAMETER = re.compile(
+    r"(?P<name>\b(?:signature|apikey|api_key|secret|secretkey|password|listenkey|token))"
+    r"(?P<equals>=|%3D)(?P<value>[^&\s\"'<>]+?)(?=%26|[&\s\"'<>)\]}]|$)",
+    re.IGNORECASE,
+)
+_USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^/@\s\"']+@", re.IGNORECASE)
+
+
+class Redactor:
+    """Replaces the secrets of one exchange in text, headers and nested values."""
+
+    def __init__(self, secrets: Iterable[str | None] = ()) -> None:
+        known = {secret for secret in secrets if secret and len(secret) >= MIN_LITERAL}
+        forms = {form for secret in known for form in _forms(secret)}
+        self._literals = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+    def with_secrets(self, secrets: Iterable[str | None]) -> "Redactor":
+        """One that knows more secrets: the signature of a request, for instance."""
+        return Redactor((*self._literals, *secrets))
+
+    def text(self, value: str) -> str:
+        """The text with every known secret, signature parameter and URL password replaced."""
+        value = _PARAMETER.sub(rf"\g<name>\g<equals>{REPLACEMENT}", value)
+        value = _USERINFO.sub(rf"\g<scheme>{REPLACEMENT}@", value)
+        # A replacement may join what stood around it into a secret again: look a few times more.
+        for _ in range(4):
+            if not any(literal in value for literal in self._literals):
+                return value
+            for literal in self._literals:
+                value = value.replace(literal, REPLACEMENT)
+        return value if not any(form in value for form in self._literals) else REPLACEMENT
+
+    def value(self, value: object) -> Any:  # noqa: ANN401 - the same shape comes back
+        """Any nested value of JSON's types with its texts, keys included, redacted."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {
+                self.text(str(key)): REPLACEMENT
+                if str(key).lower() in SECRET_NAMES
+                else self.value(item)
+                for key, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.value(item) for item in value]
+        if value is None or isinstance(value, bool | int):
+            return value
+        return self.text(str(value))
+
+
+def signatures(url: str, headers: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The signatures that a signed request carries, in its URL or its headers."""
+    found = [match["value"] for match in _PARAMETER.finditer(url)]
+    found += [
+        str(value) for name, value in (headers or {}).items() if str(name).lower() == "signature"
+    ]
+    return tuple(found)
+
+
+def account_fingerprint(api_key: str | None) -> str | None:
+    """Sixteen hex digits that name an API key without holding it."""
+    if not api_key:
+        return None
+    return hashlib.sha256(b"mexc-plugin account\n" + api_key.encode()).hexdigest()[:16]
+
+
+def _forms(secret: str) -> set[str]:
+    encoded = {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+    return {form for form in encoded if form and form not in REPLACEMENT}
+
+
+def redact_exception(error: BaseException, redactor: Redactor) -> None:
+    """Replace secrets in the texts of an exception and of all that it came from, in place."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        item = waiting.pop()
+        if not isinstance(item, BaseException) or id(item) in seen:
+            continue
+        seen.add(id(item))
+        waiting += [item.__cause__, item.__context__, *item.args, getattr(item, "reason", None)]
+        cleaned = tuple(redactor.text(arg) if isinstance(arg, str) else arg for arg in item.args)
+        if cleaned != item.args:
+            item.args = cleaned

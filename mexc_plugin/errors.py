@@ -1,0 +1,41 @@
+"""What this project raises of its own, below ccxt's tree.
+
+MexcPluginError
+ +-- ConfigError          an option, URL or environment variable cannot be used; fix it and start again
+ +-- StoreError           the audit database cannot be used now; the message says why
+      +-- StoreForeign    the database holds other people's tables; run ``db upgrade`` if it is meant
+      +-- StoreOutdated   the database is older than this program; run ``db upgrade``
+      +-- StoreTooNew     the database is newer than this program; upgrade mexc-plugin
+      +-- StoreMissing    there is no audit at that address yet
+
+None of these reaches a bot out of ``cancel_order``: a store that fails is handled by the failure policy.
+Every message says what to do next.
+"""
+
+
+class MexcPluginError(Exception):
+    """Base of everything that this project raises of its own."""
+
+
+class ConfigError(MexcPluginError, ValueError):
+    """An option, URL or environment variable cannot be used. Raised before anything is sent."""
+
+
+class StoreError(MexcPluginError):
+    """The audit database cannot be opened, read or written now."""
+
+
+class StoreForeign(StoreError):
+    """The database holds tables that are not ours, and was never prepared with ``db upgrade``."""
+
+
+class StoreOutdated(StoreError):
+    """The database's schema is older than this program. ``db upgrade`` brings it forward."""
+
+
+class StoreTooNew(StoreError):
+    """The database's schema is newer than this program. Upgrade mexc-plugin."""
+
+
+class StoreMissing(StoreError):
+    """There is no audit at that address. Cancel something first, or run ``db upgrade``."""

@@ -1,0 +1,1 @@
+"""The adapter itself: the only room that imports ccxt."""

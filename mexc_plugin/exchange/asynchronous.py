@@ -1,0 +1,9 @@
+"""The class for `ccxt.async_support.mexc`."""
+
+from ccxt.async_support.mexc import mexc as _ccxt_mexc
+
+from mexc_plugin.exchange.audited import Asynchronous
+
+
+class mexc(Asynchronous, _ccxt_mexc):  # noqa: N801 - ccxt looks its classes up by the exchange's id
+    __doc__ = Asynchronous.__doc__

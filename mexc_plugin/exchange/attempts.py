@@ -1,0 +1,94 @@
+"""What is known of a cancel while it is under way, passed along by context, not by attributes.
+
+ccxt keeps `last_http_response` and the like once for each exchange, so concurrent cancels read each
+other's answers; a ContextVar belongs to one task or one thread.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from mexc_plugin.audit.ids import uuid7
+from mexc_plugin.audit.outcomes import Answer, Verdict
+from mexc_plugin.wire import Asked
+
+
+@dataclass(slots=True)
+class Scope:
+    """One logical cancel: every send on the wire within it is an attempt of the same cancel_id.
+
+    symbol: ccxt's unified symbol; recv_window: the caller's, in milliseconds; verdict and asked:
+    of the newest attempt.
+    """
+
+    symbol: str | None = None
+    recv_window: int | None = None
+    cancel_id: str = field(default_factory=uuid7)
+    attempts: int = 0
+    asked: Asked | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One send on the wire.
+
+    guarded: the transport below tells us when it sends; wired: it did, so bytes may have left.
+    """
+
+    asked: Asked
+    number: int
+    started_ns: int = 0
+    answered_ns: int | None = None
+    answer: Answer | None = None
+    response_headers: dict[str, str] = field(default_factory=dict)
+    began: bool = False
+    guarded: bool = False
+    wired: bool = False
+    redirected: bool = False
+
+    def begin(self) -> None:
+        """The send starts now."""
+        self.began = True
+        self.started_ns = time.monotonic_ns()
+
+    def answered(self, status: int, body: str, headers: object) -> None:
+        """The answer was read, whole, now."""
+        self.answered_ns = time.monotonic_ns()
+        self.answer = Answer(status, body)
+        items = headers.items() if hasattr(headers, "items") else ()
+        self.response_headers = {str(name): str(value) for name, value in items}
+
+    def latency_us(self) -> int | None:
+        """Microseconds from sending to the answer, or to now when there is none; None if not sent."""
+        if not self.began:
+            return None
+        return ((self.answered_ns or time.monotonic_ns()) - self.started_ns) // 1000
+
+
+SCOPE: ContextVar[Scope | None] = ContextVar("mexc_plugin_scope", default=None)
+ATTEMPT: ContextVar[Attempt | None] = ContextVar("mexc_plugin_attempt", default=None)
+
+
+@contextmanager
+def scoped(scope: Scope | None = None) -> Iterator[Scope]:
+    """Enter a cancel; without an argument, the one that is under way or a new one."""
+    current = scope or SCOPE.get() or Scope()
+    token = SCOPE.set(current)
+    try:
+        yield current
+    finally:
+        SCOPE.reset(token)
+
+
+@contextmanager
+def attempting(attempt: Attempt) -> Iterator[None]:
+    """Enter one send on the wire."""
+    token = ATTEMPT.set(attempt)
+    try:
+        attempt.begin()
+        yield
+    finally:
+        ATTEMPT.reset(token)

@@ -1,0 +1,93 @@
+"""Which ccxt error a refusal becomes. Codes and meanings: the venue's documentation, ccxt's manual.
+
+BaseError (ccxt's)
+ +-- OrderNotFound      ours too: also a BadRequest, because ccxt raises that for -2011 and bots
+                        that learnt it must go on working
+"""
+
+from typing import NoReturn
+
+from ccxt.base import errors as ccxt_errors
+
+from mexc_plugin.audit.outcomes import Answer, Outcome, Verdict, decide, is_unknown_order
+from mexc_plugin.wire import Asked, Refusal
+
+
+class OrderNotFound(ccxt_errors.OrderNotFound, ccxt_errors.BadRequest):  # type: ignore[misc]
+    """The venue does not know the order, or it is no longer open. Do not repeat the cancel."""
+
+
+# Codes for which ccxt's own table says something else than its manual means, and those of cancels.
+ERRORS: dict[str, type[ccxt_errors.BaseError]] = {
+    "-2013": OrderNotFound,
+    "2040": OrderNotFound,
+    "30026": OrderNotFound,
+    "-2011": ccxt_errors.BadRequest,
+    "-1128": ccxt_errors.BadRequest,
+    "700004": ccxt_errors.ArgumentsRequired,
+    "700003": ccxt_errors.InvalidNonce,
+    "700005": ccxt_errors.BadRequest,
+    "602": ccxt_errors.AuthenticationError,
+    "700001": ccxt_errors.AuthenticationError,
+    "700002": ccxt_errors.AuthenticationError,
+    "10072": ccxt_errors.AuthenticationError,
+    "700006": ccxt_errors.PermissionDenied,
+    "700007": ccxt_errors.PermissionDenied,
+    "200006": ccxt_errors.PermissionDenied,
+    "200010": ccxt_errors.PermissionDenied,
+    "10007": ccxt_errors.BadSymbol,
+    "-1121": ccxt_errors.BadSymbol,
+    "30014": ccxt_errors.BadSymbol,
+    "30021": ccxt_errors.BadSymbol,
+    "30016": ccxt_errors.MarketClosed,
+    "30000": ccxt_errors.MarketClosed,
+    "429": ccxt_errors.RateLimitExceeded,
+    "510": ccxt_errors.RateLimitExceeded,
+    "418": ccxt_errors.DDoSProtection,
+    "500": ccxt_errors.ExchangeNotAvailable,
+    "502": ccxt_errors.ExchangeNotAvailable,
+    "503": ccxt_errors.ExchangeNotAvailable,
+    "504": ccxt_errors.ExchangeNotAvailable,
+}
+
+HTTP_ERRORS: dict[int, type[ccxt_errors.BaseError]] = {
+    401: ccxt_errors.AuthenticationError,
+    418: ccxt_errors.DDoSProtection,
+    429: ccxt_errors.RateLimitExceeded,
+}
+
+
+def error_class(verdict: Verdict, status: int) -> type[ccxt_errors.BaseError] | None:
+    """The class for an answer that is not an acknowledgement.
+
+    None: it is one; or the venue refused with a code that ccxt's own table is left to judge.
+    """
+    if status in HTTP_ERRORS:
+        return HTTP_ERRORS[status]
+    if verdict.outcome is Outcome.UNKNOWN:
+        return ccxt_errors.ExchangeNotAvailable if status >= 500 else ccxt_errors.BadResponse
+    if verdict.refusal is None:
+        return None
+    return refusal_class(verdict.refusal)
+
+
+def refusal_class(refusal: Refusal) -> type[ccxt_errors.BaseError] | None:
+    """The class for a code and its message; None where ccxt's own table is left to judge."""
+    return OrderNotFound if is_unknown_order(refusal) else ERRORS.get(refusal.code)
+
+
+def raise_for(asked: Asked, status: int, body: str, exchange_id: str) -> Verdict:
+    """Raise what the answer to a cancel means, worded as ccxt does: `mexc <raw body>`.
+
+    Returns the verdict when there is nothing to raise here.
+    """
+    verdict = decide(asked, Answer(status, body), may_have_left=True)
+    found = error_class(verdict, status)
+    if found is not None:
+        raise_error(found, exchange_id, body)
+    return verdict
+
+
+def raise_error(kind: type[ccxt_errors.BaseError], exchange_id: str, body: str) -> NoReturn:
+    """Raise with ccxt's wording."""
+    raise kind(f"{exchange_id} {body}")

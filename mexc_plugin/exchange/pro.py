@@ -1,0 +1,9 @@
+"""The class for `ccxt.pro.mexc`."""
+
+from ccxt.pro.mexc import mexc as _ccxt_mexc
+
+from mexc_plugin.exchange.audited import Asynchronous
+
+
+class mexc(Asynchronous, _ccxt_mexc):  # noqa: N801 - ccxt looks its classes up by the exchange's id
+    __doc__ = Asynchronous.__doc__

@@ -1,0 +1,316 @@
+"""One send on the wire, on record: request before it leaves, response before anyone hears of it.
+
+Written once as coroutines for all colours. In the sync class nothing that is awaited suspends.
+"""
+
+import asyncio
+import functools
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from ccxt.base import errors as ccxt_errors
+
+from mexc_plugin.audit import events
+from mexc_plugin.audit.outcomes import Verdict, decide, order_outcome
+from mexc_plugin.audit.recorder import Place, Receipt, Recorder
+from mexc_plugin.audit.redaction import (
+    Redactor,
+    account_fingerprint,
+    redact_exception,
+    signatures,
+)
+from mexc_plugin.config import AuditSettings
+from mexc_plugin.exchange import faults
+from mexc_plugin.exchange.attempts import Attempt, Scope, attempting, scoped
+from mexc_plugin.exchange.transport import never_connected
+from mexc_plugin.wire import CancelAck, Endpoint, read_request
+
+Send = Callable[..., Any]
+Settle = Callable[[Recorder, Receipt, float], Awaitable[Place]]
+
+log = logging.getLogger("mexc_plugin")
+
+CREDENTIALS = ("apiKey", "secret", "password", "token", "privateKey")
+
+
+class Recording:
+    """Everything that one attempt needs: who asks, where it is recorded, how this colour waits."""
+
+    def __init__(
+        self,
+        exchange: Any,  # noqa: ANN401 - any of ccxt's three classes
+        settings: AuditSettings,
+        recorder: Recorder,
+        settle: Settle,
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        self._exchange = exchange
+        self._settings = settings
+        self._recorder = recorder
+        self._settle = settle
+        self._loop = loop
+
+    async def send(
+        self, endpoint: Endpoint, send: Send, url: str, method: str, headers: Any, body: Any  # noqa: ANN401 - ccxt's
+    ) -> Any:  # noqa: ANN401 - ccxt's decoded answer
+        """Record the request, send it, record what came of it, hand that on.
+
+        Raises what ccxt raised, secrets taken out of its texts; ccxt's BadResponse for an answer
+        that decides nothing; ExchangeNotAvailable when on_failure is "refuse" and nothing was sent.
+        """
+        asked = read_request(endpoint, url, body)
+        redactor = self._redactor(url, headers)
+        with scoped() as scope:
+            scope.attempts += 1
+            scope.asked, scope.verdict = asked, None
+            attempt = Attempt(asked, scope.attempts)
+            common = self._common(scope, attempt, url, method)
+            request = common | {
+                "kind": "request",
+                "occurred_ns": time.time_ns(),
+                "request": {
+                    "method": method,
+                    "url": redactor.text(url),
+                    "headers": redactor.value(dict(headers or {})),
+                    **events.body_fields(redactor.text(body) if isinstance(body, str) else None),
+                },
+            }
+            try:
+                place = await self._record(request)
+                self._refuse_unrecorded(place)
+                with attempting(attempt):
+                    result = await resolve(send(url, method, headers, body))
+                self._check(scope, attempt)
+            except BaseException as error:
+                await self._conclude(scope, attempt, common, redactor, error)
+                redact_exception(error, redactor)
+                raise
+            await self._conclude(scope, attempt, common, redactor, None)
+            return result
+
+    def _check(self, scope: Scope, attempt: Attempt) -> None:
+        """Whatever ccxt let pass: only an answer that the venue documents goes on to the caller."""
+        if attempt.answer is None:
+            raise ccxt_errors.BadResponse(f"{self._exchange.id} the answer was not seen by the audit")
+        status, body = attempt.answer.status, attempt.answer.body
+        verdict = faults.raise_for(scope.asked or attempt.asked, status, body, self._exchange.id)
+        if verdict.refusal is not None:
+            faults.raise_error(ccxt_errors.ExchangeError, self._exchange.id, body)
+
+    async def _conclude(
+        self,
+        scope: Scope,
+        attempt: Attempt,
+        common: dict[str, Any],
+        redactor: Redactor,
+        error: BaseException | None,
+    ) -> None:
+        verdict = decide(
+            attempt.asked, attempt.answer, may_have_left=_may_have_left(attempt, error)
+        )
+        scope.verdict = verdict
+        draft = common | response_fields(attempt, verdict, error, redactor)
+        if isinstance(error, GeneratorExit):
+            # A coroutine that is being closed may not wait for anything but a lock.
+            settle_blocking(self._recorder, self._recorder.submit(draft), self._deadline)
+        else:
+            await self._record(draft)
+
+    async def _record(self, draft: dict[str, Any]) -> Place:
+        try:
+            receipt = self._recorder.submit(draft, self._loop)
+        except Exception as error:  # noqa: BLE001 - a recorder that breaks must not stop a cancel
+            log.error("audit: an event is lost, it could not be sealed: %s", type(error).__name__)
+            return Place.LOST
+        return await self._settle(self._recorder, receipt, self._deadline)
+
+    @property
+    def _deadline(self) -> float:
+        return self._settings.deadline_ms / 1000
+
+    def _refuse_unrecorded(self, place: Place) -> None:
+        if place is not Place.DATABASE and self._settings.on_failure == "refuse":
+            raise ccxt_errors.ExchangeNotAvailable(
+                f"{self._exchange.id} the cancel was not sent: the audit database cannot be written "
+                'and on_failure is "refuse"; see the log, or run: mexc-plugin db check'
+            )
+
+    def _redactor(self, url: str, headers: Any) -> Redactor:  # noqa: ANN401 - ccxt's
+        known = [getattr(self._exchange, name, None) for name in CREDENTIALS]
+        own = headers if isinstance(headers, dict) else None
+        return Redactor((*known, *signatures(url, own)))
+
+    def _common(self, scope: Scope, attempt: Attempt, url: str, method: str) -> dict[str, Any]:
+        asked = attempt.asked
+        return {
+            "cancel_id": scope.cancel_id,
+            "attempt": attempt.number,
+            "account": account_fingerprint(self._exchange.apiKey),
+            "bot": self._settings.bot,
+            "host": _host(),
+            "market_type": asked.endpoint.market_type,
+            "symbol": scope.symbol or self._unified(asked.symbol),
+            "native_symbol": asked.symbol,
+            "order_id": _only(asked.order_ids),
+            "client_order_id": _only(asked.client_order_ids),
+            "cancel_client_order_id": asked.cancel_client_order_id,
+            "order_ids": list(asked.order_ids) if len(asked.order_ids) > 1 else None,
+            "client_order_ids": (
+                list(asked.client_order_ids) if len(asked.client_order_ids) > 1 else None
+            ),
+            "method": method.upper(),
+            "path": urlsplit(url).path,
+        }
+
+    def _unified(self, native: str | None) -> str | None:
+        markets = (self._exchange.markets_by_id or {}).get(native) if native else None
+        found = markets[0] if isinstance(markets, list) and markets else markets
+        return found.get("symbol") if isinstance(found, dict) else None
+
+
+def response_fields(
+    attempt: Attempt, verdict: Verdict, error: BaseException | None, redactor: Redactor
+) -> dict[str, Any]:
+    """The response event's own fields: the outcome, what it rests on, and the raw answer."""
+    fields: dict[str, Any] = {
+        "kind": "response",
+        "occurred_ns": time.time_ns(),
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason,
+        "latency_us": attempt.latency_us(),
+    }
+    if verdict.refusal is not None:
+        fields |= {
+            "venue_code": redactor.text(verdict.refusal.code),
+            "venue_message": redactor.text(verdict.refusal.message),
+        }
+    if attempt.answer is not None:
+        fields["http_status"] = attempt.answer.status
+        fields["response"] = {
+            "status": attempt.answer.status,
+            "headers": redactor.value(attempt.response_headers),
+            **events.body_fields(redactor.text(attempt.answer.body)),
+        }
+    if error is not None:
+        fields["error_type"] = type(error).__name__
+        fields["error"] = {"type": type(error).__name__, "message": redactor.text(str(error))}
+    acks = [_ack_fields(ack, redactor) for ack in verdict.orders]
+    if len(acks) == 1:
+        fields |= acks[0]
+    elif acks:
+        fields["orders"] = [
+            ack | {"outcome": order_outcome(order).value}
+            for ack, order in zip(acks, verdict.orders, strict=True)
+        ]
+    return fields
+
+
+def _ack_fields(ack: CancelAck, redactor: Redactor) -> dict[str, Any]:
+    named = {
+        "order_id": ack.order_id,
+        "client_order_id": ack.client_order_id,
+        "cancel_client_order_id": ack.cancel_client_order_id,
+        "order_status": ack.status,
+        "side": ack.side,
+        "type": ack.type,
+        "time_in_force": ack.time_in_force,
+        "price": ack.price,
+        "amount": ack.amount,
+        "filled": ack.filled,
+        "cost": ack.cost,
+        "venue_code": ack.code,
+        "venue_message": ack.message,
+    }
+    return {key: redactor.text(value) for key, value in named.items() if value is not None}
+
+
+def _may_have_left(attempt: Attempt, error: BaseException | None) -> bool:
+    if not attempt.began:
+        return False
+    if not attempt.guarded:
+        return True
+    return attempt.wired and not never_connected(error)
+
+
+def _only(values: tuple[str, ...]) -> str | None:
+    return values[0] if len(values) == 1 else None
+
+
+@functools.cache
+def _host() -> str:
+    return events.host_name()
+
+
+async def resolve(value: Any) -> Any:  # noqa: ANN401 - whatever the colour returns
+    """Await what can be awaited: ccxt's sync methods return values, its async ones coroutines."""
+    return await value if inspect.isawaitable(value) else value
+
+
+# -- how each colour waits for a receipt
+
+
+def settle_blocking(recorder: Recorder, receipt: Receipt, deadline: float) -> Place:
+    """Wait in this thread, at most the deadline, then spool. Returns where the event is."""
+    if not receipt.wait(0 if recorder.is_down else deadline):
+        return recorder.rescue(receipt)
+    assert receipt.place is not None  # noqa: S101 - a settled receipt has its place
+    return receipt.place
+
+
+async def settle_without_suspending(
+    recorder: Recorder, receipt: Receipt, deadline: float
+) -> Place:
+    """The sync colour's way."""
+    return settle_blocking(recorder, receipt, deadline)
+
+
+async def settle_on_loop(recorder: Recorder, receipt: Receipt, deadline: float) -> Place:
+    """The async colours' way: the loop goes on meanwhile.
+
+    A task that is cancelled while it waits still waits to the end, and is cancelled then: what it
+    did is on record first.
+    """
+    loop = asyncio.get_running_loop()
+    future = receipt.future
+    assert future is not None  # noqa: S101 - submitted with a loop
+    interrupted: asyncio.CancelledError | None = None
+    alarm = loop.call_later(0 if recorder.is_down else deadline, _ring, future)
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError as error:
+            interrupted = error
+    alarm.cancel()
+    if receipt.place is None:
+        rescue = _rescue_in_thread(loop, recorder, receipt)
+        while not rescue.done():
+            try:
+                await asyncio.shield(rescue)
+            except asyncio.CancelledError as error:
+                interrupted = error
+    if interrupted is not None:
+        raise interrupted
+    assert receipt.place is not None  # noqa: S101 - rescued at the latest
+    return receipt.place
+
+
+def _rescue_in_thread(
+    loop: asyncio.AbstractEventLoop, recorder: Recorder, receipt: Receipt
+) -> "asyncio.Future[Place]":
+    try:
+        return loop.run_in_executor(None, recorder.rescue, receipt)
+    except RuntimeError:
+        # The loop's executor is shut down, as when asyncio.run ends: then this thread has to wait.
+        done: asyncio.Future[Place] = loop.create_future()
+        done.set_result(recorder.rescue(receipt))
+        return done
+
+
+def _ring(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+

@@ -1,0 +1,9 @@
+"""The class for `ccxt.mexc`."""
+
+from ccxt.mexc import mexc as _ccxt_mexc
+
+from mexc_plugin.exchange.audited import Synchronous
+
+
+class mexc(Synchronous, _ccxt_mexc):  # noqa: N801 - ccxt looks its classes up by the exchange's id
+    __doc__ = Synchronous.__doc__

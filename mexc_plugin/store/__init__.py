@@ -1,0 +1,1 @@
+"""Where events are kept: the only room that imports SQLAlchemy and alembic."""

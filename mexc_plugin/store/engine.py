@@ -1,0 +1,134 @@
+"""Engines: one way to open each kind of database, with decision 4's settings for SQLite."""
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.engine import URL, Engine, make_url
+
+from mexc_plugin.config import default_database_path
+from mexc_plugin.errors import ConfigError, StoreError, StoreMissing
+
+DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
+BUSY_TIMEOUT_MS = 5_000
+
+
+def parse(url: str) -> URL:
+    """The URL with our driver where it names none. Raises ConfigError, never showing the URL."""
+    try:
+        parsed = make_url(url)
+    except (exc.ArgumentError, ValueError):
+        raise ConfigError(
+            "the audit database's URL cannot be read; "
+            "write it like sqlite:///audit.db or postgresql+psycopg://user@host/database"
+        ) from None
+    backend = parsed.drivername.partition("+")[0]
+    if backend not in DRIVERS:
+        raise ConfigError(
+            f"no audit is kept in {backend!r}; the URL starts with one of {', '.join(DRIVERS)}"
+        )
+    if "+" not in parsed.drivername:
+        parsed = parsed.set(drivername=DRIVERS[backend])
+    return parsed
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite URL; None for a server and for a database in memory."""
+    parsed = parse(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    name = str(parsed.database)
+    return Path(name.removeprefix("file:").partition("?")[0])
+
+
+def describe(url: str) -> str:
+    """How to name a database to people: a path, or a URL without its password."""
+    path = sqlite_path(url)
+    return str(path) if path else parse(url).render_as_string(hide_password=True)
+
+
+def create(url: str, *, read_only: bool = False, timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine:
+    """An engine for the audit database. A new SQLite file is made with mode 0600.
+
+    read_only: refuse to write, and never make a file; timeout_ms: how long a lock or a connection
+    is waited for. Raises ConfigError for a URL or driver, StoreMissing, StoreError.
+    """
+    parsed = parse(url)
+    path = sqlite_path(url)
+    if path is not None:
+        _prepare_file(path, read_only)
+    try:
+        engine = sa.create_engine(
+            parsed, poolclass=sa.NullPool, hide_parameters=True, **_arguments(parsed, timeout_ms)
+        )
+    except ImportError:
+        backend = parsed.get_backend_name()
+        raise ConfigError(
+            f"the driver for {parsed.drivername} is not installed; "
+            f'run: pip install "mexc-plugin[{EXTRAS.get(backend, backend)}]"'
+        ) from None
+    except exc.ArgumentError as error:
+        raise ConfigError(f"the audit database's URL cannot be used: {error}") from None
+    if parsed.get_backend_name() == "sqlite":
+        _configure_sqlite(engine, read_only, timeout_ms)
+    return engine
+
+
+def _arguments(parsed: URL, timeout_ms: int) -> dict[str, Any]:
+    seconds = max(2, -(-timeout_ms // 1000))
+    return {
+        "sqlite": {
+            "connect_args": {"timeout": timeout_ms / 1000, "check_same_thread": False}
+        },
+        "postgresql": {"connect_args": {"connect_timeout": seconds}},
+        "mysql": {"connect_args": {"connect_timeout": seconds}},
+        "mariadb": {"connect_args": {"connect_timeout": seconds}},
+    }[parsed.get_backend_name()]
+
+
+def _prepare_file(path: Path, read_only: bool) -> None:
+    if read_only:
+        if not path.is_file():
+            raise StoreMissing(
+                f"there is no audit database at {path}; "
+                "cancel something first, or make it with: mexc-plugin db upgrade"
+            )
+        return
+    if path == default_database_path():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.parent.is_dir():
+        raise ConfigError(f"the folder {path.parent} for the audit database does not exist; make it")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(
+            f"the audit database {path} cannot be written ({error.strerror}); "
+            "check the file's owner and mode, or name another with --database-url"
+        ) from None
+
+
+def _configure_sqlite(engine: Engine, read_only: bool, timeout_ms: int) -> None:
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun by us, not by the driver
+        connection.execute(f"PRAGMA busy_timeout = {int(timeout_ms)}")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)

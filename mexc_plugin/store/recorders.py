@@ -1,0 +1,46 @@
+"""The writers of this process: one for each database, a new one after a fork."""
+
+import atexit
+import os
+import threading
+
+from mexc_plugin.store import engine
+from mexc_plugin.store.writer import Writer
+
+_lock = threading.Lock()
+_writers: dict[str, Writer] = {}
+_of_the_parent: list[Writer] = []
+
+
+def recorder_for(url: str) -> Writer:
+    """The writer for a database, made on first use. Raises ConfigError for an unusable URL."""
+    writer = _writers.get(url)
+    if writer is None:
+        engine.parse(url)
+        with _lock:
+            writer = _writers.setdefault(url, Writer(url))
+    return writer
+
+
+def close_all() -> None:
+    """Drain and end every writer of this process; the next use makes new ones."""
+    with _lock:
+        writers = list(_writers.values())
+        _writers.clear()
+    for writer in writers:
+        writer.close()
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+    # The parent's connections must be neither used nor closed here; keeping them referenced keeps
+    # the garbage collector from closing them.
+    for writer in _writers.values():
+        _of_the_parent.append(writer)
+        writer.forget()
+    _writers.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(close_all)

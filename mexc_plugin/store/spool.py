@@ -1,0 +1,169 @@
+"""The spool: fsynced files beside the database that keep events while it is out of reach.
+
+One file for each writer, locked while its writer lives, so that whoever finds one unlocked knows
+that its writer is gone and may replay it. Each line is an event; a torn last line is what a crash
+leaves, and is reported, never repaired.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mexc_plugin.audit import chain
+from mexc_plugin.audit.events import Event
+from mexc_plugin.store.database import Database
+from mexc_plugin.store.engine import describe, sqlite_path
+
+SUFFIX = ".spool"
+REPLAY_BATCH = 256
+
+
+def folder_and_stem(url: str) -> tuple[Path, str]:
+    """Where the spool of a database lies: beside a SQLite file, else in the user's state folder."""
+    path = sqlite_path(url)
+    if path is not None:
+        return path.parent, path.name
+    import hashlib
+
+    from platformdirs import user_state_path
+
+    name = hashlib.sha256(describe(url).encode()).hexdigest()[:16]
+    return user_state_path("mexc-plugin", appauthor=False), f"server-{name}"
+
+
+def files(url: str) -> list[Path]:
+    """Every spool file of that database, oldest name first."""
+    folder, stem = folder_and_stem(url)
+    return sorted(folder.glob(f"{stem}.*{SUFFIX}"))
+
+
+class Spool:
+    """The spool file of one writer; made, locked and opened with the first event that needs it."""
+
+    def __init__(self, url: str, writer_id: str) -> None:
+        folder, stem = folder_and_stem(url)
+        self.path = folder / f"{stem}.{writer_id}{SUFFIX}"
+        self._fd: int | None = None
+
+    def append(self, events: list[Event]) -> None:
+        """Append events and fsync. Raises OSError when the disk refuses."""
+        if self._fd is None:
+            self._fd = self._open()
+        data = b"".join(_line(event) for event in events)
+        start = os.lseek(self._fd, 0, os.SEEK_END)
+        try:
+            written = os.write(self._fd, data)
+            if written < len(data):
+                os.write(self._fd, data[written:])
+            os.fdatasync(self._fd)
+        except OSError:
+            # Half a line must not swallow the next one.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, start)
+            raise
+
+    def take(self) -> list[Event]:
+        """The events in the file, for a replay by its own writer."""
+        return list(read(self.path).events) if self._fd is not None else []
+
+    def clear(self) -> None:
+        """Remove the file: all that it held is in the database."""
+        if self._fd is not None:
+            self.path.unlink(missing_ok=True)
+            os.close(self._fd)
+            self._fd = None
+
+    def close(self) -> None:
+        """Let go of the file; what it holds waits for the next writer or for `audit recover`."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _open(self) -> int:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        fd = os.open(self.path, flags, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        parent = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(parent)
+        finally:
+            os.close(parent)
+        return fd
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a spool file holds: whole events, and how many lines could not be read."""
+
+    events: tuple[Event, ...]
+    torn: int
+
+
+def read(path: Path) -> Content:
+    """Read a spool file. A line that is torn or does not fit its own hash is counted, not used."""
+    events, torn = [], 0
+    for line in path.read_bytes().splitlines():
+        event = _parse(line)
+        if event is None:
+            torn += 1
+        else:
+            events.append(event)
+    return Content(tuple(events), torn)
+
+
+def abandoned(url: str, own: Path | None = None) -> Iterator[tuple[Path, int]]:
+    """Spool files whose writer is gone, each with a file descriptor that holds its lock."""
+    for path in files(url):
+        if path == own:
+            continue
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            continue
+        try:
+            if path.exists():
+                yield path, fd
+        finally:
+            os.close(fd)
+
+
+def replay(
+    url: str, database: Database, own: Path | None = None
+) -> Iterator[tuple[Path, int, int]]:
+    """Replay the spools of writers that are gone: yields path, events stored, torn lines.
+
+    Idempotent. A file with torn lines is kept aside as `.torn`, a whole one is removed.
+    """
+    for path, _lock in abandoned(url, own):
+        content = read(path)
+        stored = 0
+        for start in range(0, len(content.events), REPLAY_BATCH):
+            stored += database.insert_missing(content.events[start : start + REPLAY_BATCH])
+        if content.torn:
+            path.rename(path.with_suffix(".torn"))
+        else:
+            path.unlink()
+        yield path, stored, content.torn
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps(asdict(event), ensure_ascii=False).encode() + b"\n"
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        event = Event(**json.loads(line))
+        fits = chain.link(event.prev_hash, event.payload) == event.hash
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return event if fits else None

@@ -1,0 +1,305 @@
+"""The writer: one thread for each process and database, group commit, and the failure policy.
+
+An event is sealed (sequence, hash) when it is submitted, and durable when its receipt is settled:
+in the database, or, when that is broken or slower than the deadline, in the spool. Everything that
+waits goes into one transaction. Nothing here raises a database error to the one who submits.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mexc_plugin.audit import chain, events
+from mexc_plugin.audit.events import Event
+from mexc_plugin.audit.recorder import Place, Receipt
+from mexc_plugin.errors import MexcPluginError
+from mexc_plugin.store import spool as spools
+from mexc_plugin.store.database import Database
+from mexc_plugin.store.engine import BUSY_TIMEOUT_MS, describe, sqlite_path
+
+log = logging.getLogger("mexc_plugin")
+
+QUEUE_LIMIT = 10_000
+CIRCUIT_SECONDS = 5.0
+# How long preparing may take: imports and the making of a new database, never a cancel.
+PREPARE_SECONDS = {"file": 10.0, "server": 3.0}
+DRAIN_SECONDS = 5.0
+
+
+class Writer:
+    """Implements `audit.recorder.Recorder` for one database."""
+
+    def __init__(self, url: str) -> None:
+        self.writer_id = str(uuid.uuid4())
+        self._url = url
+        # The thread may wait longer than any deadline: those who wait for it have their own.
+        self._database = Database(url, BUSY_TIMEOUT_MS)
+        self._spool = spools.Spool(url, self.writer_id)
+        self._chain_lock = threading.Lock()
+        self._spool_lock = threading.Lock()
+        self._wake = threading.Condition(threading.Lock())
+        self._queue: deque[Receipt] = deque()
+        self._seq = 0
+        self._last_hash = chain.GENESIS
+        self._lost = 0
+        self._failures = 0
+        self._down_until = 0.0  # on the monotonic clock
+        self._busy_and_late = False  # the thread is inside the database, and overdue
+        self._ready = threading.Event()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    # -- the side of those who record
+
+    def submit(
+        self, draft: Mapping[str, Any], loop: asyncio.AbstractEventLoop | None = None
+    ) -> Receipt:
+        """Seal a draft and queue it. Returns at once; a full queue spools it right here."""
+        with self._chain_lock:
+            if self._seq == 0:
+                self._enqueue(Receipt(self._seal(events.start_draft(time.time_ns()))))
+            receipt = Receipt(self._seal(draft), loop)
+            queued = self._enqueue(receipt)
+        if not queued:
+            self.rescue(receipt)
+        return receipt
+
+    @property
+    def is_down(self) -> bool:
+        """True while the database is known not to answer: waiting for it is time lost."""
+        return self._busy_and_late or time.monotonic() < self._down_until
+
+    def rescue(self, receipt: Receipt) -> Place:
+        """Spool an event that the database did not take in time. One fsync, or the loss is counted."""
+        if receipt.place is None:
+            if not self.is_down:
+                self._fail("it did not answer within the deadline")
+                self._busy_and_late = True
+            self._to_spool([receipt])
+        assert receipt.place is not None  # noqa: S101 - _to_spool settles what it is given
+        return receipt.place
+
+    @property
+    def is_prepared(self) -> bool:
+        """True once there is nothing left to prepare for in this process."""
+        return self._ready.is_set()
+
+    def prepare(self) -> None:
+        """Start the thread and wait until the database is open, refused, or merely slow."""
+        with self._chain_lock:
+            self._start_thread()
+        kind = "file" if sqlite_path(self._url) else "server"
+        self._ready.wait(PREPARE_SECONDS[kind])
+
+    def close(self) -> None:
+        """Drain the queue, write `stop`, and end the thread. What cannot be written is spooled."""
+        with self._chain_lock:
+            if self._closing:
+                return
+            if self._seq:
+                self._enqueue(Receipt(self._seal(events.stop_draft(time.time_ns()))))
+            with self._wake:
+                self._closing = True
+                self._wake.notify()
+        if self._thread is not None:
+            self._thread.join(DRAIN_SECONDS)
+        self._to_spool(list(self._queue))
+        self._spool.close()
+
+    def forget(self) -> None:
+        """In a forked child: let go of what the parent owns without touching it."""
+        self._closing = True
+        self._spool.close()
+
+    # -- sealing; the chain lock is held
+
+    def _seal(self, draft: Mapping[str, Any]) -> Event:
+        if self._lost:
+            draft = {**draft, "lost": self._lost}
+            self._lost = 0
+        self._seq += 1
+        event = events.seal(draft, self.writer_id, self._seq, self._last_hash)
+        self._last_hash = event.hash
+        return event
+
+    def _enqueue(self, receipt: Receipt) -> bool:
+        self._start_thread()
+        with self._wake:
+            if len(self._queue) >= QUEUE_LIMIT or self._closing:
+                return False
+            self._queue.append(receipt)
+            self._wake.notify()
+        return True
+
+    def _start_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="mexc-plugin-audit", daemon=True)
+            self._thread.start()
+
+    # -- the writer's thread
+
+    def _run(self) -> None:
+        self._open()
+        while self._wait_for_work():
+            self._store(self._take())
+        self._database.close()
+
+    def _wait_for_work(self) -> bool:
+        """True when something waits or a spool may be replayed; False when closed and drained."""
+        with self._wake:
+            while not self._queue and not self._closing:
+                pause = max(self._down_until - time.monotonic(), 0.05) if self._failures else None
+                if not self._wake.wait(pause) and not self._is_resting():
+                    return True
+            return bool(self._queue)
+
+    def _take(self) -> list[Receipt]:
+        with self._wake:
+            batch = list(self._queue)
+            self._queue.clear()
+        return batch
+
+    def _is_resting(self) -> bool:
+        return time.monotonic() < self._down_until
+
+    def _open(self) -> None:
+        try:
+            if not self._database.load():
+                self._ready_unless_server()
+            self._database.open()
+            self._replay_abandoned()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop a cancel
+            self._fail(_reason(error))
+            self._database.close()
+        finally:
+            self._ready.set()
+
+    def _ready_unless_server(self) -> None:
+        # An existing file opens in milliseconds or is broken: that is the deadline's business.
+        if sqlite_path(self._url) is not None:
+            self._ready.set()
+
+    def _store(self, batch: list[Receipt]) -> None:
+        if self._is_resting():
+            self._to_spool(batch)
+            return
+        try:
+            self._insert([receipt.event for receipt in batch])
+            self._settle(batch, Place.DATABASE)
+            if self._failures:
+                self._replay_own()
+                self._restored()
+        except Exception as error:  # noqa: BLE001 - no database error ever reaches a bot
+            self._fail(_reason(error))
+            self._database.close()
+            self._to_spool(batch)
+        finally:
+            self._busy_and_late = False
+
+    def _insert(self, batch: list[Event]) -> None:
+        if self._failures:
+            self._database.insert_missing(batch)  # even of nothing: it asks whether the database is back
+            return
+        was_open = self._database.is_open
+        try:
+            self._database.insert(batch)
+        except Exception as error:
+            if not was_open or isinstance(error, MexcPluginError):
+                raise
+            # A server closes connections that were idle for long: a fresh one decides.
+            self._database.close()
+            self._database.insert_missing(batch)
+
+    def _replay_own(self) -> None:
+        with self._spool_lock:
+            events_there = self._spool.take()
+            if events_there:
+                self._database.insert_missing(events_there)
+            self._spool.clear()
+
+    def _replay_abandoned(self) -> None:
+        for path, stored, torn in spools.replay(self._url, self._database, self._spool.path):
+            log.warning(
+                "audit: %d events replayed from the spool %s of an earlier process%s",
+                stored,
+                path.name,
+                f"; {torn} torn lines kept aside" if torn else "",
+            )
+
+    # -- failure
+
+    def _to_spool(self, receipts: Iterable[Receipt]) -> None:
+        with self._spool_lock:
+            waiting = [receipt for receipt in receipts if receipt.place is None]
+            if not waiting:
+                return
+            try:
+                self._spool.append([receipt.event for receipt in waiting])
+                place = Place.SPOOL
+            except OSError as error:
+                place = Place.LOST
+                self._count_lost(len(waiting), error)
+            self._settle(waiting, place)
+
+    def _count_lost(self, count: int, error: OSError) -> None:
+        with self._chain_lock:
+            self._lost += count
+        log.error(
+            "audit: %d events lost: the spool %s cannot be written either (%s)",
+            count,
+            self._spool.path,
+            error.strerror,
+        )
+
+    def _fail(self, reason: str) -> None:
+        self._down_until = time.monotonic() + CIRCUIT_SECONDS
+        self._failures += 1
+        log.log(
+            logging.ERROR if self._failures == 1 else logging.DEBUG,
+            "audit: the database %s cannot be used: %s; events go to the spool %s until it is back",
+            describe(self._url),
+            reason,
+            self._spool.path,
+        )
+
+    def _restored(self) -> None:
+        log.warning(
+            "audit: the database is back after %d failures, the spool is replayed", self._failures
+        )
+        self._failures = 0
+        self._down_until = 0.0
+
+    # -- settling
+
+    @staticmethod
+    def _settle(receipts: Iterable[Receipt], place: Place) -> None:
+        loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+        for receipt in receipts:
+            receipt.settle(place)
+            if receipt.loop is not None and receipt.future is not None:
+                loops.setdefault(receipt.loop, []).append(receipt.future)
+        for loop, futures in loops.items():
+            try:
+                loop.call_soon_threadsafe(_resolve, futures)
+            except RuntimeError:
+                continue  # the loop is closed: nobody waits there any more
+
+
+def _resolve(futures: list["asyncio.Future[None]"]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
+
+
+def _reason(error: Exception) -> str:
+    """One line that holds no password and no statement."""
+    if isinstance(error, MexcPluginError):
+        return str(error)
+    original = getattr(error, "orig", None) or error
+    lines = str(original).strip().splitlines() or [""]
+    return f"{type(original).__name__}: {lines[0]}"[:300]

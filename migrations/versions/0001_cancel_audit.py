@@ -1,0 +1,163 @@
+"""The append-only table `cancel_audit`, its guards, and the view `cancel_history`.
+
+Frozen: later changes are later revisions. Types are written out here, not imported, so that this
+revision makes the same table for ever.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql, postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+TIMESTAMP = (
+    sa.DateTime()
+    .with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    .with_variant(postgresql.TIMESTAMP(precision=6), "postgresql")
+)
+
+VIEW = """
+CREATE VIEW cancel_history AS
+SELECT
+  r.cancel_id AS cancel_id,
+  r.attempt AS attempt,
+  r.occurred_at AS requested_at,
+  p.occurred_at AS responded_at,
+  p.latency_us AS latency_us,
+  r.account AS account,
+  r.bot AS bot,
+  r.host AS host,
+  r.market_type AS market_type,
+  r.symbol AS symbol,
+  r.native_symbol AS native_symbol,
+  COALESCE(r.order_id, p.order_id) AS order_id,
+  COALESCE(r.client_order_id, p.client_order_id) AS client_order_id,
+  COALESCE(r.cancel_client_order_id, p.cancel_client_order_id) AS cancel_client_order_id,
+  p.http_status AS http_status,
+  p.venue_code AS venue_code,
+  p.venue_message AS venue_message,
+  COALESCE(p.outcome, 'pending') AS outcome,
+  p.order_status AS order_status,
+  p.side AS side,
+  p.type AS type,
+  p.price AS price,
+  p.amount AS amount,
+  p.filled AS filled,
+  p.cost AS cost,
+  p.error_type AS error_type,
+  c.occurred_at AS reconciled_at,
+  COALESCE(c.outcome, p.outcome, 'pending') AS final_outcome
+FROM cancel_audit r
+LEFT JOIN cancel_audit p
+  ON p.cancel_id = r.cancel_id AND p.attempt = r.attempt AND p.kind = 'response'
+LEFT JOIN cancel_audit c
+  ON c.cancel_id = r.cancel_id AND c.attempt = r.attempt AND c.kind = 'reconciliation'
+  AND NOT EXISTS (
+    SELECT 1 FROM cancel_audit n
+    WHERE n.cancel_id = c.cancel_id AND n.attempt = c.attempt AND n.kind = 'reconciliation'
+    AND (n.occurred_ns > c.occurred_ns
+      OR (n.occurred_ns = c.occurred_ns AND n.writer_id > c.writer_id)
+      OR (n.occurred_ns = c.occurred_ns AND n.writer_id = c.writer_id AND n.seq > c.seq))
+  )
+WHERE r.kind = 'request'
+"""
+
+# REPLACE deletes without firing a delete trigger, by primary key or by rowid: so an insert that
+# would replace is refused before it starts. An explicit rowid has no honest use.
+GUARDS = {
+    "sqlite": (
+        """CREATE TRIGGER cancel_audit_no_update BEFORE UPDATE ON cancel_audit
+           BEGIN SELECT RAISE(ABORT, 'cancel_audit is append-only: no UPDATE'); END""",
+        """CREATE TRIGGER cancel_audit_no_delete BEFORE DELETE ON cancel_audit
+           BEGIN SELECT RAISE(ABORT, 'cancel_audit is append-only: no DELETE'); END""",
+        """CREATE TRIGGER cancel_audit_no_replace BEFORE INSERT ON cancel_audit
+           WHEN NEW.rowid <> -1 OR EXISTS (
+             SELECT 1 FROM cancel_audit WHERE writer_id = NEW.writer_id AND seq = NEW.seq)
+           BEGIN SELECT RAISE(ABORT, 'cancel_audit is append-only: no REPLACE'); END""",
+    ),
+    "postgresql": (
+        """CREATE FUNCTION cancel_audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+           BEGIN RAISE EXCEPTION 'cancel_audit is append-only: no %', TG_OP; END $$""",
+        """CREATE TRIGGER cancel_audit_no_change BEFORE UPDATE OR DELETE ON cancel_audit
+           FOR EACH ROW EXECUTE FUNCTION cancel_audit_append_only()""",
+        """CREATE TRIGGER cancel_audit_no_truncate BEFORE TRUNCATE ON cancel_audit
+           FOR EACH STATEMENT EXECUTE FUNCTION cancel_audit_append_only()""",
+        "ALTER TABLE cancel_audit ENABLE ALWAYS TRIGGER cancel_audit_no_change",
+        "ALTER TABLE cancel_audit ENABLE ALWAYS TRIGGER cancel_audit_no_truncate",
+    ),
+    "mysql": (
+        """CREATE TRIGGER cancel_audit_no_update BEFORE UPDATE ON cancel_audit FOR EACH ROW
+           SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'cancel_audit is append-only: no UPDATE'""",
+        """CREATE TRIGGER cancel_audit_no_delete BEFORE DELETE ON cancel_audit FOR EACH ROW
+           SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'cancel_audit is append-only: no DELETE'""",
+    ),
+}
+GUARDS["mariadb"] = GUARDS["mysql"]
+
+
+def upgrade() -> None:
+    op.create_table(
+        "cancel_audit",
+        sa.Column("writer_id", sa.CHAR(36), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False, autoincrement=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("occurred_at", TIMESTAMP, nullable=False),
+        sa.Column("occurred_ns", sa.BigInteger(), nullable=False),
+        sa.Column("cancel_id", sa.CHAR(36)),
+        sa.Column("attempt", sa.Integer()),
+        sa.Column("account", sa.String(16)),
+        sa.Column("bot", sa.String(64)),
+        sa.Column("host", sa.String(255)),
+        sa.Column("market_type", sa.String(16)),
+        sa.Column("symbol", sa.String(64)),
+        sa.Column("native_symbol", sa.String(64)),
+        sa.Column("order_id", sa.String(128)),
+        sa.Column("client_order_id", sa.String(128)),
+        sa.Column("cancel_client_order_id", sa.String(128)),
+        sa.Column("method", sa.String(8)),
+        sa.Column("path", sa.String(255)),
+        sa.Column("http_status", sa.Integer()),
+        sa.Column("venue_code", sa.String(32)),
+        sa.Column("venue_message", LONG_TEXT),
+        sa.Column("outcome", sa.String(32)),
+        sa.Column("order_status", sa.String(32)),
+        sa.Column("side", sa.String(16)),
+        sa.Column("type", sa.String(32)),
+        sa.Column("time_in_force", sa.String(16)),
+        sa.Column("price", sa.String(64)),
+        sa.Column("amount", sa.String(64)),
+        sa.Column("filled", sa.String(64)),
+        sa.Column("cost", sa.String(64)),
+        sa.Column("latency_us", sa.BigInteger()),
+        sa.Column("error_type", sa.String(128)),
+        sa.Column("payload", LONG_TEXT, nullable=False),
+        sa.Column("prev_hash", sa.CHAR(64), nullable=False),
+        sa.Column("hash", sa.CHAR(64), nullable=False),
+        sa.PrimaryKeyConstraint("writer_id", "seq", name="pk_cancel_audit"),
+        mysql_engine="InnoDB",
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mariadb_engine="InnoDB",
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_bin",
+    )
+    op.create_index(
+        "ix_cancel_audit_cancel_id", "cancel_audit", ["cancel_id", "attempt", "kind"]
+    )
+    op.create_index("ix_cancel_audit_occurred_at", "cancel_audit", ["kind", "occurred_at"])
+    op.create_index("ix_cancel_audit_order_id", "cancel_audit", ["order_id"])
+    op.create_index("ix_cancel_audit_client_order_id", "cancel_audit", ["client_order_id"])
+    op.execute(VIEW)
+    for statement in GUARDS[op.get_bind().dialect.name]:
+        op.execute(sa.text(statement.replace(":", r"\:")))
+
+
+def downgrade() -> None:
+    op.execute("DROP VIEW cancel_history")
+    op.drop_table("cancel_audit")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION cancel_audit_append_only()")
