@@ -1,7 +1,7 @@
 # make demo   a local MEXC, a few cancels over real HTTP, and the audit of them
 # make test   every quick test, in random order, warnings as errors
 # make check  format, lint, types, import contracts, migrations
-.POSIX:
+
 .PHONY: demo test check build clean
 PYTHON = python3
 VENV = .venv

@@ -6,7 +6,6 @@ So that `import ccxt` may become `import mexc_plugin as ccxt` and `ccxt.NetworkE
 import importlib
 from collections.abc import Callable
 
-
 # ccxt.async_support and ccxt.pro by our name must be ours, or their cancels would go unrecorded.
 OWN_SUBMODULES = frozenset({"async_support", "pro"})
 
@@ -14,7 +13,7 @@ OWN_SUBMODULES = frozenset({"async_support", "pro"})
 def attributes(package: str, *, own: str, ccxt: str) -> Callable[[str], object]:
     """A module's `__getattr__`: `mexc` from the module `own`, the rest from the module `ccxt`."""
 
-    def __getattr__(name: str) -> object:
+    def __getattr__(name: str) -> object:  # noqa: N807 - it becomes a module's own
         if name.startswith("__"):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         if name == "mexc":

@@ -62,7 +62,16 @@ def database_url(explicit: str | None = None, environ: Mapping[str, str] | None 
             "the audit database is not an SQLAlchemy URL; "
             "write it like sqlite:///audit.db or postgresql+psycopg://user@host/database"
         )
-    return url
+    return _absolute(url)
+
+
+def _absolute(url: str) -> str:
+    """Fix a relative SQLite path now: a bot may change its folder later."""
+    scheme, _, rest = url.partition("://")
+    path, question, query = rest.removeprefix("/").partition("?")
+    if not scheme.startswith("sqlite") or path in ("", ":memory:") or path.startswith("file:"):
+        return url
+    return f"{scheme}:///{Path(path).absolute()}{question}{query}"
 
 
 def resolve(

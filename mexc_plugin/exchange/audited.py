@@ -7,18 +7,13 @@ coroutines, whose awaits never suspend there.
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from mexc_plugin import config, wire
+from mexc_plugin.audit.recorder import Place, Receipt, Recorder
 from mexc_plugin.exchange import cancelling, faults, transport
 from mexc_plugin.exchange.attempts import ATTEMPT, SCOPE, Scope, scoped
-from mexc_plugin.exchange.recording import (
-    Recording,
-    Settle,
-    resolve,
-    settle_on_loop,
-    settle_without_suspending,
-)
+from mexc_plugin.exchange.recording import Recording, resolve, settle_blocking, settle_on_loop
 from mexc_plugin.store.recorders import recorder_for
 
 
@@ -29,16 +24,13 @@ class Audited:
     Raises ConfigError when constructed with options that cannot be meant.
     """
 
-    # Of ccxt's class, which comes after this one.
-    id: str
-    options: dict[str, Any]
-    markets: Any
-    apiKey: str
+    if TYPE_CHECKING:  # the rest is ccxt's class, which comes after this one
 
-    _settle: ClassVar[Settle]
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, config_: dict[str, Any] | None = None) -> None:
-        super().__init__(config_ or {})  # type: ignore[call-arg]
+        parent: Any = super()
+        parent.__init__(config_ or {})
         self._audit_settings = config.resolve(self.options.get("audit"), defaults=config.DEFAULTS)
         recorder = recorder_for(self._audit_settings.url)
         if self.apiKey:
@@ -47,18 +39,23 @@ class Audited:
 
     # -- the seams of ccxt
 
-    async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+    async def fetch(
+        self, url: str, method: str = "GET", headers: Any = None, body: Any = None
+    ) -> Any:
         """ccxt's one way to the wire. A cancel is recorded before it leaves and when it ends."""
-        send = super().fetch  # type: ignore[misc]
+        parent: Any = super()
         endpoint = wire.classify(method, url)
         if endpoint is None:
-            return await resolve(send(url, method, headers, body))
-        return await self._recording().send(endpoint, self._guarded(send), url, method, headers, body)
+            return await resolve(parent.fetch(url, method, headers, body))
+        return await self._recording().send(
+            endpoint, self._guarded(parent.fetch), url, method, headers, body
+        )
 
     async def request(self, *args: Any, **kwargs: Any) -> Any:
         """ccxt's implicit methods; its retries within one call are attempts of one cancel."""
+        parent: Any = super()
         with scoped():
-            return await resolve(super().request(*args, **kwargs))  # type: ignore[misc]
+            return await resolve(parent.request(*args, **kwargs))
 
     def on_rest_response(
         self, code: int, reason: str, url: str, method: str, response_headers: Any, *rest: Any
@@ -67,22 +64,27 @@ class Audited:
         attempt = ATTEMPT.get()
         if attempt is not None:
             attempt.answered(code, str(rest[0]), response_headers)
-        parent = super().on_rest_response  # type: ignore[misc]
-        return parent(code, reason, url, method, response_headers, *rest)
+        parent: Any = super()
+        return parent.on_rest_response(code, reason, url, method, response_headers, *rest)
 
-    def handle_errors(self, code: int, reason: str, url: str, method: str, headers: Any, body: Any, *rest: Any) -> Any:
+    def handle_errors(
+        self, code: int, reason: str, url: str, method: str, headers: Any, body: Any, *rest: Any
+    ) -> Any:
         """The venue's refusals of cancels as the errors that ccxt's manual means."""
         attempt = ATTEMPT.get()
         if attempt is not None and isinstance(body, str):
             faults.raise_for(attempt.asked, code, body, self.id)
-        return super().handle_errors(code, reason, url, method, headers, body, *rest)  # type: ignore[misc]
+        parent: Any = super()
+        return parent.handle_errors(code, reason, url, method, headers, body, *rest)
 
     def urlencode(self, params: Any = None, *args: Any, **kwargs: Any) -> str:
         """ccxt's `sign` overwrites the caller's recvWindow just before it encodes and signs."""
+        parent: Any = super()
+        encoded = dict(params or {})
         scope = SCOPE.get()
-        if scope is not None and scope.recv_window is not None and "recvWindow" in (params or {}):
-            params = {**params, "recvWindow": scope.recv_window}
-        return str(super().urlencode(params or {}, *args, **kwargs))  # type: ignore[misc]
+        if scope is not None and scope.recv_window is not None and "recvWindow" in encoded:
+            encoded["recvWindow"] = scope.recv_window
+        return str(parent.urlencode(encoded, *args, **kwargs))
 
     # -- ccxt's cancel interface
 
@@ -97,34 +99,34 @@ class Audited:
         Swap and margin orders are cancelled by ccxt's own method, and recorded.
         Source: https://www.mexc.com/api-docs/spot-v3/spot-account-trade#cancel-order
         """
-        params = params or {}
+        params = dict(params or {})
         wanted = cancelling.Wanted.read(id, params)
         if not symbol:
             cancelling.check_arguments(self.id, wanted, symbol, spot=self._is_spot(None, params))
         cancelling.check_arguments(self.id, wanted, symbol, spot=False)
         await self._ensure_markets()
-        market = self.market(symbol) if symbol else None  # type: ignore[attr-defined]
+        market = self.market(symbol) if symbol else None
         if not self._is_spot(market, params):
-            parent = super().cancel_order  # type: ignore[misc]
+            parent: Any = super()
             with scoped(Scope(symbol=market["symbol"] if market else None)):
-                return await resolve(parent(id, symbol, params))
+                return await resolve(parent.cancel_order(id, symbol, params))
         request = cancelling.build(
             self.id, wanted, market["id"], params, self.options.get("recvWindow", 5000)
         )
         with scoped(Scope(symbol=market["symbol"], recv_window=request.recv_window)) as scope:
-            answer = await resolve(self.spotPrivateDeleteOrder(request.encode()))  # type: ignore[attr-defined]
+            answer = await resolve(self.spotPrivateDeleteOrder(request.encode()))
             return cancelling.unified_order(self, scope, market, answer)
 
     # -- the rest
 
     def _is_spot(self, market: Any, params: dict[str, Any]) -> bool:
-        kind, rest = self.handle_market_type_and_params("cancelOrder", market, params)  # type: ignore[attr-defined]
-        mode, _ = self.handle_margin_mode_and_params("cancelOrder", rest)  # type: ignore[attr-defined]
+        kind, rest = self.handle_market_type_and_params("cancelOrder", market, params)
+        mode, _ = self.handle_margin_mode_and_params("cancelOrder", rest)
         return kind == "spot" and mode is None
 
     async def _ensure_markets(self) -> None:
         if self.markets is None:
-            await resolve(self.load_markets())  # type: ignore[attr-defined]
+            await resolve(self.load_markets())
 
     def _recording(self) -> Recording:
         settings = self._audit_settings
@@ -132,6 +134,9 @@ class Audited:
         if not recorder.is_prepared:
             recorder.prepare()
         return Recording(self, settings, recorder, self._settle, self._loop())
+
+    async def _settle(self, recorder: Recorder, receipt: Receipt, deadline: float) -> Place:
+        raise NotImplementedError
 
     def _loop(self) -> asyncio.AbstractEventLoop | None:
         raise NotImplementedError
@@ -148,7 +153,7 @@ class Audited:
     def _guard_sessions(self) -> None:
         """Guard every session that could send; where one cannot be, nothing is proven of a failure."""
         proxied = getattr(self, "socks_proxy_sessions", None) or {}
-        sessions = [self.session, *proxied.values()]  # type: ignore[attr-defined]
+        sessions = [self.session, *proxied.values()]
         guarded = [transport.guard(session) for session in sessions if session is not None]
         attempt = ATTEMPT.get()
         if attempt is not None:
@@ -158,19 +163,22 @@ class Audited:
 class Asynchronous(Audited):
     """The same for ccxt's async and pro classes, which make their sessions while they send."""
 
-    _settle: ClassVar[Settle] = staticmethod(settle_on_loop)
+    async def _settle(self, recorder: Recorder, receipt: Receipt, deadline: float) -> Place:
+        return await settle_on_loop(recorder, receipt, deadline)
 
     def _loop(self) -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
 
     def open(self, *args: Any, **kwargs: Any) -> None:
         """ccxt's; the session that it makes is guarded before anything goes through it."""
-        super().open(*args, **kwargs)  # type: ignore[misc]
+        parent: Any = super()
+        parent.open(*args, **kwargs)
         self._guard_sessions()
 
     def get_socks_proxy_session(self, socks_proxy: str) -> Any:
         """ccxt's; the session that it makes is guarded before anything goes through it."""
-        session = super().get_socks_proxy_session(socks_proxy)  # type: ignore[misc]
+        parent: Any = super()
+        session = parent.get_socks_proxy_session(socks_proxy)
         self._guard_sessions()
         return session
 
@@ -194,7 +202,8 @@ def synchronous(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[...
 class Synchronous(Audited):
     """The same for ccxt's sync class."""
 
-    _settle: ClassVar[Settle] = staticmethod(settle_without_suspending)
+    async def _settle(self, recorder: Recorder, receipt: Receipt, deadline: float) -> Place:
+        return settle_blocking(recorder, receipt, deadline)
 
     fetch = synchronous(Audited.fetch)
     request = synchronous(Audited.request)

@@ -55,7 +55,9 @@ def check_arguments(exchange_id: str, wanted: Wanted, symbol: object, *, spot: b
             f"{exchange_id} cancelOrder() requires an order id, or params['clientOrderId']"
         )
     if spot and not symbol:
-        raise ccxt_errors.ArgumentsRequired(f"{exchange_id} cancelOrder() requires a symbol argument")
+        raise ccxt_errors.ArgumentsRequired(
+            f"{exchange_id} cancelOrder() requires a symbol argument"
+        )
 
 
 def build(
@@ -81,7 +83,7 @@ def build(
     )
 
 
-def unified_order(exchange: Any, scope: Scope, market: Any, answer: object) -> dict[str, Any]:  # noqa: ANN401 - ccxt's
+def unified_order(exchange: Any, scope: Scope, market: Any, answer: object) -> dict[str, Any]:
     """The venue's answer as ccxt's order. The scope holds what was asked and what was understood."""
     assert scope.asked is not None  # noqa: S101 - an answer came back, so something was asked
     assert scope.verdict is not None  # noqa: S101

@@ -13,7 +13,7 @@ from mexc_plugin.audit.outcomes import Answer, Outcome, Verdict, decide, is_unkn
 from mexc_plugin.wire import Asked, Refusal
 
 
-class OrderNotFound(ccxt_errors.OrderNotFound, ccxt_errors.BadRequest):  # type: ignore[misc]
+class OrderNotFound(ccxt_errors.OrderNotFound, ccxt_errors.BadRequest):
     """The venue does not know the order, or it is no longer open. Do not repeat the cancel."""
 
 

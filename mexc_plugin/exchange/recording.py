@@ -42,7 +42,7 @@ class Recording:
 
     def __init__(
         self,
-        exchange: Any,  # noqa: ANN401 - any of ccxt's three classes
+        exchange: Any,
         settings: AuditSettings,
         recorder: Recorder,
         settle: Settle,
@@ -55,8 +55,14 @@ class Recording:
         self._loop = loop
 
     async def send(
-        self, endpoint: Endpoint, send: Send, url: str, method: str, headers: Any, body: Any  # noqa: ANN401 - ccxt's
-    ) -> Any:  # noqa: ANN401 - ccxt's decoded answer
+        self,
+        endpoint: Endpoint,
+        send: Send,
+        url: str,
+        method: str,
+        headers: Any,
+        body: Any,
+    ) -> Any:
         """Record the request, send it, record what came of it, hand that on.
 
         Raises what ccxt raised, secrets taken out of its texts; ccxt's BadResponse for an answer
@@ -95,7 +101,9 @@ class Recording:
     def _check(self, scope: Scope, attempt: Attempt) -> None:
         """Whatever ccxt let pass: only an answer that the venue documents goes on to the caller."""
         if attempt.answer is None:
-            raise ccxt_errors.BadResponse(f"{self._exchange.id} the answer was not seen by the audit")
+            raise ccxt_errors.BadResponse(
+                f"{self._exchange.id} the answer was not seen by the audit"
+            )
         status, body = attempt.answer.status, attempt.answer.body
         verdict = faults.raise_for(scope.asked or attempt.asked, status, body, self._exchange.id)
         if verdict.refusal is not None:
@@ -139,7 +147,7 @@ class Recording:
                 'and on_failure is "refuse"; see the log, or run: mexc-plugin db check'
             )
 
-    def _redactor(self, url: str, headers: Any) -> Redactor:  # noqa: ANN401 - ccxt's
+    def _redactor(self, url: str, headers: Any) -> Redactor:
         known = [getattr(self._exchange, name, None) for name in CREDENTIALS]
         own = headers if isinstance(headers, dict) else None
         return Redactor((*known, *signatures(url, own)))
@@ -245,7 +253,7 @@ def _host() -> str:
     return events.host_name()
 
 
-async def resolve(value: Any) -> Any:  # noqa: ANN401 - whatever the colour returns
+async def resolve(value: Any) -> Any:
     """Await what can be awaited: ccxt's sync methods return values, its async ones coroutines."""
     return await value if inspect.isawaitable(value) else value
 
@@ -259,13 +267,6 @@ def settle_blocking(recorder: Recorder, receipt: Receipt, deadline: float) -> Pl
         return recorder.rescue(receipt)
     assert receipt.place is not None  # noqa: S101 - a settled receipt has its place
     return receipt.place
-
-
-async def settle_without_suspending(
-    recorder: Recorder, receipt: Receipt, deadline: float
-) -> Place:
-    """The sync colour's way."""
-    return settle_blocking(recorder, receipt, deadline)
 
 
 async def settle_on_loop(recorder: Recorder, receipt: Receipt, deadline: float) -> Place:
@@ -313,4 +314,3 @@ def _rescue_in_thread(
 def _ring(future: "asyncio.Future[None]") -> None:
     if not future.done():
         future.set_result(None)
-

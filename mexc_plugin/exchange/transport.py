@@ -75,7 +75,7 @@ class _OneSend(BaseAdapter):
         super().__init__()
         self._adapter = _without_retries(adapter)
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
         attempt = ATTEMPT.get()
         if attempt is None:
             return self._adapter.send(request, *args, **kwargs)

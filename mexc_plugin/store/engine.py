@@ -41,6 +41,15 @@ def parse(url: str) -> URL:
     return parsed
 
 
+def validate(url: str) -> None:
+    """Refuse with ConfigError what no waiting can mend: URL, driver, folder. Opens nothing."""
+    parsed = parse(url)
+    _load_driver(parsed)
+    path = sqlite_path(url)
+    if path is not None:
+        _check_folder(path)
+
+
 def sqlite_path(url: str) -> Path | None:
     """The file of a SQLite URL; None for a server and for a database in memory."""
     parsed = parse(url)
@@ -66,18 +75,10 @@ def create(url: str, *, read_only: bool = False, timeout_ms: int = BUSY_TIMEOUT_
     path = sqlite_path(url)
     if path is not None:
         _prepare_file(path, read_only)
-    try:
-        engine = sa.create_engine(
-            parsed, poolclass=sa.NullPool, hide_parameters=True, **_arguments(parsed, timeout_ms)
-        )
-    except ImportError:
-        backend = parsed.get_backend_name()
-        raise ConfigError(
-            f"the driver for {parsed.drivername} is not installed; "
-            f'run: pip install "mexc-plugin[{EXTRAS.get(backend, backend)}]"'
-        ) from None
-    except exc.ArgumentError as error:
-        raise ConfigError(f"the audit database's URL cannot be used: {error}") from None
+    _load_driver(parsed)
+    engine = sa.create_engine(
+        parsed, poolclass=sa.NullPool, hide_parameters=True, **_arguments(parsed, timeout_ms)
+    )
     if parsed.get_backend_name() == "sqlite":
         _configure_sqlite(engine, read_only, timeout_ms)
     return engine
@@ -85,14 +86,33 @@ def create(url: str, *, read_only: bool = False, timeout_ms: int = BUSY_TIMEOUT_
 
 def _arguments(parsed: URL, timeout_ms: int) -> dict[str, Any]:
     seconds = max(2, -(-timeout_ms // 1000))
-    return {
-        "sqlite": {
-            "connect_args": {"timeout": timeout_ms / 1000, "check_same_thread": False}
-        },
+    arguments: dict[str, dict[str, Any]] = {
+        "sqlite": {"connect_args": {"timeout": timeout_ms / 1000, "check_same_thread": False}},
         "postgresql": {"connect_args": {"connect_timeout": seconds}},
         "mysql": {"connect_args": {"connect_timeout": seconds}},
         "mariadb": {"connect_args": {"connect_timeout": seconds}},
-    }[parsed.get_backend_name()]
+    }
+    return arguments[parsed.get_backend_name()]
+
+
+def _load_driver(parsed: URL) -> None:
+    try:
+        parsed.get_dialect().import_dbapi()
+    except (ImportError, exc.NoSuchModuleError):
+        backend = parsed.get_backend_name()
+        raise ConfigError(
+            f"the driver of {parsed.drivername} is not installed; "
+            f'run: pip install "mexc-plugin[{EXTRAS.get(backend, backend)}]"'
+        ) from None
+
+
+def _check_folder(path: Path) -> None:
+    if path == default_database_path():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.parent.is_dir():
+        raise ConfigError(
+            f"the folder {path.parent} for the audit database does not exist; make it"
+        )
 
 
 def _prepare_file(path: Path, read_only: bool) -> None:
@@ -106,7 +126,9 @@ def _prepare_file(path: Path, read_only: bool) -> None:
     if path == default_database_path():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.parent.is_dir():
-        raise ConfigError(f"the folder {path.parent} for the audit database does not exist; make it")
+        raise ConfigError(
+            f"the folder {path.parent} for the audit database does not exist; make it"
+        )
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:

@@ -16,7 +16,7 @@ def recorder_for(url: str) -> Writer:
     """The writer for a database, made on first use. Raises ConfigError for an unusable URL."""
     writer = _writers.get(url)
     if writer is None:
-        engine.parse(url)
+        engine.validate(url)
         with _lock:
             writer = _writers.setdefault(url, Writer(url))
     return writer

@@ -37,6 +37,7 @@ class Writer:
     def __init__(self, url: str) -> None:
         self.writer_id = str(uuid.uuid4())
         self._url = url
+        self._born_ns = time.time_ns()
         # The thread may wait longer than any deadline: those who wait for it have their own.
         self._database = Database(url, BUSY_TIMEOUT_MS)
         self._spool = spools.Spool(url, self.writer_id)
@@ -44,6 +45,7 @@ class Writer:
         self._spool_lock = threading.Lock()
         self._wake = threading.Condition(threading.Lock())
         self._queue: deque[Receipt] = deque()
+        self._first: Receipt | None = None
         self._seq = 0
         self._last_hash = chain.GENESIS
         self._lost = 0
@@ -62,7 +64,8 @@ class Writer:
         """Seal a draft and queue it. Returns at once; a full queue spools it right here."""
         with self._chain_lock:
             if self._seq == 0:
-                self._enqueue(Receipt(self._seal(events.start_draft(time.time_ns()))))
+                self._first = Receipt(self._seal(events.start_draft(self._born_ns)))
+                self._enqueue(self._first)
             receipt = Receipt(self._seal(draft), loop)
             queued = self._enqueue(receipt)
         if not queued:
@@ -80,7 +83,8 @@ class Writer:
             if not self.is_down:
                 self._fail("it did not answer within the deadline")
                 self._busy_and_late = True
-            self._to_spool([receipt])
+            # Nobody waits for `start`: it goes with the first that somebody waits for.
+            self._to_spool([self._first, receipt] if self._first else [receipt])
         assert receipt.place is not None  # noqa: S101 - _to_spool settles what it is given
         return receipt.place
 
@@ -203,7 +207,9 @@ class Writer:
 
     def _insert(self, batch: list[Event]) -> None:
         if self._failures:
-            self._database.insert_missing(batch)  # even of nothing: it asks whether the database is back
+            self._database.insert_missing(
+                batch
+            )  # even of nothing: it asks whether the database is back
             return
         was_open = self._database.is_open
         try:

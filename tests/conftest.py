@@ -1,0 +1,167 @@
+"""Fixtures: a venue on loopback, a database, and an exchange of each colour in front of them."""
+
+import asyncio
+import inspect
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import settings
+
+from mexc_plugin.sandbox import Sandbox
+from mexc_plugin.store import recorders
+
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
+
+COLOURS = ("sync", "async", "pro")
+WIRE = Path(__file__).parent / "wire"
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees or touches the user's own data folder."""
+    for name in ("MEXC_PLUGIN_DATABASE_URL", "MEXC_PLUGIN_BOT", "MEXC_API_KEY", "MEXC_API_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox().serve() as running:
+        yield running
+
+
+class Audit:
+    """Reads an audit database with nothing but sqlite3, as an auditor would."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.url = f"sqlite:///{path}"
+
+    def query(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
+        connection = sqlite3.connect(self.path)
+        try:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql, parameters)]
+        finally:
+            connection.close()
+
+    def events(self, kind: str = "%") -> list[dict[str, Any]]:
+        return self.query(
+            "SELECT * FROM cancel_audit WHERE kind LIKE ? ORDER BY occurred_ns, seq", kind
+        )
+
+    def payloads(self, kind: str = "%") -> list[dict[str, Any]]:
+        return [json.loads(row["payload"]) for row in self.events(kind)]
+
+    def history(self) -> list[dict[str, Any]]:
+        return self.query("SELECT * FROM cancel_history ORDER BY requested_at, cancel_id, attempt")
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Iterator[Audit]:
+    yield Audit(tmp_path / "audit.db")
+    recorders.close_all()
+
+
+class Bot:
+    """An exchange of one colour behind one blocking interface."""
+
+    def __init__(self, colour: str, config: dict[str, Any]) -> None:
+        self.colour = colour
+        self._runner = None if colour == "sync" else asyncio.Runner()
+        if colour == "sync":
+            from mexc_plugin import mexc
+        elif colour == "async":
+            from mexc_plugin.async_support import mexc
+        else:
+            from mexc_plugin.pro import mexc
+        self.exchange = mexc(config)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = getattr(self.exchange, name)(*args, **kwargs)
+            return self.run(result) if inspect.isawaitable(result) else result
+
+        return call
+
+    def run(self, awaitable: Any) -> Any:
+        assert self._runner is not None
+        return self._runner.run(awaitable)
+
+    def close(self) -> None:
+        if self._runner is None:
+            self.exchange.close()
+        else:
+            self.exchange.timeout_on_exit = 1
+            self._runner.run(self.exchange.close())
+            self._runner.close()
+
+
+@pytest.fixture(params=COLOURS)
+def colour(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+MakeBot = Callable[..., Bot]
+
+
+@pytest.fixture
+def make_bot(colour: str, sandbox: Sandbox, audit: Audit) -> Iterator[MakeBot]:
+    bots: list[Bot] = []
+
+    def make(**config: Any) -> Bot:
+        options = {"audit": {"url": audit.url, "bot": "tests"}, **config.pop("options", {})}
+        bots.append(Bot(colour, {**sandbox.ccxt_config(), **config, "options": options}))
+        return bots[-1]
+
+    yield make
+    for bot in bots:
+        bot.close()
+    recorders.close_all()
+
+
+@pytest.fixture
+def bot(make_bot: MakeBot, sandbox: Sandbox, audit: Audit) -> Iterator[Bot]:
+    """After the test, what arrived at the venue and what is on record must be the same."""
+    bot = make_bot()
+    yield bot
+    assert_complete(sandbox, audit)
+
+
+def assert_complete(sandbox: Sandbox, audit: Audit) -> None:
+    """Row for row: order id, client order id and timestamp of everything that arrived."""
+    arrived = sorted(
+        (
+            str(a.params.get("orderId")),
+            str(a.params.get("origClientOrderId")),
+            str(a.params.get("timestamp")),
+        )
+        for a in sandbox.arrivals
+    )
+    sent = {
+        (e["cancel_id"], e["attempt"])
+        for e in audit.events("response")
+        if e["outcome"] != "not_sent"
+    }
+    recorded = []
+    for event in audit.payloads("request"):
+        if (event["cancel_id"], event["attempt"]) in sent:
+            query = parse_qs(urlsplit(event["request"]["url"]).query)
+            recorded.append(
+                tuple(
+                    query.get(name, ["None"])[0]
+                    for name in ("orderId", "origClientOrderId", "timestamp")
+                )
+            )
+    assert arrived == sorted(recorded)
+
+
+def wire_answer(name: str) -> str:
+    return (WIRE / f"{name}.json").read_text()

@@ -1,0 +1,429 @@
+"""Databases: made, refused, guarded, and written whatever happens to them."""
+
+import logging
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import ccxt
+import pytest
+import sqlalchemy as sa
+
+from mexc_plugin import config
+from mexc_plugin.audit import chain, events
+from mexc_plugin.audit.recorder import Place
+from mexc_plugin.errors import ConfigError, StoreForeign, StoreMissing, StoreOutdated, StoreTooNew
+from mexc_plugin.sandbox import Sandbox
+from mexc_plugin.store import engine, migrate, recorders, schema, spool
+from mexc_plugin.store.database import Database
+from mexc_plugin.store.writer import Writer
+
+from .conftest import Audit, Bot
+
+
+def draft(n: int = 0) -> dict[str, object]:
+    return {"kind": "request", "occurred_ns": time.time_ns(), "cancel_id": f"c{n}", "attempt": 1}
+
+
+@pytest.fixture
+def writer(audit: Audit):
+    made = Writer(audit.url)
+    yield made
+    made.close()
+
+
+def seqs(audit: Audit) -> list[int]:
+    return [
+        row["seq"] for row in audit.query("SELECT seq FROM cancel_audit ORDER BY writer_id, seq")
+    ]
+
+
+def assert_chain_holds(audit: Audit) -> None:
+    last: dict[str, tuple[int, str]] = {}
+    for row in audit.query("SELECT * FROM cancel_audit ORDER BY writer_id, seq"):
+        seq, prev = last.get(row["writer_id"], (0, chain.GENESIS))
+        assert (row["seq"], row["prev_hash"]) == (seq + 1, prev)
+        assert row["hash"] == chain.link(prev, row["payload"])
+        last[row["writer_id"]] = (row["seq"], row["hash"])
+
+
+# -- making and refusing
+
+
+def test_a_new_database_is_made_on_first_use_with_mode_0600(writer: Writer, audit: Audit) -> None:
+    assert writer.submit(draft()).wait(5)
+    assert stat.S_IMODE(audit.path.stat().st_mode) == 0o600
+    settings = audit.query("PRAGMA journal_mode")
+    assert settings == [{"journal_mode": "wal"}]
+    assert seqs(audit) == [1, 2]
+
+
+def test_the_writer_s_connection_is_synchronous_full(audit: Audit) -> None:
+    made = engine.create(audit.url)
+    with made.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    made.dispose()
+
+
+def test_the_head_in_the_schema_is_the_newest_revision() -> None:
+    assert migrate.head() == schema.HEAD
+
+
+def test_columns_and_view_are_those_of_the_design(writer: Writer, audit: Audit) -> None:
+    writer.submit(draft()).wait(5)
+    assert set(audit.events()[0]) == set(events.COLUMNS) == set(schema.cancel_audit.columns.keys())
+    assert tuple(audit.history()[0]) == schema.HISTORY_COLUMNS
+
+
+def test_models_and_migrations_agree(audit: Audit) -> None:
+    made = engine.create(audit.url)
+    migrate.ensure(made)
+    migrate.check(made)
+    made.dispose()
+
+
+def test_a_database_of_other_people_is_not_touched(audit: Audit) -> None:
+    with sqlite3.connect(audit.path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    before = audit.path.read_bytes()
+    made = engine.create(audit.url)
+    with pytest.raises(StoreForeign, match="db upgrade"):
+        migrate.ensure(made)
+    made.dispose()
+    # The journal mode is the file's only trace; no table of ours is there.
+    assert [row["name"] for row in audit.query("SELECT name FROM sqlite_master")] == ["theirs"]
+    assert len(before) == audit.path.stat().st_size
+
+
+def test_a_database_of_other_people_is_prepared_when_a_person_asks(audit: Audit) -> None:
+    with sqlite3.connect(audit.path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    made = engine.create(audit.url)
+    migrate.upgrade(made)
+    migrate.ensure(made)
+    made.dispose()
+
+
+@pytest.mark.parametrize(
+    ("version", "error", "what"),
+    [
+        ("0000", StoreTooNew, "--upgrade mexc-plugin"),
+        (None, StoreOutdated, "mexc-plugin db upgrade"),
+    ],
+)
+def test_another_version_is_refused_with_the_command_to_run(
+    audit: Audit, version, error, what, monkeypatch
+) -> None:
+    made = engine.create(audit.url)
+    migrate.upgrade(made)
+    if version:
+        with made.begin() as connection:
+            connection.exec_driver_sql(
+                f"UPDATE {schema.VERSION_TABLE} SET version_num = '{version}'"
+            )
+    else:
+        monkeypatch.setattr(migrate, "head", lambda: "9999")
+    with pytest.raises(error, match=what):
+        migrate.ensure(made)
+    made.dispose()
+
+
+def test_reading_never_makes_a_database(audit: Audit) -> None:
+    with pytest.raises(StoreMissing, match="db upgrade"):
+        engine.create(audit.url, read_only=True)
+    assert not audit.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("nonsense", "not an SQLAlchemy URL"),
+        ("oracle://u:geheim@h/x", "sqlite, postgresql"),
+        ("sqlite:////no/such/folder/audit.db", "does not exist; make it"),
+        ("postgresql+nosuchdriver://u:geheim@h/x", "not installed; run: pip install"),
+    ],
+)
+def test_an_unusable_url_is_refused_when_the_exchange_is_built(url: str, what: str) -> None:
+    from mexc_plugin import mexc
+
+    with pytest.raises(ConfigError, match=what) as caught:
+        mexc({"options": {"audit": {"url": url}}})
+    assert "geheim" not in str(caught.value)
+
+
+# -- append-only
+
+ATTACKS = {
+    "update": "UPDATE cancel_audit SET outcome = 'canceled'",
+    "delete": "DELETE FROM cancel_audit",
+    "insert or replace": "INSERT OR REPLACE INTO cancel_audit SELECT * FROM cancel_audit LIMIT 1",
+    "replace": "REPLACE INTO cancel_audit SELECT * FROM cancel_audit LIMIT 1",
+    "update or replace": "UPDATE OR REPLACE cancel_audit SET seq = 1",
+    "upsert": "INSERT INTO cancel_audit SELECT * FROM cancel_audit WHERE true ON CONFLICT (writer_id, seq) DO UPDATE SET outcome = 'x'",
+    "replace by rowid": (
+        "INSERT OR REPLACE INTO cancel_audit (rowid, writer_id, seq, kind, occurred_at, occurred_ns, payload, prev_hash, hash) "
+        "VALUES (1, 'w', 1, 'start', '2026-01-01', 1, '{}', '', '')"
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_statement_changes_a_row(writer: Writer, audit: Audit, attack: str) -> None:
+    writer.submit(draft()).wait(5)
+    before = audit.events()
+    connection = sqlite3.connect(audit.path)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        connection.execute(ATTACKS[attack])
+    connection.close()
+    assert audit.events() == before
+
+
+# -- the writer
+
+
+def test_events_of_many_threads_form_one_chain_without_gaps(writer: Writer, audit: Audit) -> None:
+    def work() -> None:
+        for n in range(50):
+            assert writer.submit(draft(n)).wait(10)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seqs(audit) == list(range(1, 402))
+    assert_chain_holds(audit)
+
+
+def test_closing_drains_and_says_stop(audit: Audit) -> None:
+    made = Writer(audit.url)
+    for n in range(100):
+        made.submit(draft(n))
+    made.close()
+    assert [event["kind"] for event in audit.events()][-1] == "stop"
+    assert len(seqs(audit)) == 102
+    assert_chain_holds(audit)
+
+
+def test_a_locked_database_costs_the_deadline_once_and_loses_nothing(audit: Audit, caplog) -> None:
+    made = Writer(audit.url)
+    assert made.submit(draft()).wait(5)
+    lock = sqlite3.connect(audit.path, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    with caplog.at_level(logging.ERROR):
+        late = made.submit(draft(1))
+        assert not late.wait(0.05)
+        assert made.rescue(late) is Place.SPOOL
+        assert made.is_down
+        assert made.rescue(made.submit(draft(2))) is Place.SPOOL
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert [len(spool.read(path).events) for path in spool.files(audit.url)] == [2]
+    lock.execute("ROLLBACK")
+    lock.close()
+    made.close()
+    assert len(seqs(audit)) == 5
+    assert_chain_holds(audit)
+    assert spool.files(audit.url) == []
+
+
+def test_what_a_dead_process_spooled_is_replayed_by_the_next(audit: Audit) -> None:
+    code = f"""
+import os, sqlite3, time
+from mexc_plugin.store.writer import Writer
+w = Writer({audit.url!r})
+assert w.submit({{"kind": "request", "occurred_ns": 1}}).wait(10)
+lock = sqlite3.connect({str(audit.path)!r}, isolation_level=None)
+lock.execute("BEGIN EXCLUSIVE")
+for n in range(3):
+    w.rescue(w.submit({{"kind": "request", "occurred_ns": n}}))
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    path = spool.files(audit.url)[0]
+    with path.open("ab") as file:
+        file.write(b'{"torn')
+    assert len(seqs(audit)) == 2
+    made = Writer(audit.url)
+    made.prepare()
+    made.close()
+    assert len(seqs(audit)) == 5
+    assert_chain_holds(audit)
+    assert spool.files(audit.url) == []
+    assert path.with_suffix(".torn").exists()
+
+
+def test_a_replay_is_idempotent(audit: Audit) -> None:
+    database = Database(audit.url, 1000)
+    database.open()
+    sealed = [events.seal(draft(), "w", 1, chain.GENESIS)]
+    assert [database.insert_missing(sealed) for _ in range(2)] == [1, 0]
+    database.close()
+
+
+def test_when_even_the_spool_fails_the_loss_is_counted_in_the_next_event(
+    audit: Audit, monkeypatch
+) -> None:
+    made = Writer(audit.url)
+    assert made.submit(draft()).wait(5)
+    lock = sqlite3.connect(audit.path, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made._spool, "append", full)
+        assert made.rescue(made.submit(draft(1))) is Place.LOST
+    receipt = made.submit(draft(2))
+    assert '"lost":1' in receipt.event.payload
+    made.rescue(receipt)
+    lock.close()
+    made.close()
+
+
+def test_a_forked_child_is_another_writer(audit: Audit, sandbox: Sandbox) -> None:
+    bot = Bot("sync", {**sandbox.ccxt_config(), "options": {"audit": {"url": audit.url}}})
+    bot.cancel_order(sandbox.place("LTCBTC", "BUY", "1", "0.002"), "LTC/BTC")
+    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            bot.exchange.session = None
+            import requests
+
+            bot.exchange.session = requests.Session()
+            bot.exchange.cancel_order(order_id, "LTC/BTC")
+            recorders.close_all()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0
+    bot.cancel_order(sandbox.place("LTCBTC", "BUY", "1", "0.002"), "LTC/BTC")
+    bot.close()
+    recorders.close_all()
+    assert len({row["writer_id"] for row in audit.events()}) == 2
+    assert len(audit.history()) == 3
+    assert_chain_holds(audit)
+
+
+# -- harmless
+
+
+@pytest.fixture
+def broken_database(tmp_path: Path) -> Audit:
+    path = tmp_path / "broken.db"
+    path.write_bytes(b"this is no database" * 100)
+    return Audit(path)
+
+
+def test_a_broken_database_stops_no_cancel(
+    colour, sandbox: Sandbox, broken_database: Audit, caplog
+) -> None:
+    bot = Bot(colour, {**sandbox.ccxt_config(), "options": {"audit": {"url": broken_database.url}}})
+    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    assert bot.cancel_order(order_id, "LTC/BTC")["id"] == order_id
+    bot.close()
+    recorders.close_all()
+    spooled = [
+        event for path in spool.files(broken_database.url) for event in spool.read(path).events
+    ]
+    assert [events.project(event)["kind"] for event in spooled] == [
+        "start",
+        "request",
+        "response",
+        "stop",
+    ]
+    assert "not a database" in caplog.text
+
+
+def test_on_failure_refuse_sends_nothing_unrecorded(
+    colour, sandbox: Sandbox, broken_database: Audit
+) -> None:
+    audit_options = {"url": broken_database.url, "on_failure": "refuse"}
+    bot = Bot(colour, {**sandbox.ccxt_config(), "options": {"audit": audit_options}})
+    with pytest.raises(ccxt.ExchangeNotAvailable, match="was not sent"):
+        bot.cancel_order(sandbox.place("LTCBTC", "BUY", "1", "0.002"), "LTC/BTC")
+    assert sandbox.arrivals == []
+    bot.close()
+
+
+def test_a_recorder_that_breaks_stops_no_cancel(
+    colour, sandbox, audit, monkeypatch, caplog
+) -> None:
+    bot = Bot(colour, {**sandbox.ccxt_config(), "options": {"audit": {"url": audit.url}}})
+    bot.load_markets()
+
+    def explode(*args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Writer, "submit", explode)
+    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    assert bot.cancel_order(order_id, "LTC/BTC")["id"] == order_id
+    assert "an event is lost" in caplog.text
+    bot.close()
+
+
+# -- settings
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"urll": "x"}, "'urll'.*url, bot, on_failure, deadline_ms"),
+        ({"on_failure": "ignore"}, "spool, refuse"),
+        ({"deadline_ms": "250"}, "whole number"),
+        ({"deadline_ms": 0}, "whole number"),
+        ({"bot": "x" * 65}, "at most 64"),
+        ({"bot": 7}, "at most 64"),
+        ({"url": 7}, "must be text"),
+        ("sqlite:///x", "must be a dict"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_refused_when_the_exchange_is_built(
+    options, what
+) -> None:
+    from mexc_plugin import mexc
+
+    with pytest.raises(ConfigError, match=what):
+        mexc({"options": {"audit": options}})
+
+
+def test_explicit_beats_environment_beats_default(tmp_path: Path) -> None:
+    environ = {"MEXC_PLUGIN_DATABASE_URL": "sqlite:////environment.db", "MEXC_PLUGIN_BOT": "env"}
+    assert config.resolve({"url": "sqlite:////own.db"}, environ).url == "sqlite:////own.db"
+    assert config.resolve({}, environ) == config.AuditSettings("sqlite:////environment.db", "env")
+    assert config.resolve({}, environ, {"bot": "default"}).bot == "default"
+    assert config.resolve({}, {}).url.endswith("/mexc-plugin/audit.db")
+
+
+def test_a_relative_path_is_fixed_when_it_is_read(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert config.resolve({"url": "sqlite:///audit.db"}, {}).url == f"sqlite:///{tmp_path}/audit.db"
+
+
+def test_the_password_of_a_url_is_not_in_the_settings_repr() -> None:
+    assert "geheim" not in repr(config.resolve({"url": "postgresql://u:geheim@h/d"}, {}))
+
+
+def test_the_default_database_is_made_in_the_user_s_data_folder(sandbox: Sandbox) -> None:
+    bot = Bot("sync", sandbox.ccxt_config())
+    bot.cancel_order(sandbox.place("LTCBTC", "BUY", "1", "0.002"), "LTC/BTC")
+    bot.close()
+    recorders.close_all()
+    path = config.default_database_path()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with engine.create(config.default_database_url(), read_only=True).connect() as connection:
+        assert (
+            connection.execute(
+                sa.select(sa.func.count()).select_from(schema.cancel_history)
+            ).scalar()
+            == 1
+        )
