@@ -117,7 +117,9 @@ def make_bot(colour: str, sandbox: Sandbox, audit: Audit) -> Iterator[MakeBot]:
     bots: list[Bot] = []
 
     def make(**config: Any) -> Bot:
-        options = {"audit": {"url": audit.url, "bot": "tests"}, **config.pop("options", {})}
+        # A busy machine must not turn a slow fsync into a spooled event where a test reads rows.
+        own = {"url": audit.url, "bot": "tests", "deadline_ms": 10_000}
+        options = {"audit": own, **config.pop("options", {})}
         bots.append(Bot(colour, {**sandbox.ccxt_config(), **config, "options": options}))
         return bots[-1]
 

@@ -380,11 +380,10 @@ def test_the_request_is_on_record_before_it_leaves(
     assert sandbox.arrivals[0].received_ns > audit.events("request")[0]["occurred_ns"]
 
 
+@pytest.mark.parametrize("colour", ["sync"])
 def test_a_keyboard_interrupt_leaves_its_response_on_record(
-    colour, make_bot: MakeBot, sandbox, audit
+    make_bot: MakeBot, sandbox, audit
 ) -> None:
-    if colour != "sync":
-        pytest.skip("the async colours are cancelled instead: see below")
     bot = make_bot()
     bot.load_markets()
 
@@ -400,11 +399,8 @@ def test_a_keyboard_interrupt_leaves_its_response_on_record(
     assert (row["outcome"], row["error_type"]) == ("canceled", "KeyboardInterrupt")
 
 
-def test_a_cancelled_task_leaves_its_response_on_record(
-    colour, make_bot: MakeBot, sandbox, audit
-) -> None:
-    if colour == "sync":
-        pytest.skip("a thread is interrupted instead: see above")
+@pytest.mark.parametrize("colour", ["async", "pro"])
+def test_a_cancelled_task_leaves_its_response_on_record(make_bot: MakeBot, sandbox, audit) -> None:
     bot = make_bot()
     bot.load_markets()
     order_id = place(sandbox)
@@ -412,7 +408,7 @@ def test_a_cancelled_task_leaves_its_response_on_record(
 
     async def cancel_the_cancel() -> None:
         task = asyncio.ensure_future(bot.exchange.cancel_order(order_id, SYMBOL))
-        while not sandbox.arrivals:
+        while not sandbox.arrivals:  # noqa: ASYNC110 - it is another thread that sees them arrive
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

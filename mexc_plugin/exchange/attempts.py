@@ -19,12 +19,13 @@ from mexc_plugin.wire import Asked
 class Scope:
     """One logical cancel: every send on the wire within it is an attempt of the same cancel_id.
 
-    symbol: ccxt's unified symbol; recv_window: the caller's, in milliseconds; verdict and asked:
-    of the newest attempt.
+    symbol: ccxt's unified symbol; recv_window: the caller's, in milliseconds; unified: asked for by
+    cancel_order, so that one failed order is an error; verdict and asked: of the newest attempt.
     """
 
     symbol: str | None = None
     recv_window: int | None = None
+    unified: bool = False
     cancel_id: str = field(default_factory=uuid7)
     attempts: int = 0
     asked: Asked | None = None
@@ -35,7 +36,8 @@ class Scope:
 class Attempt:
     """One send on the wire.
 
-    guarded: the transport below tells us when it sends; wired: it did, so bytes may have left.
+    guarded: the transport below tells us when it sends; wired: it did, so bytes may have left;
+    unseen: the answer is what a replaced `fetch` returned, its HTTP status was not shown.
     """
 
     asked: Asked
@@ -44,6 +46,7 @@ class Attempt:
     answered_ns: int | None = None
     answer: Answer | None = None
     response_headers: dict[str, str] = field(default_factory=dict)
+    unseen: bool = False
     began: bool = False
     guarded: bool = False
     wired: bool = False
@@ -68,7 +71,19 @@ class Attempt:
         return ((self.answered_ns or time.monotonic_ns()) - self.started_ns) // 1000
 
 
+@dataclass(slots=True)
+class Lookup:
+    """A question about an order, asked while reconciling: its raw answer."""
+
+    answer: Answer | None = None
+
+    def answered(self, status: int, body: str, _headers: object) -> None:
+        """The answer was read."""
+        self.answer = Answer(status, body)
+
+
 SCOPE: ContextVar[Scope | None] = ContextVar("mexc_plugin_scope", default=None)
+LOOKUP: ContextVar[Lookup | None] = ContextVar("mexc_plugin_lookup", default=None)
 ATTEMPT: ContextVar[Attempt | None] = ContextVar("mexc_plugin_attempt", default=None)
 
 
@@ -92,3 +107,14 @@ def attempting(attempt: Attempt) -> Iterator[None]:
         yield
     finally:
         ATTEMPT.reset(token)
+
+
+@contextmanager
+def looking_up() -> Iterator[Lookup]:
+    """Enter a question about an order."""
+    lookup = Lookup()
+    token = LOOKUP.set(lookup)
+    try:
+        yield lookup
+    finally:
+        LOOKUP.reset(token)

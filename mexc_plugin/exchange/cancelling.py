@@ -1,7 +1,7 @@
 """cancel_order for spot: build the venue's request, call its endpoint, map its answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ccxt.base import errors as ccxt_errors
@@ -75,12 +75,17 @@ def build(
         client_order_id=wanted.client_order_id,
         new_client_order_id=_id(params.get("newClientOrderId")),
         recv_window=window,
-        extra={
-            key: value
-            for key, value in params.items()
-            if key not in NOT_FOR_THE_WIRE and value is not None and value != ""
-        },
+        extra=on_the_wire(params),
     )
+
+
+def on_the_wire(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The caller's further parameters, without those that are ours or ccxt's, and nothing empty."""
+    return {
+        key: value
+        for key, value in params.items()
+        if key not in NOT_FOR_THE_WIRE and value is not None and value != ""
+    }
 
 
 def unified_order(exchange: Any, scope: Scope, market: Any, answer: object) -> dict[str, Any]:
@@ -88,7 +93,58 @@ def unified_order(exchange: Any, scope: Scope, market: Any, answer: object) -> d
     assert scope.asked is not None  # noqa: S101 - an answer came back, so something was asked
     assert scope.verdict is not None  # noqa: S101
     ack = scope.verdict.orders[0] if scope.verdict.orders else wire.CancelAck()
-    fields = mapping.order_fields(ack, scope.asked, market["symbol"], answer)
+    return order_of(exchange, scope.asked, ack, market, answer)
+
+
+def order_of(
+    exchange: Any, asked: wire.Asked, ack: wire.CancelAck, market: Any, info: object
+) -> dict[str, Any]:
+    """One order that the venue named, as ccxt's; info: the untouched answer."""
+    return dict(
+        exchange.safe_order(mapping.order_fields(ack, asked, market["symbol"], info), market)
+    )
+
+
+def unified_orders(
+    exchange: Any, scope: Scope, markets: Mapping[str, Any], answers: Any
+) -> list[dict[str, Any]]:
+    """A cancel-all's answer as ccxt's orders; markets: those asked for, by the venue's symbol."""
+    assert scope.asked is not None  # noqa: S101 - an answer came back, so something was asked
+    assert scope.verdict is not None  # noqa: S101
+    nobody = replace(scope.asked, order_ids=(), client_order_ids=())
+    orders = []
+    for ack, info in zip(scope.verdict.orders, answers, strict=True):
+        market = markets.get(ack.symbol or "") or exchange.safe_market(ack.symbol)
+        orders.append(order_of(exchange, nobody, ack, market, info))
+    return orders
+
+
+def failed_order(
+    exchange: Any,
+    market: Any,
+    order_id: object,
+    client_order_id: object,
+    scope: Scope,
+    error: Exception,
+) -> dict[str, Any]:
+    """One of several that failed: ccxt's status `rejected`, and in `info` what is known of it."""
+    verdict = scope.verdict
+    refusal = verdict.refusal if verdict else None
+    info = {
+        "orderId": _id(order_id),
+        "origClientOrderId": _id(client_order_id),
+        "outcome": verdict.outcome.value if verdict else "not_sent",
+        "code": refusal.code if refusal else None,
+        "msg": refusal.message if refusal else str(error),
+        "error": type(error).__name__,
+    }
+    fields = {
+        "id": info["orderId"],
+        "clientOrderId": info["origClientOrderId"],
+        "symbol": market["symbol"],
+        "status": "rejected",
+        "info": info,
+    }
     return dict(exchange.safe_order(fields, market))
 
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 from ccxt.base import errors as ccxt_errors
 
 from mexc_plugin.audit.outcomes import Answer, Outcome, Verdict, decide, is_unknown_order
-from mexc_plugin.wire import Asked, Refusal
+from mexc_plugin.wire import Asked, CancelAck, Refusal
 
 
 class OrderNotFound(ccxt_errors.OrderNotFound, ccxt_errors.BadRequest):
@@ -21,6 +21,7 @@ class OrderNotFound(ccxt_errors.OrderNotFound, ccxt_errors.BadRequest):
 ERRORS: dict[str, type[ccxt_errors.BaseError]] = {
     "-2013": OrderNotFound,
     "2040": OrderNotFound,
+    "2041": ccxt_errors.InvalidOrder,
     "30026": OrderNotFound,
     "-2011": ccxt_errors.BadRequest,
     "-1128": ccxt_errors.BadRequest,
@@ -86,6 +87,14 @@ def raise_for(asked: Asked, status: int, body: str, exchange_id: str) -> Verdict
     if found is not None:
         raise_error(found, exchange_id, body)
     return verdict
+
+
+def raise_for_item(ack: CancelAck, exchange_id: str, body: str) -> None:
+    """Raise what the venue says of the one order in a list: its envelope says success all the same."""
+    if ack.code is None or ack.code == "0":
+        return
+    found = refusal_class(Refusal(ack.code, ack.message or ""))
+    raise_error(found or ccxt_errors.InvalidOrder, exchange_id, body)
 
 
 def raise_error(kind: type[ccxt_errors.BaseError], exchange_id: str, body: str) -> NoReturn:

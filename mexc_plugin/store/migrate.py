@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
+from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
-from alembic import command
 from mexc_plugin.errors import StoreForeign, StoreOutdated, StoreTooNew
 from mexc_plugin.store import schema
 
@@ -49,9 +49,7 @@ def head() -> str:
 
 def revision(connection: Connection) -> str | None:
     """The revision of the database, None where it has none."""
-    context = MigrationContext.configure(
-        connection, opts={"version_table": schema.VERSION_TABLE}
-    )
+    context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
     return context.get_current_revision()
 
 

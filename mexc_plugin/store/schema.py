@@ -86,7 +86,10 @@ cancel_history = sa.Table(
     HISTORY_VIEW,
     sa.MetaData(),
     *(
-        sa.Column(name, TIMESTAMP if name in _TIMES else sa.BigInteger() if name in _NUMBERS else sa.String())
+        sa.Column(
+            name,
+            TIMESTAMP if name in _TIMES else sa.BigInteger() if name in _NUMBERS else sa.String(),
+        )
         for name in HISTORY_COLUMNS
     ),
 )

@@ -1,0 +1,207 @@
+"""ccxt's cancel interface: every method that cancels, with what plain ccxt gets wrong put right."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ccxt.base import errors as ccxt_errors
+
+from mexc_plugin.audit.outcomes import UNRESOLVED
+from mexc_plugin.exchange import cancelling
+from mexc_plugin.exchange.attempts import Scope, scoped
+from mexc_plugin.exchange.audited import Audited
+from mexc_plugin.exchange.recording import resolve
+
+MAX_SYMBOLS = 5
+
+
+class Cancels(Audited):
+    """Cancels natively on spot; what it sends for other markets is ccxt's, and on record too."""
+
+    async def cancel_order(self, id: Any, symbol: Any = None, params: Any = None) -> Any:  # noqa: A002 - ccxt's name
+        """Cancel one order with DELETE /api/v3/order and return ccxt's unified order.
+
+        id: the venue's order id, as text (None or '' with params['clientOrderId']); symbol: unified.
+        params: clientOrderId, newClientOrderId, recvWindow (ms, at most 60000); confirm=True asks
+        the venue at once about a cancel whose outcome is unknown; others are sent on.
+        Raises ArgumentsRequired and BadRequest before anything is sent; OrderNotFound when the venue
+        does not know the order or it is not open any more; ccxt's other errors. After a NetworkError
+        or BadResponse the cancel may have been executed: its outcome on record is `unknown`.
+        Swap and margin orders are cancelled by ccxt's own method, and recorded.
+        Source: https://www.mexc.com/api-docs/spot-v3/spot-account-trade#cancel-order
+        """
+        return await self._cancel_within(Scope(unified=True), id, symbol, dict(params or {}))
+
+    async def cancel_orders(self, ids: Any, symbol: Any = None, params: Any = None) -> Any:
+        """Cancel several orders; the list says what happened to each, in the order of the ids.
+
+        On spot the venue has no batch: each is a DELETE of its own, and all are tried whatever
+        fails. A failed one has status `rejected` and its error in `info` (ccxt's own precedent);
+        `info["outcome"]` says `unknown` where it may have been executed.
+        params: clientOrderIds instead of ids.
+        """
+        parent: Any = super()
+        given = dict(params or {})
+        by_client = given.pop("clientOrderIds", None)
+        wanted = by_client or ids
+        if not isinstance(wanted, list | tuple):
+            raise ccxt_errors.ArgumentsRequired(f"{self.id} cancelOrders() requires a list of ids")
+        if not symbol and self._is_spot("cancelOrders", None, given):
+            raise ccxt_errors.ArgumentsRequired(
+                f"{self.id} cancelOrders() requires a symbol argument"
+            )
+        await self._ensure_markets()
+        market = self.market(symbol) if symbol else None
+        if market is None or not self._is_spot("cancelOrders", market, given):
+            with scoped(Scope(symbol=market["symbol"] if market else None)):
+                return await resolve(parent.cancel_orders(ids, symbol, params or {}))
+        return await self._together(
+            [self._one_of_several(i, market, given, by_client=bool(by_client)) for i in wanted]
+        )
+
+    async def cancel_all_orders(self, symbol: Any = None, params: Any = None) -> Any:
+        """Cancel all open orders of a symbol; of up to 5 with params['symbols'].
+
+        WITHOUT A SYMBOL THIS CANCELS EVERY SPOT ORDER OF THE ACCOUNT, as ccxt's own does, those of
+        other bots and those placed by hand included; the venue names none of them, and [] comes back.
+        params: marginMode='isolated' cancels margin orders (ccxt's own cancels spot orders then).
+        """
+        parent: Any = super()
+        given = dict(params or {})
+        symbols = given.pop("symbols", None) or ([symbol] if symbol else [])
+        await self._ensure_markets()
+        markets = [self.market(each) for each in symbols]
+        kind, margin, rest = self._market_kind(
+            "cancelAllOrders", markets[0] if markets else None, given
+        )
+        if kind != "spot" or (not markets and margin is None):
+            with scoped(Scope(symbol=markets[0]["symbol"] if markets else None)):
+                return await resolve(parent.cancel_all_orders(symbol, params or {}))
+        return await self._cancel_all_of(markets, margin, rest)
+
+    async def edit_order(
+        self,
+        id: Any,  # noqa: A002 - ccxt's names
+        symbol: Any,
+        type: Any,  # noqa: A002
+        side: Any,
+        amount: Any = None,
+        price: Any = None,
+        params: Any = None,
+    ) -> Any:
+        """Cancel an order and place another. MEXC has no amendment: there is a gap between the two.
+
+        The order to cancel is `id`, or with no id the one of params['clientOrderId']. Nothing is
+        placed unless the cancel was acknowledged.
+        """
+        given = dict(params or {})
+        keys = ("marginMode", "trigger", "stop") if id else ("marginMode", "clientOrderId")
+        await resolve(
+            self.cancel_order(id, symbol, {key: given[key] for key in keys if key in given})
+        )
+        return await resolve(self.create_order(symbol, type, side, amount, price, given))
+
+    # -- how
+
+    async def _cancel_within(
+        self, scope: Scope, order_id: Any, symbol: Any, given: dict[str, Any]
+    ) -> Any:
+        wanted = cancelling.Wanted.read(order_id, given)
+        spot_without_market = not symbol and self._is_spot("cancelOrder", None, given)
+        cancelling.check_arguments(self.id, wanted, symbol, spot=spot_without_market)
+        await self._ensure_markets()
+        market = self.market(symbol) if symbol else None
+        scope.symbol = market["symbol"] if market else None
+        with scoped(scope):
+            if market is None or not self._is_spot("cancelOrder", market, given):
+                return await self._cancel_as_ccxt(scope, market, order_id, symbol, given)
+            request = cancelling.build(
+                self.id, wanted, market["id"], given, self.options.get("recvWindow", 5000)
+            )
+            scope.recv_window = request.recv_window
+            try:
+                answer = await resolve(self.spotPrivateDeleteOrder(request.encode()))
+            except Exception:
+                confirmed = await self._confirm(scope, market) if given.get("confirm") else None
+                if confirmed is None:
+                    raise
+                return confirmed
+            return cancelling.unified_order(self, scope, market, answer)
+
+    async def _cancel_as_ccxt(
+        self, scope: Scope, market: Any, id_: Any, symbol: Any, given: dict[str, Any]
+    ) -> Any:
+        parent: Any = super()
+        order = await resolve(parent.cancel_order(id_, symbol, given))
+        if order.get("id") is not None or scope.asked is None or scope.verdict is None:
+            return order
+        if scope.asked.endpoint.market_type == "margin":
+            return cancelling.unified_order(self, scope, market, order["info"])
+        # Futures acknowledge without an order: ccxt's answer, and the id that it leaves out.
+        known = {
+            "id": scope.verdict.orders[0].order_id if scope.verdict.orders else str(id_),
+            "symbol": market["symbol"] if market else None,
+        }
+        return {**order, **known}
+
+    def _one_of_several(
+        self, order_id: Any, market: Any, given: dict[str, Any], *, by_client: bool
+    ) -> Callable[[], Any]:
+        """A cancel that never raises one of ccxt's errors: what went wrong is what it returns."""
+        by_id, by_client_id = (None, order_id) if by_client else (order_id, None)
+        params = {**given, "clientOrderId": by_client_id} if by_client else given
+
+        async def cancel() -> Any:
+            scope = Scope(symbol=market["symbol"], unified=True)
+            try:
+                return await resolve(self._cancel_within(scope, by_id, market["symbol"], params))
+            except ccxt_errors.BaseError as error:
+                return cancelling.failed_order(self, market, by_id, by_client_id, scope, error)
+
+        return cancel
+
+    async def _cancel_all_of(
+        self, markets: Sequence[Any], margin: str | None, rest: dict[str, Any]
+    ) -> list[Any]:
+        if not markets:
+            raise ccxt_errors.ArgumentsRequired(
+                f"{self.id} cancelAllOrders() requires a symbol for margin orders"
+            )
+        if len(markets) > MAX_SYMBOLS:
+            raise ccxt_errors.BadRequest(
+                f"{self.id} cancelAllOrders() takes at most {MAX_SYMBOLS} symbols at once"
+            )
+        request = cancelling.on_the_wire(rest) | {"symbol": ",".join(m["id"] for m in markets)}
+        send = (
+            self.spotPrivateDeleteMarginOpenOrders if margin else self.spotPrivateDeleteOpenOrders
+        )
+        with scoped(Scope(symbol=markets[0]["symbol"] if len(markets) == 1 else None)) as scope:
+            answers = await resolve(send(request))
+        return cancelling.unified_orders(self, scope, {m["id"]: m for m in markets}, answers)
+
+    async def _confirm(self, scope: Scope, market: Any) -> Any:
+        """Ask the venue about this cancel, if its outcome is unknown; the order if it is gone."""
+        if scope.verdict is None or scope.verdict.outcome not in UNRESOLVED:
+            return None
+        return await self._confirm_unknown(scope, market)
+
+    async def _confirm_unknown(self, scope: Scope, market: Any) -> Any:
+        raise NotImplementedError
+
+    async def _together(self, calls: list[Callable[[], Any]]) -> list[Any]:
+        raise NotImplementedError
+
+    async def _ensure_markets(self) -> None:
+        if self.markets is None:
+            await resolve(self.load_markets())
+
+    def _is_spot(self, method: str, market: Any, params: dict[str, Any]) -> bool:
+        kind, margin, _ = self._market_kind(method, market, params)
+        return kind == "spot" and margin is None
+
+    def _market_kind(
+        self, method: str, market: Any, params: dict[str, Any]
+    ) -> tuple[str, str | None, dict[str, Any]]:
+        """ccxt's market type, its margin mode, and the parameters without both."""
+        kind, rest = self.handle_market_type_and_params(method, market, params)
+        margin, rest = self.handle_margin_mode_and_params(method, rest)
+        return kind, margin, rest

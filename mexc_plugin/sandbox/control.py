@@ -1,0 +1,94 @@
+"""The sandbox's own endpoints under /sandbox/, for users of a sandbox in another process."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+
+from aiohttp import web
+
+from mexc_plugin.sandbox.arrivals import Arrivals
+from mexc_plugin.sandbox.calls import Answer, Call, decimal_of
+from mexc_plugin.sandbox.faults import ELSEWHERE, FaultKind, Faults, fault_from_json
+from mexc_plugin.sandbox.front import read_call
+from mexc_plugin.sandbox.refusals import RefusedError
+from mexc_plugin.sandbox.venue import Venue
+from mexc_plugin.sandbox.words import plain
+
+PREFIX = "/sandbox/"
+
+
+class Control:
+    """Injects faults, shows arrivals and fills orders over HTTP. Nothing here is signed."""
+
+    def __init__(self, venue: Venue, faults: Faults, arrivals: Arrivals) -> None:
+        self._venue = venue
+        self._faults = faults
+        self._arrivals = arrivals
+
+    def add_to(self, app: web.Application) -> None:
+        handlers: Mapping[tuple[str, str], Callable[[Call], Answer]] = {
+            ("GET", PREFIX): self.about,
+            ("POST", PREFIX + "faults"): self.inject,
+            ("DELETE", PREFIX + "faults"): self.clear,
+            ("GET", PREFIX + "arrivals"): self.arrivals,
+            ("POST", PREFIX + "fill"): self.fill,
+            ("*", ELSEWHERE): lambda _: Answer({}),
+        }
+        for (method, path), handler in handlers.items():
+            app.router.add_route(method, path, _adapt(handler))
+
+    def about(self, _call: Call) -> Answer:
+        settings = self._venue.settings
+        return Answer(
+            {
+                "what": "A MEXC sandbox on loopback. Nothing here is worth anything.",
+                "answerStyle": settings.answer_style,
+                "idStyle": settings.id_style,
+                "arrivals": len(self._arrivals()),
+                "faultKinds": list(FaultKind),
+            }
+        )
+
+    def inject(self, call: Call) -> Answer:
+        """One fault, or a list of them, as JSON objects with the names of Fault's fields."""
+        data = call.json if isinstance(call.json, list) else [call.json]
+        faults = [fault_from_json(each) for each in data]
+        self._faults.inject(*faults)
+        return Answer({"injected": len(faults)})
+
+    def clear(self, _call: Call) -> Answer:
+        self._faults.clear()
+        return Answer({})
+
+    def arrivals(self, _call: Call) -> Answer:
+        return Answer([asdict(arrival) for arrival in self._arrivals()])
+
+    def fill(self, call: Call) -> Answer:
+        """``{"orderId": …, "quantity": …}``; without a quantity, all that remains."""
+        order_id = call.text("orderId")
+        quantity = call.text("quantity")
+        amount = None if quantity is None else decimal_of(quantity, "quantity")
+        if order_id is None:
+            raise ValueError("orderId is missing")
+        with self._venue.lock:
+            order = self._venue.spot.fill(order_id, amount)
+        return Answer(
+            {
+                "orderId": order.order_id,
+                "status": order.status,
+                "executedQty": plain(order.executed),
+            }
+        )
+
+
+def _adapt(handler: Callable[[Call], Answer]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        call = await read_call(request)
+        try:
+            answer = handler(call)
+        except (ValueError, KeyError, RefusedError) as error:
+            answer = Answer({"error": str(error)}, status=400)
+        return web.Response(
+            body=answer.encoded(), status=answer.status, content_type=answer.content_type
+        )
+
+    return handle

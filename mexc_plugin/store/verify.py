@@ -1,0 +1,189 @@
+"""Is the record whole? Each writer's sequence and hashes, the columns, and the guards."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from mexc_plugin.audit import canonical, chain
+from mexc_plugin.audit.events import COLUMNS, Event, project
+from mexc_plugin.store import schema
+from mexc_plugin.store.queries import Row, Rows, stream
+
+
+class Fault(StrEnum):
+    """What can be wrong with a record."""
+
+    GAP = "gap"
+    LOST = "lost"
+    LINK = "link"
+    HASH = "hash"
+    PAYLOAD = "payload"
+    COLUMN = "column"
+    GUARD = "guard"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, and where: the writer's event, or the database as a whole."""
+
+    fault: Fault
+    message: str
+    writer_id: str | None = None
+    seq: int | None = None
+
+
+class Verifier:
+    """Reads rows in the order of writer and sequence, keeps only the last one. Pure."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.writers = 0
+        self._writer: str | None = None
+        self._seq = 0
+        self._hash = chain.GENESIS
+
+    def check(self, row: Row) -> list[Finding]:
+        """What is wrong with the next row. Total: a row that makes no sense is a finding."""
+        self.events += 1
+        if row["writer_id"] != self._writer:
+            self.writers += 1
+            self._writer, self._seq, self._hash = row["writer_id"], 0, chain.GENESIS
+        document = _document(row["payload"])
+        found = [
+            *self._sequence(row, document),
+            *_hashes(row),
+            *_payload(row, document),
+        ]
+        self._seq, self._hash = row["seq"], row["hash"]
+        return found
+
+    def _sequence(self, row: Row, document: dict[str, Any]) -> Iterator[Finding]:
+        missing = row["seq"] - self._seq - 1
+        lost = document.get("lost", 0)
+        if missing:
+            yield _gap(row, self._seq, missing, lost)
+        elif lost:
+            yield _finding(Fault.GAP, row, f"says that {lost} events before it were lost; none is")
+        if not missing and row["prev_hash"] != self._hash:
+            before = "the event before it" if self._seq else "the start of a chain"
+            yield _finding(Fault.LINK, row, f"prev_hash is not the hash of {before}")
+
+
+def verify(rows: Iterable[Row], verifier: Verifier) -> Iterator[Finding]:
+    """All findings about rows that come in the order of writer and sequence."""
+    for row in rows:
+        yield from verifier.check(row)
+
+
+def chained(connection: Connection) -> Rows:
+    """Every row of the audit, writer by writer, in sequence."""
+    audit = schema.cancel_audit
+    yield from stream(connection, sa.select(audit).order_by(audit.c.writer_id, audit.c.seq))
+
+
+def _gap(row: Row, last: int, missing: int, lost: object) -> Finding:
+    if missing < 0:
+        return _finding(Fault.GAP, row, "a sequence starts at 1")
+    if lost == missing:
+        return _finding(Fault.LOST, row, f"{missing} events lost, said so by the writer itself")
+    where = f"events {last + 1} to {row['seq'] - 1}" if missing > 1 else f"event {last + 1}"
+    claim = f"; the writer says that {lost} were lost" if lost else ""
+    return _finding(Fault.GAP, row, f"{where} missing before it{claim}")
+
+
+def _hashes(row: Row) -> Iterator[Finding]:
+    try:
+        good = chain.link(row["prev_hash"], row["payload"]) == row["hash"]
+    except UnicodeEncodeError:
+        good = False
+    if not good:
+        yield _finding(Fault.HASH, row, "hash is not that of prev_hash and payload")
+
+
+def _payload(row: Row, document: dict[str, Any]) -> Iterator[Finding]:
+    event = Event(row["writer_id"], row["seq"], row["payload"], row["prev_hash"], row["hash"])
+    try:
+        expected = project(event)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        yield _finding(Fault.PAYLOAD, row, "payload is not that of an event")
+        return
+    for name in ("writer_id", "seq"):
+        if document.get(name) != row[name]:
+            yield _finding(Fault.PAYLOAD, row, f"payload names another {name}")
+    stored = {**row, "occurred_at": _time(row["occurred_at"])}
+    if stored == expected:
+        return
+    for name in COLUMNS:
+        if stored[name] != expected[name]:
+            yield _finding(Fault.COLUMN, row, f"column {name} differs from the payload")
+
+
+def _document(payload: str) -> dict[str, Any]:
+    try:
+        return canonical.decode(payload)
+    except (ValueError, TypeError, RecursionError):
+        return {}
+
+
+def _time(value: object) -> object:
+    """A time as `project` writes it: the database gives it back as a datetime."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return value
+
+
+def _finding(fault: Fault, row: Row, message: str) -> Finding:
+    return Finding(fault, message, row["writer_id"], row["seq"])
+
+
+# By dialect: the triggers that keep the table append-only, and a text that each must contain.
+GUARDS = {
+    "sqlite": {
+        "cancel_audit_no_update": "BEFORE UPDATE ON cancel_audit",
+        "cancel_audit_no_delete": "BEFORE DELETE ON cancel_audit",
+        "cancel_audit_no_replace": "BEFORE INSERT ON cancel_audit",
+    },
+    "postgresql": {
+        "cancel_audit_no_change": "BEFORE DELETE OR UPDATE ON",
+        "cancel_audit_no_truncate": "BEFORE TRUNCATE ON",
+    },
+    "mysql": {
+        "cancel_audit_no_update": "BEFORE UPDATE",
+        "cancel_audit_no_delete": "BEFORE DELETE",
+    },
+}
+GUARDS["mariadb"] = GUARDS["mysql"]
+REFUSES = "append-only"
+
+# Each gives the name and the definition of the triggers that fire always.
+_TRIGGERS = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'cancel_audit'",
+    "postgresql": """
+        SELECT t.tgname, pg_get_triggerdef(t.oid) || ' ' || p.prosrc
+        FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+        WHERE t.tgrelid = to_regclass('cancel_audit') AND t.tgenabled = 'A'""",
+    "mysql": """
+        SELECT trigger_name, CONCAT(action_timing, ' ', event_manipulation, ' ', action_statement)
+        FROM information_schema.triggers
+        WHERE event_object_schema = DATABASE() AND event_object_table = 'cancel_audit'""",
+}
+_TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
+
+
+def check_guards(connection: Connection) -> list[Finding]:
+    """The guards that are missing, switched off, or no longer refuse anything."""
+    backend = connection.dialect.name
+    present = {
+        str(name): str(definition)
+        for name, definition in connection.execute(sa.text(_TRIGGERS[backend]))
+    }
+    return [
+        Finding(Fault.GUARD, f"trigger {name} is missing or no longer guards the table")
+        for name, event in GUARDS[backend].items()
+        if event not in present.get(name, "") or REFUSES not in present[name]
+    ]
