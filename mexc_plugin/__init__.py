@@ -4,13 +4,15 @@
     exchange = mexc({"apiKey": "…", "secret": "…"})
     exchange.cancel_order("133734823834447872", "BTC/USDT")
 
-`mexc_plugin.async_support` and `mexc_plugin.pro` have the same shape as ccxt's. Importing this
+`install()` puts the adapter in front of bots that look ccxt's own class up; `uninstall()` takes it
+away again. `mexc_plugin.async_support` and `mexc_plugin.pro` have the same shape as ccxt's. Importing this
 package imports nothing heavy; ccxt is imported when a class is asked for.
 """
 
 from mexc_plugin import _shape
+from mexc_plugin.hosting import install, uninstall
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "mexc"]
+__all__ = ["__version__", "install", "mexc", "uninstall"]
 
 __getattr__ = _shape.attributes(__name__, own="mexc_plugin.exchange.sync", ccxt="ccxt")

@@ -4,10 +4,8 @@ So that `import ccxt` may become `import mexc_plugin as ccxt` and `ccxt.NetworkE
 """
 
 import importlib
+import importlib.util
 from collections.abc import Callable
-
-# ccxt.async_support and ccxt.pro by our name must be ours, or their cancels would go unrecorded.
-OWN_SUBMODULES = frozenset({"async_support", "pro"})
 
 
 def attributes(package: str, *, own: str, ccxt: str) -> Callable[[str], object]:
@@ -18,8 +16,10 @@ def attributes(package: str, *, own: str, ccxt: str) -> Callable[[str], object]:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         if name == "mexc":
             return importlib.import_module(own).mexc
-        if name in OWN_SUBMODULES and package == "mexc_plugin":
-            return importlib.import_module(f"{package}.{name}")
+        # Our own modules first: ccxt has some of the same names, and `ccxt.pro` by our name must be
+        # ours, or its cancels would go unrecorded.
+        if importlib.util.find_spec(f"mexc_plugin.{name}") is not None:
+            return importlib.import_module(f"mexc_plugin.{name}")
         try:
             return getattr(importlib.import_module(ccxt), name)
         except AttributeError:

@@ -145,9 +145,7 @@ def upgrade() -> None:
         mariadb_charset="utf8mb4",
         mariadb_collate="utf8mb4_bin",
     )
-    op.create_index(
-        "ix_cancel_audit_cancel_id", "cancel_audit", ["cancel_id", "attempt", "kind"]
-    )
+    op.create_index("ix_cancel_audit_cancel_id", "cancel_audit", ["cancel_id", "attempt", "kind"])
     op.create_index("ix_cancel_audit_occurred_at", "cancel_audit", ["kind", "occurred_at"])
     op.create_index("ix_cancel_audit_order_id", "cancel_audit", ["order_id"])
     op.create_index("ix_cancel_audit_client_order_id", "cancel_audit", ["client_order_id"])

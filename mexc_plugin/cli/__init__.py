@@ -1,0 +1,51 @@
+"""The command line: parse, query, render. `main()` is the program.
+
+Commands live in modules that are imported when they are called, and import SQLAlchemy, alembic and
+ccxt inside their functions: `--help` needs none of them.
+"""
+
+import io
+import sys
+
+import click
+
+from mexc_plugin import __version__
+from mexc_plugin.cli.groups import Program
+from mexc_plugin.cli.hosting import Handover
+from mexc_plugin.cli.problems import PROGRAM
+
+COMMANDS = {
+    "audit": "mexc_plugin.cli.audit:audit",
+    "db": "mexc_plugin.cli.database:db",
+    "cancel": "mexc_plugin.cli.cancel:cancel",
+    "sandbox": "mexc_plugin.cli.sandbox:sandbox",
+    "demo": "mexc_plugin.cli.demo:demo",
+    "run": "mexc_plugin.cli.hosting:run",
+    "doctor": "mexc_plugin.cli.hosting:doctor",
+    "completion": "mexc_plugin.cli.completion:completion",
+}
+
+
+@click.group(
+    cls=Program,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine, 1 failed, 2 usage, 3 found something that needs attention.",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def program() -> None:
+    """A ccxt adapter for MEXC that keeps every cancel on record."""
+
+
+def main() -> None:
+    """Run the program and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets it written out, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        program(prog_name=PROGRAM)
+    except Handover as handover:
+        start = handover.start
+    # `run --in-process`: outside of the handler, so that the bot's errors are its own.
+    start()

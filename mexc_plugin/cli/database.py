@@ -1,0 +1,132 @@
+"""`db`: prepare the audit database, and say how it stands."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from mexc_plugin.cli import options
+from mexc_plugin.cli.options import Chosen
+from mexc_plugin.cli.problems import Alarm, Exit
+from mexc_plugin.cli.terminal import emit, say
+from mexc_plugin.config import URL_VARIABLE
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+CHOSEN_BY = {
+    "option": "given by --database-url",
+    "environment": f"given by the environment variable {URL_VARIABLE}",
+    "default": f"the default; another one with --database-url or {URL_VARIABLE}",
+}
+REMEDIES = {
+    "EMPTY": "prepare it with: mexc-plugin db upgrade --database-url URL",
+    "FOREIGN": "if the audit belongs there, run: mexc-plugin db upgrade --database-url URL",
+    "OUTDATED": "run: mexc-plugin db upgrade --database-url URL",
+    "TOO_NEW": "run: pip install --upgrade mexc-plugin",
+}
+
+
+@click.group()
+def db() -> None:
+    """Prepare the audit database, and see how it stands."""
+
+
+@db.command()
+@options.database
+def upgrade(database: Chosen) -> None:
+    """Bring the database to this program's schema; make it if it is a new SQLite file.
+
+    Also prepares a database that holds other tables: it touches none of them.
+    """
+    from mexc_plugin.store import migrate
+    from mexc_plugin.store.explain import name_of
+
+    with _opened(database.url, read_only=False) as engine:
+        before = _revision(engine)
+        migrate.upgrade(engine)
+        after = _revision(engine)
+    change = f"already at {after}" if before == after else f"{before or 'none'} → {after}"
+    emit([f"{name_of(database.url)}: {change}"])
+
+
+@db.command()
+@options.database
+def current(database: Chosen) -> None:
+    """Print the database's revision, and how it stands to this program."""
+    from mexc_plugin.store import migrate
+
+    with _opened(database.url) as engine, engine.connect() as connection:
+        revision, state = migrate.revision(connection), migrate.state(connection)
+    emit([f"{revision or 'none'}: {state.value}"])
+
+
+@db.command()
+@options.database
+def check(database: Chosen) -> None:
+    """Check that the schema is current and the guards stand; exit 3 with what to do if not."""
+    from mexc_plugin.errors import StoreMissing
+    from mexc_plugin.store.explain import name_of
+
+    try:
+        faults = list(_faults(database.url))
+    except StoreMissing as error:
+        raise Alarm(str(error)) from None
+    if faults:
+        emit(faults)
+        raise click.exceptions.Exit(Exit.ATTENTION)
+    emit([f"{name_of(database.url)}: schema current, guards stand"])
+
+
+@db.command()
+@options.database
+def path(database: Chosen) -> None:
+    """Print which database would be used; why goes to stderr."""
+    from mexc_plugin.store.engine import sqlite_path
+    from mexc_plugin.store.explain import name_of
+
+    file = sqlite_path(database.url)
+    emit([str(file.absolute()) if file else name_of(database.url)])
+    there = " (not there yet)" if file and not file.exists() else ""
+    say(CHOSEN_BY[database.by] + there)
+
+
+def _faults(url: str) -> Iterator[str]:
+    import sqlalchemy as sa
+
+    from mexc_plugin.store import migrate, schema, verify
+
+    with _opened(url) as engine, engine.connect() as connection:
+        state = migrate.state(connection)
+        if state is not migrate.State.CURRENT:
+            yield f"schema: {state.value}; {REMEDIES[state.name]}"
+            return
+        inspector = sa.inspect(connection)
+        if not inspector.has_table(schema.AUDIT_TABLE):
+            yield f"table {schema.AUDIT_TABLE} is missing; restore it from a backup"
+            return
+        if schema.HISTORY_VIEW not in inspector.get_view_names():
+            yield f"view {schema.HISTORY_VIEW} is missing; make it again as the migrations do"
+        for finding in verify.check_guards(connection):
+            yield f"{finding.message}; make it again as the migrations do, then: audit verify"
+
+
+@contextlib.contextmanager
+def _opened(url: str, *, read_only: bool = True) -> Iterator["Engine"]:
+    from mexc_plugin.store import engine as engines
+    from mexc_plugin.store.explain import explained
+
+    engine = engines.create(url, read_only=read_only)
+    try:
+        with explained(url):
+            yield engine
+    finally:
+        engine.dispose()
+
+
+def _revision(engine: "Engine") -> str | None:
+    from mexc_plugin.store import migrate
+
+    with engine.connect() as connection:
+        return migrate.revision(connection)

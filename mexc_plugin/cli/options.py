@@ -1,0 +1,95 @@
+"""Options that commands share, and the values that they stand for."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+from mexc_plugin.cli import times
+from mexc_plugin.config import URL_VARIABLE, database_url
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+FORMATS = ("table", "json", "jsonl", "csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The database that a command uses, and who chose it: option, environment or default."""
+
+    url: str = field(repr=False)
+    by: str
+
+
+def database(command: Decorated) -> Decorated:
+    """Add `--database-url`; the command is called with `database`, a Chosen."""
+    return click.option(
+        "--database-url",
+        "database",
+        metavar="URL",
+        callback=_choose,
+        help=f"The audit database, as an SQLAlchemy URL. Default: ${URL_VARIABLE}, "
+        "else a SQLite file of this user.",
+    )(command)
+
+
+def output(
+    *formats: str, piped: str = "jsonl", terminal: str = "table"
+) -> Callable[[Decorated], Decorated]:
+    """Add `--format`; the command is called with `form`, one of the formats."""
+
+    def settle(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str:
+        return value or (terminal if sys.stdout.isatty() else piped)
+
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(formats or FORMATS),
+        callback=settle,
+        help=f"How to print. Default: {terminal} on a terminal, {piped} elsewhere.",
+    )
+
+
+class Moment(click.ParamType[datetime]):
+    """A time on the command line; the command gets naive UTC."""
+
+    name = "time"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return times.moment(str(value), _now(ctx))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _now(ctx: click.Context | None) -> datetime:
+    # One clock for one command line: `--since 1h --until now` is an hour, to the microsecond.
+    now = datetime.now(UTC).replace(tzinfo=None)
+    if ctx is None:
+        return now
+    kept = ctx.meta.setdefault("mexc_plugin.now", now)
+    assert isinstance(kept, datetime)  # noqa: S101 - for the type checker
+    return kept
+
+
+def _choose(ctx: click.Context, param: click.Parameter, value: str | None) -> Chosen:
+    if value is not None and not value.strip():
+        raise click.BadParameter(
+            "is empty; leave it out to use the default database", ctx=ctx, param=param
+        )
+    if value is not None:
+        by = "option"
+    else:
+        by = "environment" if os.environ.get(URL_VARIABLE) else "default"
+    return Chosen(database_url(value), by)

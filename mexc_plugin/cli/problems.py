@@ -1,0 +1,77 @@
+"""Exit codes, and the one place where errors become a line for people."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import IO, Any
+
+import click
+
+from mexc_plugin.cli.terminal import visible
+from mexc_plugin.errors import ConfigError, MexcPluginError
+
+PROGRAM = "mexc-plugin"
+
+
+class Exit(IntEnum):
+    """What the program ends with."""
+
+    FINE = 0
+    FAILED = 1
+    USAGE = 2
+    ATTENTION = 3
+    INTERRUPTED = 130
+
+
+class Problem(click.ClickException):
+    """One line on stderr, and exit code 1."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(" ".join(message.split())))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"{PROGRAM}: {self.message}", file=file, err=file is None)
+
+
+class Misuse(Problem):
+    """The same for what the user gave: exit code 2."""
+
+    exit_code = Exit.USAGE
+
+
+class Alarm(Problem):
+    """The same for what needs attention: exit code 3."""
+
+    exit_code = Exit.ATTENTION
+
+
+@contextlib.contextmanager
+def reported() -> Iterator[None]:
+    """Turn what a command raises into exit codes and lines; a bug stays a traceback."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+        raise click.exceptions.Exit(Exit.FINE) from None
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+    except ConfigError as error:
+        raise Misuse(str(error)) from None
+    except MexcPluginError as error:
+        raise Problem(str(error)) from None
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        raise Problem(f"{error.strerror or error}{where}") from None
+
+
+def _forget_stdout() -> None:
+    # The reader is gone; what is still buffered must not raise again when the interpreter ends.
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,83 @@
+"""What is known of the terminal, and text that is safe on one."""
+
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import click
+
+# By final outcome; a test says that none is missing.
+COLOURS = {
+    "canceled": "green",
+    "partially_canceled": "green",
+    "accepted": "green",
+    "closed": "cyan",
+    "not_found": "yellow",
+    "rate_limited": "yellow",
+    "not_sent": "yellow",
+    "rejected": "red",
+    "unauthorized": "red",
+    "unknown": "bright_magenta",
+    "pending": "bright_magenta",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where stdout goes. width: columns of a terminal, None elsewhere: nothing is left out there."""
+
+    width: int | None = None
+    colour: bool = False
+
+    @classmethod
+    def detect(cls) -> "Screen":
+        if not sys.stdout.isatty():
+            return cls()
+        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        return cls(width=shutil.get_terminal_size().columns, colour=not plain)
+
+    def outcome(self, text: str, outcome: object) -> str:
+        """The text in the colour of that outcome, where there are colours."""
+        return self.styled(text, COLOURS.get(str(outcome)))
+
+    def styled(self, text: str, colour: str | None = None, *, bold: bool | None = None) -> str:
+        return click.style(text, fg=colour, bold=bold) if self.colour else text
+
+
+def visible(text: str) -> str:
+    """The text with control characters, escapes and direction marks written out, like \\x1b."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def cells(text: str) -> int:
+    """How many columns a terminal needs for the text."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cell, text))
+
+
+def _cell(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def emit(lines: Iterable[str]) -> None:
+    """Data: lines to stdout."""
+    write = sys.stdout.write
+    for line in lines:
+        write(line)
+        write("\n")
+    sys.stdout.flush()
+
+
+def say(words: str) -> None:
+    """Words: a line to stderr."""
+    click.echo(words, err=True)

@@ -1,0 +1,106 @@
+"""Reads a COMMAND: which Python runs it, and whether that Python would let the adapter in."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+# Options that keep PYTHONPATH, or the module that is run at the start, away.
+ISOLATING = {"E": "-E", "I": "-I", "S": "-S"}
+OPTIONS_WITH_VALUE = "WX"
+LONG_OPTIONS_WITH_VALUE = ("--check-hash-based-pycs",)
+ENDS_OPTIONS = "cm"
+
+_PYTHON = re.compile(r"(python|pypy)(\d[\d.]*t?)?")
+_ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
+# How pip and uv write the first lines where the path is too long for a #! line.
+_LONG_SHEBANG = re.compile(r"""^'''exec' ["']?([^"'\n]+?)["']? "\$0" "\$@"$""", re.MULTILINE)
+_HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """The Python that a command starts: its path, its own options, and what follows those."""
+
+    path: str
+    options: tuple[str, ...] = ()
+    rest: tuple[str, ...] = ()
+
+    @property
+    def isolated_by(self) -> tuple[str, ...]:
+        """Those of -E, -I and -S that are among the options."""
+        letters = "".join(
+            re.split(f"[{OPTIONS_WITH_VALUE}]", option)[0]
+            for option in self.options
+            if re.match("-[^-]", option)
+        )
+        return tuple(flag for letter, flag in ISOLATING.items() if letter in letters)
+
+
+def interpreter_of(command: Sequence[str], search_path: str | None = None) -> Interpreter | None:
+    """The Python that the command starts, None where that cannot be seen.
+
+    Looks at the command itself, past `env NAME=VALUE`, and at the first line of a script.
+    """
+    words = _past_env(command)
+    if not words:
+        return None
+    found = shutil.which(words[0], path=search_path)
+    if found is None:
+        return None
+    if _is_python(words[0]):
+        options, rest = split_options(words[1:])
+        return Interpreter(found, options, rest)
+    line = _past_env(_shebang(Path(found)))
+    if not line or not _is_python(line[0]):
+        return None
+    python = shutil.which(line[0], path=search_path)
+    if python is None:
+        return None
+    return Interpreter(python, split_options(line[1:])[0], (found, *words[1:]))
+
+
+def split_options(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A Python's arguments, parted into its own options and the script, -c or -m with the rest."""
+    index = 0
+    while index < len(arguments):
+        word = arguments[index]
+        if not word.startswith("-") or word == "-":
+            break
+        if word == "--":
+            return tuple(arguments[:index]), tuple(arguments[index + 1 :])
+        letters = "" if word.startswith("--") else word[1:]
+        taking = next((char for char in letters if char in OPTIONS_WITH_VALUE + ENDS_OPTIONS), "")
+        if taking and taking in ENDS_OPTIONS:
+            break
+        has_value = letters.endswith(taking) if taking else word in LONG_OPTIONS_WITH_VALUE
+        index += 2 if has_value else 1
+    return tuple(arguments[:index]), tuple(arguments[index:])
+
+
+def _is_python(program: str) -> bool:
+    return _PYTHON.fullmatch(PurePath(program).name) is not None
+
+
+def _past_env(words: Sequence[str]) -> Sequence[str]:
+    if not words or PurePath(words[0]).name != "env":
+        return words
+    rest = list(words[1:])
+    if rest[:1] == ["-S"]:
+        rest = rest[1:]
+    while rest and _ASSIGNMENT.fullmatch(rest[0]):
+        rest = rest[1:]
+    return rest
+
+
+def _shebang(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD).decode("utf-8", "replace")
+    except OSError:
+        return []
+    if not head.startswith("#!"):
+        return []
+    long = _LONG_SHEBANG.search(head)
+    return [long[1]] if long else head[2:].partition("\n")[0].split()

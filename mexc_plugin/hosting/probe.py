@@ -1,0 +1,85 @@
+"""Asks a Python, in a process of its own, which classes ccxt has there."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mexc_plugin.hosting.commands import Interpreter
+
+TIMEOUT_S = 120
+OURS = "mexc_plugin."
+
+# ccxt is imported as a bot would import it. The last line of stdout is the answer.
+PROGRAM = """
+import importlib, importlib.util, importlib.metadata, json, platform
+answer = {"classes": {}, "versions": {"python": platform.python_version()}}
+if importlib.util.find_spec("ccxt"):
+    for name in ("ccxt", "ccxt.async_support", "ccxt.pro"):
+        found = importlib.import_module(name).mexc
+        answer["classes"][name] = found.__module__ + "." + found.__qualname__
+for name in ("mexc-plugin", "ccxt", "sqlalchemy", "alembic"):
+    try:
+        answer["versions"][name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        pass
+print()
+print(json.dumps(answer))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a Python answered.
+
+    classes: the class named mexc in ccxt, ccxt.async_support and ccxt.pro, empty without ccxt;
+    versions by distribution; error: why there is no answer.
+    """
+
+    classes: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether every one of the classes is the adapter's."""
+        return bool(self.classes) and all(map(is_ours, self.classes.values()))
+
+
+def is_ours(name: str) -> bool:
+    """Whether a class of that name is one of the adapter's."""
+    return name.startswith(OURS)
+
+
+def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> Report:
+    """Start the Python with its options and the environment, and ask it."""
+    command = [interpreter.path, *interpreter.options, "-c", PROGRAM]
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own interpreter
+            command,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except OSError as error:
+        return Report(error=f"{interpreter.path}: {error.strerror}")
+    except subprocess.TimeoutExpired:
+        return Report(error=f"{interpreter.path} did not import ccxt within {TIMEOUT_S} s")
+    if done.returncode != 0:
+        return Report(error=_last_words(done.stderr) or f"exit code {done.returncode}")
+    try:
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+        return Report(answer["classes"], answer["versions"])
+    except (ValueError, LookupError, TypeError):
+        return Report(error=f"{interpreter.path} gave no answer that can be read")
+
+
+def _last_words(stderr: str) -> str:
+    """What the adapter said; else the last line, which is a traceback's error."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    said = [line for line in lines if line.startswith("mexc-plugin: ")]
+    return (said or lines or [""])[0 if said else -1].removeprefix("mexc-plugin: ")

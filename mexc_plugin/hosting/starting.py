@@ -1,0 +1,167 @@
+"""Starts a bot with the adapter in front of it: in its own process (exec), or in this one."""
+
+import contextlib
+import os
+import runpy
+import shlex
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+from mexc_plugin import config
+from mexc_plugin.hosting import commands, hook, probe
+
+SITE = Path(__file__).parent / "site"
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+
+
+class CannotStart(Exception):
+    """The command was not started. exit_code: what a shell would end with."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def environment(
+    environ: Mapping[str, str], audit_url: str | None = None, bot: str | None = None
+) -> dict[str, str]:
+    """The bot's environment: the adapter's folder first on PYTHONPATH, and where to record.
+
+    Raises ConfigError for a database or label that cannot be used.
+    """
+    from mexc_plugin.store import engine
+
+    given = {"url": audit_url or None, "bot": bot}
+    settings = config.resolve(given, environ)
+    engine.validate(settings.url)
+    added = {config.URL_VARIABLE: settings.url} if audit_url else {}
+    if bot:
+        added[config.BOT_VARIABLE] = bot
+    return {**environ, **added, "PYTHONPATH": _python_path(environ.get("PYTHONPATH", ""))}
+
+
+def _python_path(given: str) -> str:
+    site = str(SITE)
+    # An empty entry would stand for the current folder.
+    others = [entry for entry in given.split(os.pathsep) if entry != site] if given else []
+    return os.pathsep.join([site, *others])
+
+
+def check(command: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Try the adapter in the command's Python, in a process of its own, before the bot runs.
+
+    Nothing is known of commands that are not seen to be a Python's. Raises CannotStart.
+    """
+    interpreter = commands.interpreter_of(command, environ.get("PATH"))
+    if interpreter is None:
+        return
+    if interpreter.isolated_by:
+        raise CannotStart(_isolated(interpreter), hook.EXIT_CODE)
+    report = probe.ask(interpreter, environ)
+    if report.error:
+        raise CannotStart(f"not started: {report.error}", hook.EXIT_CODE)
+    if report.classes and not report.is_installed:
+        raise CannotStart(
+            f"not started: the adapter does not get into {interpreter.path}; "
+            "see: mexc-plugin doctor -- COMMAND",
+            hook.EXIT_CODE,
+        )
+
+
+def _isolated(interpreter: commands.Interpreter) -> str:
+    instead = [
+        *("python", *interpreter.options, "-m", "mexc_plugin", "run", "--in-process", "--"),
+        *interpreter.rest,
+    ]
+    flags = " ".join(interpreter.isolated_by)
+    return (
+        f"not started: {interpreter.path} {flags} does not let the adapter in; "
+        f"use --in-process: {shlex.join(instead)}"
+    )
+
+
+def replace_process(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Become the command: its pid, terminal, signals and exit code are its own.
+
+    Raises CannotStart.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    # Python ignores these, and ignored signals stay ignored across exec.
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
+    try:
+        os.execvpe(command[0], list(command), dict(environ))  # noqa: S606 - no shell is wanted
+    except FileNotFoundError:
+        if Path(command[0]).is_file():
+            raise CannotStart(
+                f"{command[0]}: the interpreter in its first line is not there", NOT_FOUND
+            ) from None
+        raise CannotStart(f"{command[0]}: command not found", NOT_FOUND) from None
+    except OSError as error:
+        raise CannotStart(f"{command[0]}: {error.strerror}", NOT_EXECUTABLE) from None
+
+
+class InProcess:
+    """A script, or a module after `-m`, that runs in this process, as `python` would run it."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        """Raises CannotStart for a script that is not there."""
+        self._module = command[1] if command[0] == "-m" and len(command) > 1 else None
+        self._arguments = list(command[2:] if self._module else command[1:])
+        self._script = command[0]
+        if self._module is None and not Path(self._script).exists():
+            raise CannotStart(
+                f"{self._script}: no such script; after --in-process stands "
+                "a Python script, or -m and a module",
+                NOT_FOUND,
+            )
+
+    def start(self, environ: Mapping[str, str]) -> None:
+        """Install the adapter and run; what the program raises goes through."""
+        os.environ.update(environ)
+        hook.arm()
+        main = ModuleType("__main__")
+        sys.modules["__main__"] = main
+        if self._module is not None:
+            self._set_up("-m", str(Path.cwd()))
+            _as_main(self._module, alter_argv=True)
+        elif Path(self._script).is_file() and not _is_archive(self._script):
+            self._set_up(self._script, str(Path(self._script).resolve().parent))
+            self._execute(main)
+        else:
+            self._set_up(self._script, self._script)
+            _as_main("__main__", alter_argv=False)
+
+    def _set_up(self, name: str, folder: str) -> None:
+        sys.argv[:] = [name, *self._arguments]
+        if not sys.flags.safe_path:
+            sys.path[0] = folder
+        elif name == folder:
+            sys.path.insert(0, folder)
+
+    def _execute(self, main: ModuleType) -> None:
+        path = os.path.abspath(self._script)  # noqa: PTH100 - as Python itself does
+        loader = SourceFileLoader("__main__", path)
+        code = loader.source_to_code(loader.get_data(path), path)
+        main.__dict__.update(__file__=path, __loader__=loader, __builtins__=__builtins__)
+        exec(code, main.__dict__)  # noqa: S102 - the bot, which was asked for
+
+
+def _is_archive(path: str) -> bool:
+    import zipfile
+
+    return zipfile.is_zipfile(path)
+
+
+def _as_main(module: str, *, alter_argv: bool) -> None:
+    # What `python -m` itself calls. The public run_module takes __main__ away again when it
+    # returns, while threads of the program may still need it.
+    runpy._run_module_as_main(module, alter_argv)  # type: ignore[attr-defined]  # noqa: SLF001

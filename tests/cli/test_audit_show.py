@@ -1,0 +1,107 @@
+import json
+
+import pytest
+
+from mexc_plugin.audit import chain
+from tests.cli.tampering import tamper
+
+BODY = '{"symbol":"LTCBTC","orderId":4,"price":"2.00000000","executedQty":1.50}'
+
+
+@pytest.fixture
+def show(run, url):
+    def showing(*arguments):
+        return run("audit", "show", "--database-url", url, *arguments)
+
+    return showing
+
+
+def test_every_event_of_all_attempts_is_shown_oldest_first(ledger, show):
+    cancel_id = ledger.cancel("unknown")
+    ledger.cancel("canceled", cancel_id=cancel_id, attempt=2, at=1)
+    ledger.reconcile(cancel_id, "canceled", at=2)
+    ledger.cancel("rejected")
+    found = [json.loads(line) for line in show(cancel_id, "--format", "jsonl").stdout.splitlines()]
+    assert [(event["kind"], event["attempt"]) for event in found] == [
+        ("request", 1),
+        ("response", 1),
+        ("request", 2),
+        ("response", 2),
+        ("reconciliation", 1),
+    ]
+
+
+def test_json_is_the_documents_with_their_hashes(ledger, show):
+    documents = json.loads(show(ledger.cancel(), "--format", "json").stdout)
+    assert documents[0]["prev_hash"] == chain.GENESIS
+    assert documents[0]["hash"] == documents[1]["prev_hash"]
+    assert documents[0]["request"]["method"] == "DELETE"
+
+
+def test_people_see_what_was_sent_what_came_back_and_what_changed(ledger, show):
+    cancel_id = ledger.cancel(body=BODY, answer={"order_status": "CANCELED", "symbol": "LTC/USDT"})
+    text = show(cancel_id, "--format", "table").stdout
+    for expected in (
+        "2026-11-23T12:00:00.000000Z  request  attempt 1",
+        "response  attempt 1  canceled  after 1.500 ms",
+        "X-MEXC-APIKEY: [redacted]",
+        '        "executedQty": 1.50\n',
+        "  order_status: CANCELED",
+        "  symbol: LTC/BTC → LTC/USDT",
+        f"  writer: {ledger.writer_id} seq 2",
+        f"  hash: {ledger.hash}",
+    ):
+        assert expected in text
+    assert text.count("order_id: 4") == 1
+
+
+def test_what_no_column_has_is_shown_too(ledger, show):
+    cancel_id = ledger.cancel(
+        answer={"reason": "HTTP 502 does not say what happened", "orders": [{"order_id": "9"}]}
+    )
+    text = show(cancel_id, "--format", "table").stdout
+    assert "reason: HTTP 502 does not say what happened" in text
+    assert '{"order_id": "9"}' in text
+
+
+@pytest.mark.parametrize("body", ["\x1b[2J\x9b\u202e", '{"a":"\x1b[2J"}', "\x07\n\x1b]0;x\x07"])
+def test_a_venue_cannot_control_the_terminal(ledger, show, body):
+    text = show(
+        ledger.cancel(body=body, answer={"venue_message": body}), "--format", "table"
+    ).stdout
+    assert all(line.isprintable() for line in text.splitlines())
+    assert "\\x1b" in text
+
+
+def test_a_unique_beginning_of_an_id_is_enough(ledger, show):
+    cancel_id = ledger.cancel(cancel_id="01a20652-d3ab-70ca-8bc7-731c07817623")
+    ledger.cancel(cancel_id="01a20652-d3ab-70ca-8bc7-831c07817623")
+    assert show(cancel_id[:25].upper(), "--format", "jsonl").exit_code == 0
+
+
+def test_a_beginning_of_several_ids_says_so_and_names_them(ledger, show):
+    ids = [ledger.cancel(cancel_id=f"01a20652-d3ab-70ca-8bc7-{n}31c07817623") for n in range(7)]
+    result = show("01a20652-d3ab")
+    assert [result.exit_code, result.stdout] == [1, ""]
+    assert "begins several cancel ids" in result.stderr
+    assert ids[0] in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "wanted", ["nonsense", "01a20652", "%", "", "\x1b[2J", "01a20652-d3ab-7" * 9]
+)
+def test_an_unknown_id_is_one_line_that_says_how_to_find_ids(show, wanted):
+    result = show(wanted)
+    assert [result.exit_code, result.stdout] == [1, ""]
+    assert "mexc-plugin audit list" in result.stderr
+    assert result.stderr.removesuffix("\n").isprintable()
+
+
+def test_a_payload_that_was_tampered_with_is_shown_as_it_stands(ledger, show, path):
+    cancel_id = ledger.cancel()
+    tamper(path, "UPDATE cancel_audit SET payload = 'gone' WHERE seq = 2")
+    assert (
+        json.loads(show(cancel_id, "--format", "jsonl").stdout.splitlines()[1])["payload"] == "gone"
+    )
+    assert "  payload: gone\n" in show(cancel_id, "--format", "table").stdout

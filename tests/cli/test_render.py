@@ -1,0 +1,165 @@
+# ruff: noqa: DTZ001 - times are naive UTC in the database and on the way to it
+import csv
+import json
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.cli import options, show
+from mexc_plugin.cli.render import RENDERERS, cell, encode
+from mexc_plugin.cli.terminal import COLOURS, Screen, cells, visible
+from mexc_plugin.store.schema import HISTORY_COLUMNS
+
+ROW = dict.fromkeys(HISTORY_COLUMNS) | {
+    "cancel_id": "01a20652-d3ab-70ca-8bc7-731c07817623",
+    "attempt": 1,
+    "requested_at": datetime(2026, 11, 23, 12),
+    "latency_us": 1500,
+    "symbol": "LTC/BTC",
+    "order_id": "C02__442859222808420353049",
+    "http_status": 200,
+    "amount": "1.00000000",
+    "filled": "0.40000000",
+    "outcome": "canceled",
+    "final_outcome": "canceled",
+}
+OFF = Screen()
+WIDE = Screen(width=400)
+TEXT = st.text() | st.text(alphabet="\x00\x07\x1b[2J\r\n\t\x7f\x9b\u202e\u2028=+-@'\",a1é漢")
+
+
+def rendered(form: str, *rows: dict, screen: Screen = OFF) -> list[str]:
+    return list(RENDERERS[form](rows, HISTORY_COLUMNS, screen))
+
+
+def test_every_format_that_is_offered_has_a_renderer() -> None:
+    assert set(options.FORMATS) == set(RENDERERS)
+
+
+def test_every_outcome_has_a_colour() -> None:
+    assert {outcome.value for outcome in Outcome} == set(COLOURS)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_json_is_one_array(count: int) -> None:
+    lines = rendered("json", *[ROW] * count)
+    assert count == len(json.loads("\n".join(lines)))
+
+
+def test_json_has_the_columns_of_the_view_in_its_order_with_times_and_decimals_as_text() -> None:
+    found = json.loads(rendered("jsonl", ROW)[0])
+    assert list(HISTORY_COLUMNS) == list(found)
+    assert found["requested_at"] == "2026-11-23T12:00:00.000000Z"
+    assert found["amount"] == "1.00000000"
+    assert found["side"] is None
+
+
+def test_csv_has_a_line_of_names_and_empty_cells_for_null() -> None:
+    header, line = csv.reader(rendered("csv", ROW))
+    found = dict(zip(header, line, strict=True))
+    assert list(HISTORY_COLUMNS) == header
+    assert found["requested_at"] == "2026-11-23T12:00:00.000000Z"
+    assert found["venue_message"] == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1+1", "'+1+1"),
+        ("-cmd", "'-cmd"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\\t=1"),
+        ("\r=1", "'\\r=1"),
+        ("-2011", "-2011"),
+        ("+0.5", "+0.5"),
+        ("-1.5e-8", "-1.5e-8"),
+        ("a=b", "a=b"),
+        (-5, "-5"),
+    ],
+)
+def test_a_csv_cell_is_never_a_formula_and_numbers_stay_numbers(
+    value: object, expected: str
+) -> None:
+    assert expected == cell(value)
+
+
+@given(TEXT)
+def test_no_format_lets_a_venue_control_the_terminal(message: str) -> None:
+    row = ROW | {"venue_message": message, "bot": message, "order_id": message}
+    for form in RENDERERS:
+        for screen in (OFF, WIDE, Screen(width=40)):
+            assert all(line.isprintable() for line in rendered(form, row, screen=screen))
+
+
+@given(TEXT)
+def test_json_gives_back_every_text_as_it_was(message: str) -> None:
+    assert [message] == json.loads(encode([message]))
+
+
+@given(TEXT)
+def test_csv_is_one_line_for_each_row(message: str) -> None:
+    lines = rendered("csv", ROW | {"venue_message": message})
+    assert len(lines) == len(list(csv.reader(lines))) == 2
+
+
+def test_a_table_off_a_terminal_has_everything_and_no_colours() -> None:
+    head, line = rendered("table", ROW | {"venue_message": "m" * 300})
+    assert "\x1b" not in head + line
+    assert "m" * 300 in line
+
+
+@pytest.mark.parametrize("width", range(46, 200, 7))
+def test_a_table_fits_its_terminal_and_cuts_no_id(width: int) -> None:
+    row = ROW | {"venue_message": "m" * 90, "bot": "grid", "venue_code": "-2011"}
+    text = rendered("table", row, row, screen=Screen(width=width))
+    assert max(map(cells, text)) <= width
+    for name in ("cancel_id", "order_id"):
+        assert sum(row[name] in line for line in text) == 2
+
+
+def test_an_outcome_is_coloured_where_there_are_colours() -> None:
+    assert "\x1b[32mcanceled\x1b[0m" in rendered("table", ROW, screen=Screen(400, colour=True))[1]
+
+
+def test_a_reconciled_cancel_says_what_it_was_before() -> None:
+    row = ROW | {"outcome": "unknown", "final_outcome": "canceled"}
+    assert "canceled (was unknown)" in rendered("table", row)[1]
+
+
+def test_columns_line_up_under_wide_characters() -> None:
+    rows = [ROW | {"bot": "漢字"}, ROW | {"bot": "grid"}]
+    _, first, second = rendered("table", *rows, screen=WIDE)
+    before = [line.split(ROW["cancel_id"])[0] for line in (first, second)]
+    assert cells(before[0]) == cells(before[1])
+
+
+@given(TEXT)
+def test_visible_text_is_printable_and_printable_text_stays(text: str) -> None:
+    assert visible(text).isprintable()
+    assert visible(visible(text)) == visible(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(JSON)
+def test_reindented_json_is_the_same_json(value: object) -> None:
+    text = json.dumps(value)
+    assert json.dumps(value, indent=2) == show.reindent(text)
+
+
+def test_reindenting_keeps_every_number_as_it_was_written() -> None:
+    assert show.reindent('{"a":1.50,"b":1e5}') == '{\n  "a": 1.50,\n  "b": 1e5\n}'
+
+
+@pytest.mark.parametrize("text", ["", "<html>", "{", "[" * 100_000, '{"a":1}x'])
+def test_what_is_no_json_is_not_reindented(text: str) -> None:
+    assert show.reindent(text) is None

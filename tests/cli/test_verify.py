@@ -1,0 +1,168 @@
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mexc_plugin.audit import events
+from mexc_plugin.store.verify import GUARDS, Fault, Verifier
+from tests.cli.tampering import remove_guard, tamper
+
+
+@pytest.fixture
+def verify(run, url):
+    """The exit code, and fault and seq of each finding."""
+
+    def verifying():
+        result = run("audit", "verify", "--format", "json", "--database-url", url)
+        found = json.loads(result.stdout)
+        assert (not found["findings"]) == found["whole"] == (result.exit_code == 0)
+        return result.exit_code, [(item["fault"], item["seq"]) for item in found["findings"]]
+
+    return verifying
+
+
+def test_an_untouched_record_is_whole(ledger, run, url):
+    ledger.cancel()
+    ledger.cancel(None, bot="漢字 \x00 \x1b", order_id="x" * 300)
+    result = run("audit", "verify", "--database-url", url)
+    assert [result.exit_code, result.stdout] == [0, "3 events of 1 writer: whole\n"]
+
+
+def test_an_empty_record_is_whole(verify):
+    assert verify() == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("outcome", "'closed'"),
+        ("outcome", "NULL"),
+        ("occurred_at", "'2026-11-23 12:00:00.000001'"),
+        ("occurred_ns", "occurred_ns + 1"),
+        ("latency_us", "1"),
+        ("latency_us", "'x'"),
+        ("filled", "'1'"),
+        ("cancel_id", "'00000000-0000-7000-8000-000000000000'"),
+    ],
+)
+def test_a_changed_column_is_found(ledger, verify, path, column, value):
+    ledger.cancel()
+    tamper(path, f"UPDATE cancel_audit SET {column} = {value} WHERE seq = 2")
+    assert verify() == (3, [("column", 2)])
+
+
+def test_every_column_but_the_chain_is_compared(ledger):
+    ledger.cancel()
+    row = events.project(ledger.seal(kind="start"))
+    for name in set(events.COLUMNS) - {"writer_id", "seq", "payload", "prev_hash", "hash"}:
+        found = [finding.message for finding in Verifier().check(row | {name: "other"})]
+        assert f"column {name} differs from the payload" in found
+
+
+def test_a_changed_payload_breaks_its_hash(ledger, verify, path):
+    ledger.cancel()
+    ledger.cancel()
+    tamper(path, "UPDATE cancel_audit SET payload = replace(payload, 'here', 'away') WHERE seq = 3")
+    assert verify() == (3, [("hash", 3), ("column", 3)])
+
+
+def test_a_rewritten_event_breaks_the_link_of_the_next(ledger, verify, path):
+    ledger.cancel()
+    ledger.seq, first = 0, ledger.hash
+    forged = ledger.seal(kind="start")
+    assert first != forged.hash
+    tamper(
+        path,
+        f"UPDATE cancel_audit SET hash = '{forged.hash}', prev_hash = '{forged.prev_hash}', "
+        f"payload = '{forged.payload}' WHERE seq = 1",
+    )
+    _, found = verify()
+    assert ("link", 1) in found
+    assert ("link", 2) in found
+    assert ("hash", 1) not in found
+
+
+@pytest.mark.parametrize("seq", [1, 2])
+def test_a_deleted_event_leaves_a_gap(ledger, verify, path, seq):
+    ledger.cancel()
+    ledger.cancel()
+    tamper(path, f"DELETE FROM cancel_audit WHERE seq = {seq}")
+    assert verify() == (3, [("gap", seq + 1)])
+
+
+@pytest.mark.parametrize(
+    ("missing", "said", "fault"), [(3, 3, "lost"), (3, 2, "gap"), (0, 2, "gap"), (3, "3", "gap")]
+)
+def test_a_gap_that_the_writer_itself_named_is_a_loss(ledger, run, url, missing, said, fault):
+    ledger.cancel()
+    for _ in range(missing):
+        ledger.seal(kind="start")
+    ledger.store(ledger.seal(kind="start", lost=said))
+    result = run("audit", "verify", "--database-url", url)
+    assert result.exit_code == 3
+    assert result.stdout.startswith(f"{fault}: writer {ledger.writer_id} seq {3 + missing}: ")
+    assert ("said so by the writer itself" in result.stdout) == (fault == "lost")
+
+
+def test_several_writers_are_chained_apart(ledger, verify, url):
+    other = type(ledger)(url)
+    for writer in (ledger, other, ledger, other):
+        writer.cancel()
+    assert verify() == (0, [])
+
+
+@pytest.mark.parametrize("payload", ["gone", "[]", "{}", '{"occurred_ns":1e999}', "[" * 2000])
+def test_a_payload_that_is_no_event_is_found(ledger, verify, path, payload):
+    ledger.cancel()
+    tamper(path, f"UPDATE cancel_audit SET payload = '{payload}' WHERE seq = 2")
+    assert verify() == (3, [("hash", 2), ("payload", 2)])
+
+
+def test_an_event_moved_to_another_writer_is_found(ledger, verify, path):
+    ledger.cancel()
+    other = "00000000-0000-4000-8000-000000000000"
+    tamper(path, f"UPDATE cancel_audit SET writer_id = '{other}'")
+    assert verify() == (3, [("payload", 1), ("payload", 2)])
+
+
+@pytest.mark.parametrize("name", GUARDS["sqlite"])
+def test_a_missing_guard_is_found(ledger, verify, path, name):
+    ledger.cancel()
+    remove_guard(path, name)
+    assert verify() == (3, [("guard", None)])
+
+
+def test_a_guard_that_guards_nothing_is_found(verify, path):
+    name = "cancel_audit_no_delete"
+    remove_guard(path, name)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            f"CREATE TRIGGER {name} BEFORE DELETE ON cancel_audit BEGIN SELECT 1; END"
+        )
+    assert verify() == (3, [("guard", None)])
+
+
+def test_a_line_says_what_is_broken_and_where(ledger, run, url, path):
+    ledger.cancel()
+    tamper(path, "UPDATE cancel_audit SET outcome = 'closed' WHERE seq = 2")
+    result = run("audit", "verify", "--database-url", url)
+    assert [
+        f"column: writer {ledger.writer_id} seq 2: column outcome differs from the payload",
+        "2 events of 1 writer: 1 finding",
+    ] == result.stdout.splitlines()
+    assert result.stderr == ""
+
+
+VALUES = st.none() | st.integers() | st.text(max_size=9)
+
+
+@given(st.lists(st.fixed_dictionaries(dict.fromkeys(events.COLUMNS, VALUES)), max_size=4))
+def test_rows_that_make_no_sense_are_findings_and_never_errors(rows):
+    verifier = Verifier()
+    for row in rows:
+        whole = row | {"seq": row["seq"] if isinstance(row["seq"], int) else 1}
+        texts = {name: str(row[name]) for name in ("writer_id", "payload", "prev_hash", "hash")}
+        assert {finding.fault for finding in verifier.check(whole | texts)} <= set(Fault)
