@@ -38,4 +38,20 @@ $(DEV): $(READY) pyproject.toml
 	@touch $(DEV)
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf .venv* build dist
+
+# The adapter's own suites with every ccxt that bots pin, and the newest: each in an environment of its own.
+CCXT_RANGE = 4.5.28 4.5.66 newest
+.PHONY: test-ccxt-range $(CCXT_RANGE:%=test-ccxt-%)
+test-ccxt-range: $(CCXT_RANGE:%=test-ccxt-%)
+
+$(CCXT_RANGE:%=test-ccxt-%): test-ccxt-%: .venv-ccxt-%/.ready
+	@.venv-ccxt-$*/bin/python -c 'import ccxt; print("ccxt", ccxt.__version__)'
+	.venv-ccxt-$*/bin/python -m pytest -q tests/test_contract.py tests/test_adapter.py tests/test_completeness.py
+
+.venv-ccxt-%/.ready: pyproject.toml
+	@$(PYTHON) -m venv .venv-ccxt-$*
+	@.venv-ccxt-$*/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@.venv-ccxt-$*/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
+		$(if $(filter newest,$*),ccxt,ccxt==$*) hypothesis pytest pytest-asyncio pytest-randomly
+	@touch $@

@@ -638,3 +638,27 @@ def test_a_refused_cancel_is_not_asked_about(bot: Bot, sandbox) -> None:
     with pytest.raises(ccxt.OrderNotFound):
         bot.cancel_order("999", SYMBOL, {"confirm": True})
     assert ("GET", "/api/v3/order") not in sandbox.requests
+
+
+def test_a_cancel_all_is_found_by_each_order_that_it_took_away(bot: Bot, sandbox, audit) -> None:
+    from mexc_plugin.store import queries
+
+    ids = [place(sandbox, f"c{n}") for n in range(2)]
+    bot.cancel_all_orders(SYMBOL)
+    swap = [futures(sandbox), futures(sandbox)]
+    bot.cancel_orders(swap, SWAP)
+    recorders.close_all()
+    with queries.reading(audit.url) as connection:
+
+        def find(**ids: str) -> list[str]:
+            filters = queries.Filters(**{name: (value,) for name, value in ids.items()})
+            return [row["path"] for row in _paths(connection, filters)]
+
+        def _paths(connection, filters):
+            for row in queries.history(connection, filters):
+                yield from queries.events(connection, row["cancel_id"])
+
+        assert set(find(order_ids=ids[1])) == {"/api/v3/openOrders"}
+        assert set(find(client_order_ids="c0")) == {"/api/v3/openOrders"}
+        assert set(find(order_ids=swap[0])) == {"/api/v1/private/order/cancel"}
+        assert find(order_ids="999") == []

@@ -15,6 +15,7 @@ from mexc_plugin.cli import options
 from mexc_plugin.cli.groups import DefaultGroup
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Exit, Problem
+from mexc_plugin.cli.reconcile import reconcile, recover
 from mexc_plugin.cli.terminal import Screen, emit, say, visible
 
 if TYPE_CHECKING:
@@ -119,14 +120,24 @@ def verify(database: Chosen, form: str) -> None:
     verifier = verifying.Verifier()
     with (
         queries.reading(database.url) as connection,
+        queries.reading(database.url) as second,
         closing(verifying.chained(connection)) as rows,
     ):
-        guards = verifying.check_guards(connection)
-        events = verifying.verify(_progress(rows), verifier)
-        findings = _Counted(itertools.chain(guards, events))
+        orders = verifying.OrderRows(second)
+        findings = _Counted(
+            itertools.chain(
+                verifying.check_guards(second),
+                verifying.verify(_progress(rows), verifier, orders),
+            )
+        )
         emit((_findings_json if form == "json" else _findings_text)(findings, verifier))
+    _say_what_waits(database.url)
     if findings.count:
         raise click.exceptions.Exit(Exit.ATTENTION)
+
+
+audit.add_command(reconcile)
+audit.add_command(recover)
 
 
 class _Counted:
@@ -189,6 +200,15 @@ def _not_one(cancel_id: str, found: list[str]) -> str:
         return f"no cancel {cancel_id!r} is on record; find ids with: mexc-plugin audit list"
     more = ", …" if len(found) > MOST_MATCHES else ""
     return f"{cancel_id!r} begins several cancel ids: {', '.join(found[:MOST_MATCHES])}{more}"
+
+
+def _say_what_waits(url: str) -> None:
+    from mexc_plugin.store import spool
+
+    waiting = spool.files(url)
+    if waiting:
+        files = _count(len(waiting), "spool file waits", "spool files wait")
+        say(f"{files}, whose events are gaps here until: mexc-plugin audit recover")
 
 
 def _progress(rows: Iterable["Row"]) -> Iterator["Row"]:

@@ -1,27 +1,23 @@
 """`cancel`: cancel one order through the adapter, as a bot would."""
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from mexc_plugin.audit.outcomes import UNRESOLVED
-from mexc_plugin.cli import options
+from mexc_plugin.cli import options, venue
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Alarm, Problem
 from mexc_plugin.cli.terminal import Screen, emit, visible
-
-KEY_VARIABLE = "MEXC_API_KEY"
-SECRET_VARIABLE = "MEXC_API_SECRET"  # noqa: S105 - the name of one, not one
 
 
 @click.command()
 @click.argument("order_id")
 @click.argument("symbol")
 @click.option("--client-order-id", is_flag=True, help="ORDER_ID is your own id of the order.")
-@click.option("--base-url", metavar="URL", help="A sandbox to send it to. Default: the real venue.")
+@venue.base_url
 @click.option("--bot", help="The label to record.")
 @options.output("table", "json", piped="json")
 @options.database
@@ -40,8 +36,8 @@ def cancel(
     cancel may have been executed.
     """
     settings = {
-        **_credentials(),
-        **_urls(base_url),
+        **venue.credentials(),
+        **venue.urls(base_url),
         # One cancel needs no pacing: ccxt's would hold it back for more than a second.
         "enableRateLimit": False,
         "options": {"audit": {"url": database.url, "bot": bot}},
@@ -65,13 +61,13 @@ def _sent(
         # Before the cancel: what fails here has cancelled nothing.
         exchange.load_markets()
     except BaseError as error:
-        raise Problem(f"nothing was cancelled: {_words(error, redact)}") from None
+        raise Problem(f"nothing was cancelled: {venue.words(error, redact)}") from None
     since = datetime.now(UTC).replace(tzinfo=None)
     arguments = (None, symbol, {"clientOrderId": order_id}) if by_client else (order_id, symbol)
     try:
         order: Mapping[str, Any] = exchange.cancel_order(*arguments)
     except BaseError as error:
-        words = _words(error, redact)
+        words = venue.words(error, redact)
         if not _is_unknown(error, database.url, order_id, since, by_client=by_client):
             raise Problem(words) from None
         look = f"mexc-plugin audit list --{'client-' if by_client else ''}order-id {order_id}"
@@ -103,43 +99,6 @@ def _is_unknown(
         return newest["final_outcome"] in UNRESOLVED
     refused = isinstance(error, DDoSProtection | InvalidNonce)
     return isinstance(error, NetworkError | BadResponse) and not refused
-
-
-def _credentials() -> dict[str, str]:
-    found = {"apiKey": os.environ.get(KEY_VARIABLE), "secret": os.environ.get(SECRET_VARIABLE)}
-    missing = [
-        variable
-        for variable, value in zip((KEY_VARIABLE, SECRET_VARIABLE), found.values(), strict=True)
-        if not value
-    ]
-    if missing:
-        raise click.UsageError(
-            f"set {' and '.join(missing)} in the environment: the API key that may cancel the order"
-        )
-    return {name: value for name, value in found.items() if value}
-
-
-def _urls(base_url: str | None) -> dict[str, Any]:
-    if base_url is None:
-        return {}
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(base_url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise click.BadParameter(
-            "write it like http://127.0.0.1:8080", param_hint="'--base-url'"
-        ) from None
-    from mexc_plugin.sandbox.configuration import ccxt_urls
-
-    return {"urls": ccxt_urls(base_url.rstrip("/"))}
-
-
-def _words(error: Exception, redact: Callable[[str], str]) -> str:
-    return redact(f"{type(error).__name__}: {error}")
 
 
 def _as_lines(order: Mapping[str, Any]) -> list[str]:

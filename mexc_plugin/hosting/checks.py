@@ -1,4 +1,4 @@
-"""What `doctor` looks at. Each check yields findings; none of them changes anything."""
+"""What `doctor` looks at. Each check yields findings; none of them changes what is on record."""
 
 import contextlib
 import stat
@@ -53,8 +53,8 @@ def _classes(
             yield Finding(f"{name}.mexc is the audited class, {found}")
         elif not below_run:
             yield Finding(
-                f"{name}.mexc is ccxt's own class, {found}; audited are bots that import "
-                "mexc_plugin, or that are started with: mexc-plugin run -- COMMAND"
+                f"{name}.mexc is ccxt's own class, {found}; the audited one is for bots that "
+                "import mexc_plugin, or are started with: mexc-plugin run -- COMMAND"
             )
         else:
             flags = " ".join(interpreter.isolated_by)

@@ -1,11 +1,13 @@
 """Starts a bot with the adapter in front of it: in its own process (exec), or in this one."""
 
+import builtins
 import contextlib
 import os
 import runpy
 import shlex
 import signal
 import sys
+import zipfile
 from collections.abc import Mapping, Sequence
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -110,17 +112,16 @@ def replace_process(command: Sequence[str], environ: Mapping[str, str]) -> NoRet
 
 
 class InProcess:
-    """A script, or a module after `-m`, that runs in this process, as `python` would run it."""
+    """What follows `python`, run in this process: a script, `-m MODULE` or `-c CODE`."""
 
     def __init__(self, command: Sequence[str]) -> None:
         """Raises CannotStart for a script that is not there."""
-        self._module = command[1] if command[0] == "-m" and len(command) > 1 else None
-        self._arguments = list(command[2:] if self._module else command[1:])
-        self._script = command[0]
-        if self._module is None and not Path(self._script).exists():
+        self._way = command[0] if command[0] in ("-c", "-m") and len(command) > 1 else None
+        self._what, *self._arguments = command[1:] if self._way else command
+        if self._way is None and not Path(self._what).exists():
             raise CannotStart(
-                f"{self._script}: no such script; after --in-process stands "
-                "a Python script, or -m and a module",
+                f"{self._what}: no such script; after --in-process stands what would follow python: "
+                "a script, or -m and a module",
                 NOT_FOUND,
             )
 
@@ -129,36 +130,35 @@ class InProcess:
         os.environ.update(environ)
         hook.arm()
         main = ModuleType("__main__")
+        main.__dict__["__builtins__"] = builtins
         sys.modules["__main__"] = main
-        if self._module is not None:
-            self._set_up("-m", str(Path.cwd()))
-            _as_main(self._module, alter_argv=True)
-        elif Path(self._script).is_file() and not _is_archive(self._script):
-            self._set_up(self._script, str(Path(self._script).resolve().parent))
-            self._execute(main)
-        else:
-            self._set_up(self._script, self._script)
+        if self._way == "-m":
+            self._set_up(str(Path.cwd()))
+            _as_main(self._what, alter_argv=True)
+        elif self._way == "-c":
+            self._set_up("")
+            exec(compile(self._what, "<string>", "exec"), main.__dict__)  # noqa: S102 - asked for
+        elif Path(self._what).is_dir() or zipfile.is_zipfile(self._what):
+            self._set_up(self._what)
+            if sys.flags.safe_path:
+                sys.path.insert(0, self._what)
             _as_main("__main__", alter_argv=False)
+        else:
+            self._set_up(str(Path(self._what).resolve().parent))
+            self._execute(main)
 
-    def _set_up(self, name: str, folder: str) -> None:
-        sys.argv[:] = [name, *self._arguments]
+    def _set_up(self, folder: str) -> None:
+        sys.argv[:] = [self._way or self._what, *self._arguments]
         if not sys.flags.safe_path:
             sys.path[0] = folder
-        elif name == folder:
-            sys.path.insert(0, folder)
 
     def _execute(self, main: ModuleType) -> None:
-        path = os.path.abspath(self._script)  # noqa: PTH100 - as Python itself does
+        # As Python itself does: neither normalised nor resolved.
+        path = os.path.join(os.getcwd(), self._what)  # noqa: PTH109, PTH118
         loader = SourceFileLoader("__main__", path)
         code = loader.source_to_code(loader.get_data(path), path)
-        main.__dict__.update(__file__=path, __loader__=loader, __builtins__=__builtins__)
-        exec(code, main.__dict__)  # noqa: S102 - the bot, which was asked for
-
-
-def _is_archive(path: str) -> bool:
-    import zipfile
-
-    return zipfile.is_zipfile(path)
+        main.__dict__.update(__file__=path, __loader__=loader)
+        exec(code, main.__dict__)  # noqa: S102 - asked for
 
 
 def _as_main(module: str, *, alter_argv: bool) -> None:

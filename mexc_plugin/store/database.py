@@ -1,13 +1,14 @@
 """One connection to the audit database that inserts events: the writer's, and the replay's."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from mexc_plugin.audit.events import Event, project
+from mexc_plugin.audit.events import Event, project, project_orders
 from mexc_plugin.store import engine as engines
-from mexc_plugin.store.schema import HEAD, VERSION_TABLE, cancel_audit
+from mexc_plugin.store.schema import HEAD, VERSION_TABLE, cancel_audit, cancel_audit_order
 
 
 class Database:
@@ -22,8 +23,7 @@ class Database:
         self._timeout_ms = timeout_ms
         self._engine: Engine | None = None
         self._connection: Connection | None = None
-        self._insert = ""
-        self._positions: Sequence[str] | None = None
+        self._inserts: list[_Insert] = []
 
     def load(self) -> bool:
         """Import the driver and make the engine; True if the database is a SQLite file yet to be.
@@ -49,9 +49,7 @@ class Database:
 
             migrate.ensure(engine)
         self._connection = engine.connect()
-        compiled = sa.insert(cancel_audit).compile(dialect=engine.dialect)
-        self._insert = str(compiled)
-        self._positions = compiled.positiontup if compiled.positional else None
+        self._inserts = [_Insert(table, engine) for table in (cancel_audit, cancel_audit_order)]
 
     @property
     def is_open(self) -> bool:
@@ -61,14 +59,14 @@ class Database:
         """Store events in one durable transaction: all of them or none."""
         connection = self._require()
         with connection.begin():
-            self._execute(connection, events)
+            self._execute(connection, self._inserts, events)
 
     def insert_missing(self, events: Sequence[Event]) -> int:
         """Store those that are not there yet, in one transaction; return how many. Idempotent."""
         connection = self._require()
         with connection.begin():
             missing = [event for event in events if not self._exists(connection, event)]
-            self._execute(connection, missing)
+            self._execute(connection, self._inserts, missing)
         return len(missing)
 
     def close(self) -> None:
@@ -89,17 +87,15 @@ class Database:
         assert self._connection is not None  # noqa: S101 - for the type checker: open() sets it
         return self._connection
 
-    def _execute(self, connection: Connection, events: Iterable[Event]) -> None:
-        rows = [project(event) for event in events]
-        if not rows:
+    @staticmethod
+    def _execute(
+        connection: Connection, inserts: Sequence["_Insert"], events: Sequence[Event]
+    ) -> None:
+        if not events:
             return
-        if self._positions is None:
-            connection.exec_driver_sql(self._insert, rows)
-        else:
-            names = self._positions
-            connection.exec_driver_sql(
-                self._insert, [tuple(row[name] for name in names) for row in rows]
-            )
+        audit, orders = inserts
+        audit.run(connection, [project(event) for event in events])
+        orders.run(connection, [row for event in events for row in project_orders(event)])
 
     @staticmethod
     def _exists(connection: Connection, event: Event) -> bool:
@@ -108,6 +104,25 @@ class Database:
             sa.select(key.hash).where(key.writer_id == event.writer_id, key.seq == event.seq)
         ).scalar_one_or_none()
         return found is not None
+
+
+class _Insert:
+    """An insert into a table, compiled once; rows then go through the driver."""
+
+    def __init__(self, table: sa.Table, engine: Engine) -> None:
+        compiled = sa.insert(table).compile(dialect=engine.dialect)
+        self._sql = str(compiled)
+        self._positions = compiled.positiontup if compiled.positional else None
+
+    def run(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        if self._positions is None:
+            connection.exec_driver_sql(self._sql, rows)
+        else:
+            names = self._positions
+            values = [tuple(row[name] for name in names) for row in rows]
+            connection.exec_driver_sql(self._sql, values)
 
 
 def _is_current(engine: Engine) -> bool:

@@ -181,10 +181,16 @@ def _ids(filters: Filters) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _cancels(column: str, values: tuple[str, ...]) -> sa.Select[tuple[str]]:
-    # The view's own columns are COALESCEd over two rows, which no index serves.
-    audit = schema.cancel_audit.c
-    matches = sa.and_(audit[column].in_(values), audit.cancel_id.is_not(None))
-    return sa.select(audit.cancel_id).where(matches).distinct()
+    # The view's own columns are COALESCEd over two rows, which no index serves. The second table
+    # knows the orders of requests that had several, such as a cancel-all.
+    selects = [
+        sa.select(table.c.cancel_id).where(
+            table.c[column].in_(values), table.c.cancel_id.is_not(None)
+        )
+        for table in (schema.cancel_audit, schema.cancel_audit_order)
+    ]
+    found = sa.union(*selects).subquery()
+    return sa.select(found.c.cancel_id)
 
 
 class _CrossJoin(sa.Join):

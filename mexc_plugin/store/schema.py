@@ -3,12 +3,13 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
-from mexc_plugin.audit.events import TEXT_COLUMNS
+from mexc_plugin.audit.events import ORDER_COLUMNS, TEXT_COLUMNS
 
 VERSION_TABLE = "cancel_audit_version"
 # The newest revision in migrations/, so that opening a current database needs no alembic.
-HEAD = "0001"
+HEAD = "0002"
 AUDIT_TABLE = "cancel_audit"
+ORDERS_TABLE = "cancel_audit_order"
 HISTORY_VIEW = "cancel_history"
 
 LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
@@ -46,6 +47,20 @@ cancel_audit = sa.Table(
     sa.Index("ix_cancel_audit_occurred_at", "kind", "occurred_at"),
     sa.Index("ix_cancel_audit_order_id", "order_id"),
     sa.Index("ix_cancel_audit_client_order_id", "client_order_id"),
+)
+
+# Every order of a request that had several: asked for (no outcome) and named (with its own).
+cancel_audit_order = sa.Table(
+    ORDERS_TABLE,
+    metadata,
+    sa.Column("writer_id", sa.CHAR(36), nullable=False),
+    sa.Column("seq", sa.BigInteger(), nullable=False, autoincrement=False),
+    sa.Column("position", sa.Integer(), nullable=False, autoincrement=False),
+    sa.Column("cancel_id", sa.CHAR(36), nullable=False),
+    *(sa.Column(name, sa.String(length)) for name, length in ORDER_COLUMNS.items()),
+    sa.PrimaryKeyConstraint("writer_id", "seq", "position", name="pk_cancel_audit_order"),
+    sa.Index("ix_cancel_audit_order_order_id", "order_id"),
+    sa.Index("ix_cancel_audit_order_client_order_id", "client_order_id"),
 )
 
 HISTORY_COLUMNS = (

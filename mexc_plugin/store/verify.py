@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from mexc_plugin.audit import canonical, chain
-from mexc_plugin.audit.events import COLUMNS, Event, project
+from mexc_plugin.audit.events import COLUMNS, Event, project, project_orders
 from mexc_plugin.store import schema
 from mexc_plugin.store.queries import Row, Rows, stream
 
@@ -24,6 +24,7 @@ class Fault(StrEnum):
     HASH = "hash"
     PAYLOAD = "payload"
     COLUMN = "column"
+    ORDERS = "orders"
     GUARD = "guard"
 
 
@@ -74,10 +75,16 @@ class Verifier:
             yield _finding(Fault.LINK, row, f"prev_hash is not the hash of {before}")
 
 
-def verify(rows: Iterable[Row], verifier: Verifier) -> Iterator[Finding]:
+def verify(
+    rows: Iterable[Row], verifier: Verifier, orders: "OrderRows | None" = None
+) -> Iterator[Finding]:
     """All findings about rows that come in the order of writer and sequence."""
     for row in rows:
         yield from verifier.check(row)
+        if orders is not None:
+            yield from orders.check(row)
+    if orders is not None:
+        yield from orders.check_total()
 
 
 def chained(connection: Connection) -> Rows:
@@ -106,9 +113,8 @@ def _hashes(row: Row) -> Iterator[Finding]:
 
 
 def _payload(row: Row, document: dict[str, Any]) -> Iterator[Finding]:
-    event = Event(row["writer_id"], row["seq"], row["payload"], row["prev_hash"], row["hash"])
     try:
-        expected = project(event)
+        expected = project(_event(row))
     except (ValueError, TypeError, OverflowError, RecursionError):
         yield _finding(Fault.PAYLOAD, row, "payload is not that of an event")
         return
@@ -141,20 +147,69 @@ def _finding(fault: Fault, row: Row, message: str) -> Finding:
     return Finding(fault, message, row["writer_id"], row["seq"])
 
 
+class OrderRows:
+    """Compares `cancel_audit_order` with the payloads that it is a projection of.
+
+    connection: another than the one that streams the events, for few of them have such rows.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._expected = 0
+
+    def check(self, row: Row) -> Iterator[Finding]:
+        """What is wrong with the order rows of an event."""
+        try:
+            expected = project_orders(_event(row))
+        except (ValueError, TypeError, RecursionError, AttributeError):
+            return  # the payload's own finding says it
+        if not expected:
+            return
+        self._expected += len(expected)
+        table = schema.cancel_audit_order
+        query = (
+            sa.select(table)
+            .where(table.c.writer_id == row["writer_id"], table.c.seq == row["seq"])
+            .order_by(table.c.position)
+        )
+        stored = [dict(found) for found in self._connection.execute(query).mappings()]
+        if stored != expected:
+            yield _finding(Fault.ORDERS, row, "cancel_audit_order differs from the payload")
+
+    def check_total(self) -> Iterator[Finding]:
+        """Order rows that belong to no event."""
+        table = schema.cancel_audit_order
+        count = self._connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+        if count > self._expected:
+            more = count - self._expected
+            yield Finding(Fault.ORDERS, f"cancel_audit_order has {more} rows of no event")
+
+
+def _event(row: Row) -> Event:
+    return Event(row["writer_id"], row["seq"], row["payload"], row["prev_hash"], row["hash"])
+
+
 # By dialect: the triggers that keep the table append-only, and a text that each must contain.
 GUARDS = {
     "sqlite": {
         "cancel_audit_no_update": "BEFORE UPDATE ON cancel_audit",
         "cancel_audit_no_delete": "BEFORE DELETE ON cancel_audit",
         "cancel_audit_no_replace": "BEFORE INSERT ON cancel_audit",
+        "cancel_audit_order_no_update": "BEFORE UPDATE ON cancel_audit_order",
+        "cancel_audit_order_no_delete": "BEFORE DELETE ON cancel_audit_order",
+        "cancel_audit_order_no_replace": "BEFORE INSERT ON cancel_audit_order",
     },
     "postgresql": {
         "cancel_audit_no_change": "BEFORE DELETE OR UPDATE ON",
         "cancel_audit_no_truncate": "BEFORE TRUNCATE ON",
+        "cancel_audit_order_no_change": "BEFORE DELETE OR UPDATE ON",
+        "cancel_audit_order_no_truncate": "BEFORE TRUNCATE ON",
     },
     "mysql": {
         "cancel_audit_no_update": "BEFORE UPDATE",
         "cancel_audit_no_delete": "BEFORE DELETE",
+        "cancel_audit_order_no_update": "BEFORE UPDATE",
+        "cancel_audit_order_no_delete": "BEFORE DELETE",
     },
 }
 GUARDS["mariadb"] = GUARDS["mysql"]
@@ -162,15 +217,17 @@ REFUSES = "append-only"
 
 # Each gives the name and the definition of the triggers that fire always.
 _TRIGGERS = {
-    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'cancel_audit'",
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": """
         SELECT t.tgname, pg_get_triggerdef(t.oid) || ' ' || p.prosrc
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-        WHERE t.tgrelid = to_regclass('cancel_audit') AND t.tgenabled = 'A'""",
+        WHERE t.tgrelid IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'))
+        AND t.tgenabled = 'A'""",
     "mysql": """
         SELECT trigger_name, CONCAT(action_timing, ' ', event_manipulation, ' ', action_statement)
         FROM information_schema.triggers
-        WHERE event_object_schema = DATABASE() AND event_object_table = 'cancel_audit'""",
+        WHERE event_object_schema = DATABASE()
+        AND event_object_table IN ('cancel_audit', 'cancel_audit_order')""",
 }
 _TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
 

@@ -1,0 +1,123 @@
+"""`audit reconcile` and `audit recover`: make the record as complete as it can be."""
+
+import sys
+from typing import Any
+
+import click
+
+from mexc_plugin.cli import options, venue
+from mexc_plugin.cli.options import Chosen
+from mexc_plugin.cli.problems import Exit, Problem
+from mexc_plugin.cli.terminal import emit, say, visible
+
+
+@click.command(short_help="Ask the venue about cancels whose outcome is unknown.")
+@click.option("--dry-run", is_flag=True, help="Only say which would be asked about.")
+@click.option("--cancel-id", metavar="ID", help="Only this cancel.")
+@venue.base_url
+@options.output("table", "json", "jsonl")
+@options.database
+def reconcile(
+    dry_run: bool, cancel_id: str | None, base_url: str | None, form: str, database: Chosen
+) -> None:
+    """Ask the venue about every cancel of the account whose outcome is unknown or pending.
+
+    The key is read from MEXC_API_KEY and MEXC_API_SECRET; it needs the permission to read orders.
+    What the venue says is appended as a reconciliation event, nothing is changed. Exit 3: some are
+    still unknown.
+    """
+    from ccxt.base.errors import BaseError
+
+    from mexc_plugin.audit.redaction import Redactor
+    from mexc_plugin.exchange.sync import mexc
+    from mexc_plugin.store import queries, recorders
+
+    with queries.reading(database.url):
+        pass  # a database that cannot be read is said before the venue is asked anything
+    settings = {
+        **venue.credentials(),
+        **venue.urls(base_url),
+        "options": {"audit": {"url": database.url}},
+    }
+    redact = Redactor((settings["apiKey"], settings["secret"])).text
+    exchange: Any = mexc(settings)
+    try:
+        results = exchange.reconcile_cancels(
+            dry_run=dry_run, cancel_id=cancel_id, on_progress=_progress
+        )
+    except BaseError as error:
+        raise Problem(venue.words(error, redact)) from None
+    finally:
+        recorders.close_all()
+    emit(_FORMATS[form](results))
+    unknown = sum(result["outcome"] is None for result in results)
+    say(f"{len(results) - unknown} resolved, {unknown} still unknown" if results else _NOTHING)
+    if unknown:
+        raise click.exceptions.Exit(Exit.ATTENTION)
+
+
+@click.command(short_help="Bring events from spool files into the database.")
+@options.database
+def recover(database: Chosen) -> None:
+    """Bring events that wait in spool files into the database, as a bot does when it starts.
+
+    Files of bots that still run are left to them. Running it twice is harmless.
+    """
+    from mexc_plugin.store import spool
+    from mexc_plugin.store.database import Database
+    from mexc_plugin.store.engine import BUSY_TIMEOUT_MS
+    from mexc_plugin.store.explain import explained
+
+    waiting = spool.files(database.url)
+    if not waiting:
+        say("no events wait in a spool")
+        return
+    store = Database(database.url, BUSY_TIMEOUT_MS)
+    try:
+        with explained(database.url):
+            store.open()
+            for path, stored, torn in spool.replay(database.url, store):
+                kept = (
+                    f"; {torn} torn lines kept in {path.with_suffix('.torn').name}" if torn else ""
+                )
+                say(f"{path.name}: {stored} events stored{kept}")
+    finally:
+        store.close()
+    left = spool.files(database.url)
+    if left:
+        say(f"{len(left)} spool files belong to bots that still run, and are left to them")
+
+
+_NOTHING = "nothing to reconcile: no cancel of this account is unknown or pending"
+
+
+def _progress(done: int, total: int, _newest: dict[str, Any]) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{done} of {total} …", err=True, nl=done == total)
+
+
+def _as_lines(results: list[dict[str, Any]]) -> list[str]:
+    return [
+        visible(
+            f"{result['cancel_id']}  {result['symbol'] or '-'}  "
+            f"{result['order_id'] or result['client_order_id'] or '-'}  "
+            f"{result['was']} -> {result['outcome'] or result['was']}"
+            + (f"  ({result['reason']})" if result["reason"] else "")
+        )
+        for result in results
+    ]
+
+
+def _as_json(results: list[dict[str, Any]]) -> list[str]:
+    from mexc_plugin.cli.render import encode
+
+    return ["[" + ",\n ".join(map(encode, results)) + "]"]
+
+
+def _as_jsonl(results: list[dict[str, Any]]) -> list[str]:
+    from mexc_plugin.cli.render import encode
+
+    return [encode(result) for result in results]
+
+
+_FORMATS = {"table": _as_lines, "json": _as_json, "jsonl": _as_jsonl}
