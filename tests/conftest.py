@@ -97,7 +97,7 @@ class Bot:
 
     def close(self) -> None:
         if self._runner is None:
-            self.exchange.close()
+            self.exchange.session.close()  # ccxt's own close() came after 4.5.28
         else:
             self.exchange.timeout_on_exit = 1
             self._runner.run(self.exchange.close())
@@ -163,6 +163,15 @@ def assert_complete(sandbox: Sandbox, audit: Audit) -> None:
                 )
             )
     assert arrived == sorted(recorded)
+
+
+def as_text(value: Any) -> Any:
+    """Numbers as text all the way down: older ccxt decodes JSON like that."""
+    if isinstance(value, dict):
+        return {key: as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_text(item) for item in value]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def wire_answer(name: str) -> str:

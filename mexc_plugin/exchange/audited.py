@@ -5,6 +5,7 @@ the same coroutines, whose awaits never suspend there.
 """
 
 import asyncio
+import logging
 import types
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mexc_plugin import config, wire
 from mexc_plugin.audit.recorder import Place, Receipt, Recorder
-from mexc_plugin.audit.redaction import Redactor
+from mexc_plugin.audit.redaction import Redactor, redact_exception
 from mexc_plugin.exchange import faults, transport
 from mexc_plugin.exchange.attempts import ATTEMPT, LOOKUP, SCOPE, scoped
 from mexc_plugin.exchange.recording import CREDENTIALS, Recording, resolve
@@ -38,6 +39,8 @@ class Audited:
     def __init__(self, config_: dict[str, Any] | None = None) -> None:
         parent: Any = super()
         parent.__init__(config_ or {})
+        transport.quieten()
+        object.__setattr__(self, "logger", QuietLogger(self.logger, self._redactor()))
         self._audit_settings = config.resolve(self.options.get("audit"), defaults=config.DEFAULTS)
         recorder = recorder_for(self._audit_settings.url)
         if self.apiKey:
@@ -66,9 +69,14 @@ class Audited:
         if self._own_fetch is not None:
             send = self._marked(self._own_fetch)
         endpoint = wire.classify(method, url)
-        if endpoint is None:
+        if endpoint is not None:
+            return await self._recording().send(endpoint, send, url, method, headers, body)
+        try:
             return await resolve(send(url, method, headers, body))
-        return await self._recording().send(endpoint, send, url, method, headers, body)
+        except BaseException as error:
+            # ccxt puts the signed URL into the texts of its network errors.
+            redact_exception(error, self._redactor())
+            raise
 
     async def request(self, *args: Any, **kwargs: Any) -> Any:
         """ccxt's implicit methods; its retries within one call are attempts of one cancel."""
@@ -161,6 +169,20 @@ class Audited:
         attempt = ATTEMPT.get()
         if attempt is not None:
             attempt.guarded = all(guarded)
+
+
+class QuietLogger(logging.LoggerAdapter[logging.Logger]):
+    """ccxt's logger, without the key and the signatures that it would write at DEBUG."""
+
+    def __init__(self, logger: logging.Logger, redactor: Redactor) -> None:
+        super().__init__(logger, {})
+        self._redactor = redactor
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """As logging.Logger.log."""
+        if self.isEnabledFor(level):
+            redacted = [self._redactor.value(_plain(arg)) for arg in args]
+            super().log(level, self._redactor.text(str(msg)), *redacted, **kwargs)
 
 
 def _plain(value: Any) -> Any:

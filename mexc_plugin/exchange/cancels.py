@@ -31,6 +31,10 @@ class Cancels(Audited):
         """
         return await self._cancel_within(Scope(unified=True), id, symbol, dict(params or {}))
 
+    async def cancel_unified_order(self, order: Any, params: Any = None) -> Any:
+        """Cancel the order that ccxt's order structure describes. Some of ccxt forget to wait for it."""
+        return await resolve(self.cancel_order(order.get("id"), order.get("symbol"), params))
+
     async def cancel_orders(self, ids: Any, symbol: Any = None, params: Any = None) -> Any:
         """Cancel several orders; the list says what happened to each, in the order of the ids.
 

@@ -62,6 +62,7 @@ class Synchronous(Reconciling, Cancels):
     fetch = synchronous(Cancels.fetch)
     request = synchronous(Cancels.request)
     cancel_order = synchronous(Cancels.cancel_order)
+    cancel_unified_order = synchronous(Cancels.cancel_unified_order)
     cancel_orders = synchronous(Cancels.cancel_orders)
     cancel_all_orders = synchronous(Cancels.cancel_all_orders)
     edit_order = synchronous(Cancels.edit_order)

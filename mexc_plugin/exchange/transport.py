@@ -5,6 +5,7 @@ kept-alive connection drops, and a `requests` session may be set up to), that no
 signed request elsewhere, and they tell whether any byte can have left.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
+from mexc_plugin.audit.redaction import Redactor
 from mexc_plugin.exchange.attempts import ATTEMPT
 
 MARK = "_mexc_plugin_guarded"
@@ -50,6 +52,24 @@ def never_connected(error: BaseException | None) -> bool:
             return True
         waiting += [item.__cause__, getattr(item, "reason", None), *item.args]
     return False
+
+
+class _NoSignatures(logging.Filter):
+    """Takes the signatures out of what urllib3 logs at DEBUG, where it writes whole paths."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            redact = Redactor().text
+            record.args = tuple(redact(a) if isinstance(a, str) else a for a in record.args)
+        return True
+
+
+_NO_SIGNATURES = _NoSignatures()
+
+
+def quieten() -> None:
+    """Keep signatures out of urllib3's log. Idempotent: a filter is added once."""
+    logging.getLogger("urllib3.connectionpool").addFilter(_NO_SIGNATURES)
 
 
 # -- requests

@@ -10,6 +10,8 @@ from mexc_plugin.errors import MexcPluginError
 from mexc_plugin.hosting import commands, probe, starting
 
 CLOCK_TOLERANCE_MS = 500
+# How long a lock on the database may last before it is one.
+PATIENCE_MS = 1_000
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -102,7 +104,7 @@ def _missing_guards(url: str) -> list[str]:
     with queries.reading(url) as connection:
         missing = [finding.message for finding in verify.check_guards(connection)]
     # Only now, when it is known to be ours: opening for writing sets SQLite's journal mode.
-    engine = engines.create(url)
+    engine = engines.create(url, timeout_ms=PATIENCE_MS)
     table = schema.cancel_audit
     no_rows = sa.select(table).where(sa.false())
     try:

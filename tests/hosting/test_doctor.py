@@ -105,8 +105,8 @@ def test_an_adapter_that_cannot_be_installed_is_reported(tmp_path: Path) -> None
 def test_a_clock_that_is_ahead_needs_attention() -> None:
     with Sandbox(clock=lambda: 1_000).serve() as sandbox:
         (finding,) = checks.clock(sandbox.url)
-    assert finding.needs_attention
-    assert f"ahead of {sandbox.url}" in finding.text
+        assert finding.needs_attention
+        assert f"ahead of {sandbox.url}" in finding.text
 
 
 def test_the_offset_is_small_for_a_clock_that_is_right(sandbox: Sandbox) -> None:
@@ -173,7 +173,7 @@ def test_a_database_of_other_people_needs_attention_and_is_not_touched(tmp_path:
 def test_a_locked_database_needs_attention(
     path: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 100)
+    monkeypatch.setattr(checks, "PATIENCE_MS", 100)
     with changed(path) as connection:
         connection.execute("BEGIN IMMEDIATE")
         _, (alarm,) = database(url)

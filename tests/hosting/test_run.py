@@ -5,7 +5,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -87,18 +86,17 @@ def test_a_signal_that_python_ignores_is_not_ignored_in_the_command() -> None:
 
 
 def test_the_terminal_passes_through() -> None:
-    pid, terminal = pty.fork()
-    if pid == 0:
-        code = "import sys; print(sys.stdin.isatty(), sys.stdout.isatty(), input())"
-        os.execv(sys.executable, [*MEXC_PLUGIN, "run", "--", sys.executable, "-c", code])
-    os.write(terminal, b"typed\n")
-    seen = b""
-    deadline = time.monotonic() + 50
-    while b"True True" not in seen and time.monotonic() < deadline:
-        seen += os.read(terminal, 1024)
-    os.waitpid(pid, 0)
-    os.close(terminal)
-    assert b"True True typed" in seen
+    ours, theirs = pty.openpty()
+    code = "import sys; print(sys.stdin.isatty(), sys.stdout.isatty(), input())"
+    command = [*MEXC_PLUGIN, "run", "--", sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as process:
+        os.write(ours, b"typed\n")
+        assert process.wait(60) == 0
+    os.close(theirs)
+    assert b"True True typed" in os.read(ours, 4096)
+    os.close(ours)
 
 
 @pytest.mark.parametrize(
