@@ -1,19 +1,24 @@
 # make demo   a local MEXC, a few cancels over real HTTP, and the audit of them
 # make test   every quick test, in random order, warnings as errors
+# make test-freqtrade   freqtrade in live mode against the sandbox, in an environment of its own
 # make check  format, lint, types, import contracts, migrations
 
-.PHONY: demo test check build clean
+.PHONY: demo test test-freqtrade check build clean
 PYTHON = python3
 VENV = .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 DEV = $(VENV)/.dev
+FREQTRADE = .venv-freqtrade
 
 demo: $(READY)
 	@$(BIN)/python cli.py demo
 
 test: $(DEV)
 	$(BIN)/python -m pytest $(TESTS)
+
+test-freqtrade: $(DEV) $(FREQTRADE)/.ready
+	FREQTRADE_PROGRAMS=$(CURDIR)/$(FREQTRADE)/bin $(BIN)/python -m pytest tests/freqtrade
 
 check: $(DEV)
 	$(BIN)/ruff format --check .
@@ -36,6 +41,13 @@ $(READY): pyproject.toml
 $(DEV): $(READY) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev --editable ".[postgres,mysql]"
 	@touch $(DEV)
+
+$(FREQTRADE)/.ready: pyproject.toml
+	@echo "Setting up freqtrade in $(FREQTRADE), once …" >&2
+	@$(PYTHON) -m venv $(FREQTRADE)
+	@$(FREQTRADE)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(FREQTRADE)/bin/python -m pip install --quiet --disable-pip-version-check freqtrade --editable .
+	@touch $(FREQTRADE)/.ready
 
 clean:
 	rm -rf .venv* build dist

@@ -83,7 +83,7 @@ def test_every_code_that_ccxt_knows_has_an_outcome_and_an_error(code: str) -> No
     assert verdict.outcome not in (Outcome.CANCELED, Outcome.ACCEPTED, Outcome.PENDING)
     plain = ccxt.mexc()
     with pytest.raises(ccxt.BaseError):
-        faults.raise_for(ASKED, 400, body, "mexc")
+        faults.raise_for(verdict, 400, body, "mexc")
         plain.handle_errors(400, "", URL, "DELETE", {}, body, {"code": code}, None, None)
 
 

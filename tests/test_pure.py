@@ -90,7 +90,8 @@ def test_any_json_answer_maps_to_an_order_or_raises_ccxt_s_error(answer, plain: 
     body = json.dumps(answer)
     scope = Scope(asked=ASKED)
     try:
-        scope.verdict = faults.raise_for(ASKED, 200, body, "mexc")
+        scope.verdict = decide(ASKED, Answer(200, body), may_have_left=True)
+        faults.raise_for(scope.verdict, 200, body, "mexc")
         if scope.verdict.refusal is not None:
             faults.raise_error(ccxt.ExchangeError, "mexc", body)
         order = cancelling.unified_order(plain, scope, {"symbol": "LTC/BTC"}, answer)

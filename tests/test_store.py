@@ -364,7 +364,8 @@ def test_a_recorder_that_breaks_stops_no_cancel(
     def explode(*args: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(Writer, "submit", explode)
+    for name in ("submit", "commit"):
+        monkeypatch.setattr(Writer, name, explode)
     order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
     assert bot.cancel_order(order_id, "LTC/BTC")["id"] == order_id
     assert "an event is lost" in caplog.text

@@ -44,12 +44,16 @@ class Receipt:
 
 
 class Recorder(Protocol):
-    """A writer of events for one database in one process."""
+    """A writer of events for one database in one process. Raises nothing for a broken database."""
 
-    def submit(
-        self, draft: Mapping[str, Any], loop: asyncio.AbstractEventLoop | None = None
-    ) -> Receipt:
-        """Seal a draft and hand it on. Never blocks and never raises for a broken database."""
+    def commit(self, draft: Mapping[str, Any], deadline: float) -> Place:
+        """Seal a draft and wait in this thread, at most `deadline` seconds, until it is durable.
+
+        After the deadline it is spooled. Returns where it is.
+        """
+
+    def submit(self, draft: Mapping[str, Any], loop: asyncio.AbstractEventLoop) -> Receipt:
+        """Seal a draft and hand it on, for a coroutine that awaits the receipt. Returns at once."""
 
     @property
     def is_down(self) -> bool:

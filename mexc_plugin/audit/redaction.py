@@ -56,8 +56,10 @@ class Redactor:
 
     def text(self, value: str) -> str:
         """The text with every known secret, signature parameter and URL password replaced."""
-        value = _PARAMETER.sub(rf"\g<name>\g<equals>{REPLACEMENT}", value)
-        value = _USERINFO.sub(rf"\g<scheme>{REPLACEMENT}@", value)
+        if "=" in value or "%3" in value:
+            value = _PARAMETER.sub(rf"\g<name>\g<equals>{REPLACEMENT}", value)
+        if "://" in value:
+            value = _USERINFO.sub(rf"\g<scheme>{REPLACEMENT}@", value)
         # A replacement may join what stood around it into a secret again: look a few times more.
         for _ in range(4):
             if not any(literal in value for literal in self._literals):

@@ -11,6 +11,7 @@ from mexc_plugin.cli import options, venue
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Alarm, Problem
 from mexc_plugin.cli.terminal import Screen, emit, visible
+from mexc_plugin.config import FAILURE_POLICIES
 
 
 @click.command()
@@ -19,6 +20,14 @@ from mexc_plugin.cli.terminal import Screen, emit, visible
 @click.option("--client-order-id", is_flag=True, help="ORDER_ID is your own id of the order.")
 @venue.base_url
 @click.option("--bot", help="The label to record.")
+@click.option(
+    "--on-failure",
+    type=click.Choice(FAILURE_POLICIES),
+    default="spool",
+    show_default=True,
+    help="Where the audit database cannot be written: spool the record, or refuse to send.",
+)
+@click.option("--force", is_flag=True, help="Send it even so, whatever --on-failure says.")
 @options.output("table", "json", piped="json")
 @options.database
 def cancel(
@@ -27,6 +36,8 @@ def cancel(
     client_order_id: bool,
     base_url: str | None,
     bot: str | None,
+    on_failure: str,
+    force: bool,
     form: str,
     database: Chosen,
 ) -> None:
@@ -40,14 +51,20 @@ def cancel(
         **venue.urls(base_url),
         # One cancel needs no pacing: ccxt's would hold it back for more than a second.
         "enableRateLimit": False,
-        "options": {"audit": {"url": database.url, "bot": bot}},
+        "options": {"audit": {"url": database.url, "bot": bot, "on_failure": on_failure}},
     }
-    order = _sent(settings, order_id, symbol, database, by_client=client_order_id)
+    order = _sent(settings, order_id, symbol, database, by_client=client_order_id, force=force)
     emit(_FORMATS[form](order))
 
 
 def _sent(
-    settings: dict[str, Any], order_id: str, symbol: str, database: Chosen, *, by_client: bool
+    settings: dict[str, Any],
+    order_id: str,
+    symbol: str,
+    database: Chosen,
+    *,
+    by_client: bool,
+    force: bool,
 ) -> Mapping[str, Any]:
     """The cancelled order. Raises Alarm when nobody knows what happened, Problem when it failed."""
     from ccxt.base.errors import BaseError
@@ -63,7 +80,8 @@ def _sent(
     except BaseError as error:
         raise Problem(f"nothing was cancelled: {venue.words(error, redact)}") from None
     since = datetime.now(UTC).replace(tzinfo=None)
-    arguments = (None, symbol, {"clientOrderId": order_id}) if by_client else (order_id, symbol)
+    params = {"killSwitch": force} | ({"clientOrderId": order_id} if by_client else {})
+    arguments = (None if by_client else order_id, symbol, params)
     try:
         order: Mapping[str, Any] = exchange.cancel_order(*arguments)
     except BaseError as error:

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from mexc_plugin.audit.ids import uuid7
-from mexc_plugin.audit.outcomes import Answer, Verdict
+from mexc_plugin.audit.outcomes import Answer, Verdict, decide
 from mexc_plugin.wire import Asked
 
 
@@ -20,12 +20,14 @@ class Scope:
     """One logical cancel: every send on the wire within it is an attempt of the same cancel_id.
 
     symbol: ccxt's unified symbol; recv_window: the caller's, in milliseconds; unified: asked for by
-    cancel_order, so that one failed order is an error; verdict and asked: of the newest attempt.
+    cancel_order, so that one failed order is an error; forced: sent even where on_failure is "refuse"
+    and it cannot be recorded; verdict and asked: of the newest attempt.
     """
 
     symbol: str | None = None
     recv_window: int | None = None
     unified: bool = False
+    forced: bool = False
     cancel_id: str = field(default_factory=uuid7)
     attempts: int = 0
     asked: Asked | None = None
@@ -51,6 +53,7 @@ class Attempt:
     guarded: bool = False
     wired: bool = False
     redirected: bool = False
+    _verdict: Verdict | None = None
 
     def begin(self) -> None:
         """The send starts now."""
@@ -61,8 +64,15 @@ class Attempt:
         """The answer was read, whole, now."""
         self.answered_ns = time.monotonic_ns()
         self.answer = Answer(status, body)
+        self._verdict = None
         items = headers.items() if hasattr(headers, "items") else ()
         self.response_headers = {str(name): str(value) for name, value in items}
+
+    def verdict(self) -> Verdict | None:
+        """What the answer says, decided once; None while there is no answer."""
+        if self._verdict is None and self.answer is not None:
+            self._verdict = decide(self.asked, self.answer, may_have_left=True)
+        return self._verdict
 
     def latency_us(self) -> int | None:
         """Microseconds from sending to the answer, or to now when there is none; None if not sent."""

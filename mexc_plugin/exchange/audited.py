@@ -4,7 +4,6 @@ The async and pro classes use them as they are. The sync class (`Synchronous`, i
 the same coroutines, whose awaits never suspend there.
 """
 
-import asyncio
 import logging
 import types
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from mexc_plugin import config, wire
-from mexc_plugin.audit.recorder import Place, Receipt, Recorder
+from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import Redactor, redact_exception
 from mexc_plugin.exchange import faults, transport
 from mexc_plugin.exchange.attempts import ATTEMPT, LOOKUP, SCOPE, scoped
@@ -99,8 +98,9 @@ class Audited:
     ) -> Any:
         """The venue's refusals of cancels as the errors that ccxt's manual means."""
         attempt = ATTEMPT.get()
-        if attempt is not None and isinstance(body, str):
-            faults.raise_for(attempt.asked, code, body, self.id)
+        verdict = attempt.verdict() if attempt is not None else None
+        if verdict is not None:
+            faults.raise_for(verdict, code, str(body), self.id)
         parent: Any = super()
         return parent.handle_errors(code, reason, url, method, headers, body, *rest)
 
@@ -121,10 +121,7 @@ class Audited:
 
     # -- what the colours differ in
 
-    async def _settle(self, recorder: Recorder, receipt: Receipt, deadline: float) -> Place:
-        raise NotImplementedError
-
-    def _loop(self) -> asyncio.AbstractEventLoop | None:
+    async def _put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
         raise NotImplementedError
 
     # -- the rest
@@ -137,7 +134,7 @@ class Audited:
         recorder = recorder_for(settings.url)
         if not recorder.is_prepared:
             recorder.prepare()
-        return Recording(self, settings, recorder, self._settle, self._loop())
+        return Recording(self, settings, recorder, self._put)
 
     def _guarded(self, send: Callable[..., Any]) -> Callable[..., Any]:
         """ccxt's `fetch`, with the guards below it in place."""

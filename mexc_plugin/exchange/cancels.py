@@ -22,7 +22,8 @@ class Cancels(Audited):
 
         id: the venue's order id, as text (None or '' with params['clientOrderId']); symbol: unified.
         params: clientOrderId, newClientOrderId, recvWindow (ms, at most 60000); confirm=True asks
-        the venue at once about a cancel whose outcome is unknown; others are sent on.
+        the venue at once about a cancel whose outcome is unknown; killSwitch=True sends it even where
+        on_failure is "refuse" and it cannot be recorded; others are sent on.
         Raises ArgumentsRequired and BadRequest before anything is sent; OrderNotFound when the venue
         does not know the order or it is not open any more; ccxt's other errors. After a NetworkError
         or BadResponse the cancel may have been executed: its outcome on record is `unknown`.
@@ -67,7 +68,8 @@ class Cancels(Audited):
 
         WITHOUT A SYMBOL THIS CANCELS EVERY SPOT ORDER OF THE ACCOUNT, as ccxt's own does, those of
         other bots and those placed by hand included; the venue names none of them, and [] comes back.
-        params: marginMode='isolated' cancels margin orders (ccxt's own cancels spot orders then).
+        params: marginMode='isolated' cancels margin orders (ccxt's own cancels spot orders then);
+        killSwitch=True sends it even where on_failure is "refuse" and it cannot be recorded.
         """
         parent: Any = super()
         given = dict(params or {})
@@ -77,10 +79,14 @@ class Cancels(Audited):
         kind, margin, rest = self._market_kind(
             "cancelAllOrders", markets[0] if markets else None, given
         )
-        if kind != "spot" or (not markets and margin is None):
-            with scoped(Scope(symbol=markets[0]["symbol"] if markets else None)):
-                return await resolve(parent.cancel_all_orders(symbol, params or {}))
-        return await self._cancel_all_of(markets, margin, rest)
+        scope = Scope(
+            symbol=markets[0]["symbol"] if len(markets) == 1 else None,
+            forced=bool(given.pop("killSwitch", False)),
+        )
+        with scoped(scope):
+            if kind != "spot" or (not markets and margin is None):
+                return await resolve(parent.cancel_all_orders(symbol, given))
+            return await self._cancel_all_of(scope, markets, margin, rest)
 
     async def edit_order(
         self,
@@ -115,6 +121,7 @@ class Cancels(Audited):
         await self._ensure_markets()
         market = self.market(symbol) if symbol else None
         scope.symbol = market["symbol"] if market else None
+        scope.forced = bool(given.get("killSwitch"))
         with scoped(scope):
             if market is None or not self._is_spot("cancelOrder", market, given):
                 return await self._cancel_as_ccxt(scope, market, order_id, symbol, given)
@@ -164,7 +171,7 @@ class Cancels(Audited):
         return cancel
 
     async def _cancel_all_of(
-        self, markets: Sequence[Any], margin: str | None, rest: dict[str, Any]
+        self, scope: Scope, markets: Sequence[Any], margin: str | None, rest: dict[str, Any]
     ) -> list[Any]:
         if not markets:
             raise ccxt_errors.ArgumentsRequired(
@@ -178,8 +185,7 @@ class Cancels(Audited):
         send = (
             self.spotPrivateDeleteMarginOpenOrders if margin else self.spotPrivateDeleteOpenOrders
         )
-        with scoped(Scope(symbol=markets[0]["symbol"] if len(markets) == 1 else None)) as scope:
-            answers = await resolve(send(request))
+        answers = await resolve(send(request))
         return cancelling.unified_orders(self, scope, {m["id"]: m for m in markets}, answers)
 
     async def _confirm(self, scope: Scope, market: Any) -> Any:

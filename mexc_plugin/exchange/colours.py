@@ -5,20 +5,17 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from mexc_plugin.audit.recorder import Place, Receipt, Recorder
+from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.exchange.cancels import Cancels
 from mexc_plugin.exchange.reconciling import Reconciling
-from mexc_plugin.exchange.recording import settle_blocking, settle_on_loop
+from mexc_plugin.exchange.recording import put_blocking, put_on_loop
 
 
 class Asynchronous(Reconciling, Cancels):
     """For ccxt's async and pro classes, which make their sessions while they send."""
 
-    async def _settle(self, recorder: Recorder, receipt: Receipt, deadline: float) -> Place:
-        return await settle_on_loop(recorder, receipt, deadline)
-
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        return asyncio.get_running_loop()
+    async def _put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
+        return await put_on_loop(recorder, draft, deadline)
 
     async def _together(self, calls: list[Callable[[], Any]]) -> list[Any]:
         return list(await asyncio.gather(*(call() for call in calls)))
@@ -68,11 +65,8 @@ class Synchronous(Reconciling, Cancels):
     edit_order = synchronous(Cancels.edit_order)
     reconcile_cancels = synchronous(Reconciling.reconcile_cancels)
 
-    async def _settle(self, recorder: Recorder, receipt: Receipt, deadline: float) -> Place:
-        return settle_blocking(recorder, receipt, deadline)
-
-    def _loop(self) -> None:
-        return None
+    async def _put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
+        return await put_blocking(recorder, draft, deadline)
 
     async def _together(self, calls: list[Callable[[], Any]]) -> list[Any]:
         return [await call() for call in calls]

@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from ccxt.base import errors as ccxt_errors
 
-from mexc_plugin.audit.outcomes import Answer, Outcome, Verdict, decide, is_unknown_order
-from mexc_plugin.wire import Asked, CancelAck, Refusal
+from mexc_plugin.audit.outcomes import Outcome, Verdict, is_unknown_order
+from mexc_plugin.wire import CancelAck, Refusal
 
 
 class OrderNotFound(ccxt_errors.OrderNotFound, ccxt_errors.BadRequest):
@@ -77,16 +77,14 @@ def refusal_class(refusal: Refusal) -> type[ccxt_errors.BaseError] | None:
     return OrderNotFound if is_unknown_order(refusal) else ERRORS.get(refusal.code)
 
 
-def raise_for(asked: Asked, status: int, body: str, exchange_id: str) -> Verdict:
+def raise_for(verdict: Verdict, status: int, body: str, exchange_id: str) -> None:
     """Raise what the answer to a cancel means, worded as ccxt does: `mexc <raw body>`.
 
-    Returns the verdict when there is nothing to raise here.
+    Returns for an acknowledgement, and for a code that ccxt's own table is left to judge.
     """
-    verdict = decide(asked, Answer(status, body), may_have_left=True)
     found = error_class(verdict, status)
     if found is not None:
         raise_error(found, exchange_id, body)
-    return verdict
 
 
 def raise_for_item(ack: CancelAck, exchange_id: str, body: str) -> None:

@@ -31,7 +31,7 @@ from mexc_plugin.exchange.transport import never_connected
 from mexc_plugin.wire import CancelAck, Endpoint, read_request
 
 Send = Callable[..., Any]
-Settle = Callable[[Recorder, Receipt, float], Awaitable[Place]]
+Put = Callable[[Recorder, dict[str, Any], float], Awaitable[Place]]
 
 log = logging.getLogger("mexc_plugin")
 
@@ -46,14 +46,12 @@ class Recording:
         exchange: Any,
         settings: AuditSettings,
         recorder: Recorder,
-        settle: Settle,
-        loop: asyncio.AbstractEventLoop | None,
+        put: Put,
     ) -> None:
         self._exchange = exchange
         self._settings = settings
         self._recorder = recorder
-        self._settle = settle
-        self._loop = loop
+        self._put = put
 
     async def send(
         self,
@@ -88,7 +86,8 @@ class Recording:
             }
             try:
                 place = await self.record(request)
-                self._refuse_unrecorded(place)
+                if not scope.forced:
+                    self._refuse_unrecorded(place)
                 with attempting(attempt):
                     result = await resolve(send(url, method, headers, body))
                     self._take_unseen(attempt, result)
@@ -110,9 +109,11 @@ class Recording:
 
     def _check(self, scope: Scope, attempt: Attempt) -> None:
         """Whatever ccxt let pass: only an answer that the venue documents goes on to the caller."""
+        verdict = attempt.verdict()
         assert attempt.answer is not None  # noqa: S101 - taken, or taken from the result
+        assert verdict is not None  # noqa: S101
         body, exchange_id = attempt.answer.body, self._exchange.id
-        verdict = faults.raise_for(attempt.asked, attempt.answer.status, body, exchange_id)
+        faults.raise_for(verdict, attempt.answer.status, body, exchange_id)
         if verdict.refusal is not None:
             faults.raise_error(ccxt_errors.ExchangeError, exchange_id, body)
         if scope.unified and len(verdict.orders) == 1:
@@ -126,25 +127,24 @@ class Recording:
         redactor: Redactor,
         error: BaseException | None,
     ) -> None:
-        verdict = decide(
-            attempt.asked, attempt.answer, may_have_left=_may_have_left(attempt, error)
+        verdict = attempt.verdict() or decide(
+            attempt.asked, None, may_have_left=_may_have_left(attempt, error)
         )
         scope.verdict = verdict
         draft = common | response_fields(attempt, verdict, error, redactor)
         if isinstance(error, GeneratorExit):
             # A coroutine that is being closed may not wait for anything but a lock.
-            settle_blocking(self._recorder, self._recorder.submit(draft), self._deadline)
+            self._recorder.commit(draft, self._deadline)
         else:
             await self.record(draft)
 
     async def record(self, draft: dict[str, Any]) -> Place:
         """Put one event on record; returns where it is. Raises nothing of the store's."""
         try:
-            receipt = self._recorder.submit(draft, self._loop)
+            return await self._put(self._recorder, draft, self._deadline)
         except Exception as error:  # noqa: BLE001 - a recorder that breaks must not stop a cancel
             log.error("audit: an event is lost, it could not be sealed: %s", type(error).__name__)
             return Place.LOST
-        return await self._settle(self._recorder, receipt, self._deadline)
 
     @property
     def _deadline(self) -> float:
@@ -270,24 +270,22 @@ async def resolve(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 
 
-# -- how each colour waits for a receipt
+# -- how each colour waits until an event is durable
 
 
-def settle_blocking(recorder: Recorder, receipt: Receipt, deadline: float) -> Place:
-    """Wait in this thread, at most the deadline, then spool. Returns where the event is."""
-    if not receipt.wait(0 if recorder.is_down else deadline):
-        return recorder.rescue(receipt)
-    assert receipt.place is not None  # noqa: S101 - a settled receipt has its place
-    return receipt.place
+async def put_blocking(recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
+    """The sync colour's way: this thread waits. Never suspends."""
+    return recorder.commit(draft, deadline)
 
 
-async def settle_on_loop(recorder: Recorder, receipt: Receipt, deadline: float) -> Place:
+async def put_on_loop(recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
     """The async colours' way: the loop goes on meanwhile.
 
     A task that is cancelled while it waits still waits to the end, and is cancelled then: what it
     did is on record first.
     """
     loop = asyncio.get_running_loop()
+    receipt = recorder.submit(draft, loop)
     future = receipt.future
     assert future is not None  # noqa: S101 - submitted with a loop
     interrupted: asyncio.CancelledError | None = None

@@ -11,6 +11,8 @@ ISOLATING = {"E": "-E", "I": "-I", "S": "-S"}
 OPTIONS_WITH_VALUE = "WX"
 LONG_OPTIONS_WITH_VALUE = ("--check-hash-based-pycs",)
 ENDS_OPTIONS = "cm"
+# With one of these a Python runs no program.
+INFORMING = frozenset({"-V", "-VV", "-h", "-?", "--version", "--help", "--help-all"})
 
 _PYTHON = re.compile(r"(python|pypy)(\d[\d.]*t?)?")
 _ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
@@ -26,6 +28,11 @@ class Interpreter:
     path: str
     options: tuple[str, ...] = ()
     rest: tuple[str, ...] = ()
+
+    @property
+    def only_informs(self) -> bool:
+        """Whether it prints something about itself, and runs no program."""
+        return not INFORMING.isdisjoint(self.options)
 
     @property
     def isolated_by(self) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def check(command: Sequence[str], environ: Mapping[str, str]) -> None:
     Nothing is known of commands that are not seen to be a Python's. Raises CannotStart.
     """
     interpreter = commands.interpreter_of(command, environ.get("PATH"))
-    if interpreter is None:
+    if interpreter is None or interpreter.only_informs:
         return
     if interpreter.isolated_by:
         raise CannotStart(_isolated(interpreter), hook.EXIT_CODE)

@@ -23,6 +23,7 @@ class Database:
         self._timeout_ms = timeout_ms
         self._engine: Engine | None = None
         self._connection: Connection | None = None
+        self._waits_ms = timeout_ms
         self._inserts: list[_Insert] = []
 
     def load(self) -> bool:
@@ -55,9 +56,13 @@ class Database:
     def is_open(self) -> bool:
         return self._connection is not None
 
-    def insert(self, events: Sequence[Event]) -> None:
-        """Store events in one durable transaction: all of them or none."""
+    def insert(self, events: Sequence[Event], wait_ms: int | None = None) -> None:
+        """Store events in one durable transaction: all of them or none.
+
+        wait_ms: how long SQLite may wait for another process's lock, in milliseconds.
+        """
         connection = self._require()
+        self._wait_at_most(connection, wait_ms or self._timeout_ms)
         with connection.begin():
             self._execute(connection, self._inserts, events)
 
@@ -68,6 +73,14 @@ class Database:
             missing = [event for event in events if not self._exists(connection, event)]
             self._execute(connection, self._inserts, missing)
         return len(missing)
+
+    def _wait_at_most(self, connection: Connection, wait_ms: int) -> None:
+        if connection.dialect.name == "sqlite" and wait_ms != self._waits_ms:
+            # Outside of a transaction, and without SQLAlchemy beginning one.
+            cursor = connection.connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout = {wait_ms}")
+            cursor.close()
+            self._waits_ms = wait_ms
 
     def close(self) -> None:
         """Close the connection, whatever state it is in."""
@@ -80,6 +93,7 @@ class Database:
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
+            self._waits_ms = self._timeout_ms
 
     def _require(self) -> Connection:
         if self._connection is None:

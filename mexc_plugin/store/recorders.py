@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import signal
 import threading
 
 from mexc_plugin.store import engine
@@ -17,6 +18,7 @@ def recorder_for(url: str) -> Writer:
     writer = _writers.get(url)
     if writer is None:
         engine.validate(url)
+        _drain_on_sigterm()
         with _lock:
             writer = _writers.setdefault(url, Writer(url))
     return writer
@@ -29,6 +31,24 @@ def close_all() -> None:
         _writers.clear()
     for writer in writers:
         writer.close()
+
+
+def _drain_on_sigterm() -> None:
+    """Let SIGTERM drain the writers, and then end the process by the signal as it would have.
+
+    Only where nobody else handles it: a bot's own handler ends the interpreter, which drains too.
+    """
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    ):
+        signal.signal(signal.SIGTERM, _drain_and_end)
+
+
+def _drain_and_end(number: int, _frame: object) -> None:
+    close_all()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _after_fork_in_child() -> None:

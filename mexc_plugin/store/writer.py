@@ -41,6 +41,8 @@ class Writer:
         # The thread may wait longer than any deadline: those who wait for it have their own.
         self._database = Database(url, BUSY_TIMEOUT_MS)
         self._spool = spools.Spool(url, self.writer_id)
+        self._is_file = sqlite_path(url) is not None
+        self._database_lock = threading.Lock()
         self._chain_lock = threading.Lock()
         self._spool_lock = threading.Lock()
         self._wake = threading.Condition(threading.Lock())
@@ -58,19 +60,34 @@ class Writer:
 
     # -- the side of those who record
 
+    def commit(self, draft: Mapping[str, Any], deadline: float) -> Place:
+        """Seal a draft and wait in this thread until it is durable; past the deadline, spool it.
+
+        Where nobody else writes, this thread commits itself: a handover to the writer's thread and
+        back costs as much as the commit. Only for a file: a frozen server could hold this thread.
+        """
+        if self._is_file and not self._failures and self._database_lock.acquire(blocking=False):
+            try:
+                if self._database.is_open and not self._queue and not self._closing:
+                    return self._commit_here(draft, deadline)
+            finally:
+                self._database_lock.release()
+        receipt = self.submit(draft)
+        if not receipt.wait(0 if self.is_down else deadline):
+            return self.rescue(receipt)
+        assert receipt.place is not None  # noqa: S101 - a settled receipt has its place
+        return receipt.place
+
     def submit(
         self, draft: Mapping[str, Any], loop: asyncio.AbstractEventLoop | None = None
     ) -> Receipt:
         """Seal a draft and queue it. Returns at once; a full queue spools it right here."""
         with self._chain_lock:
-            if self._seq == 0:
-                self._first = Receipt(self._seal(events.start_draft(self._born_ns)))
-                self._enqueue(self._first)
-            receipt = Receipt(self._seal(draft), loop)
-            queued = self._enqueue(receipt)
-        if not queued:
-            self.rescue(receipt)
-        return receipt
+            receipts = self._receipts(draft, loop)
+            queued = [self._enqueue(receipt) for receipt in receipts]
+        if not all(queued):
+            self.rescue(receipts[-1])
+        return receipts[-1]
 
     @property
     def is_down(self) -> bool:
@@ -97,7 +114,7 @@ class Writer:
         """Start the thread and wait until the database is open, refused, or merely slow."""
         with self._chain_lock:
             self._start_thread()
-        kind = "file" if sqlite_path(self._url) else "server"
+        kind = "file" if self._is_file else "server"
         self._ready.wait(PREPARE_SECONDS[kind])
 
     def close(self) -> None:
@@ -120,7 +137,37 @@ class Writer:
         self._closing = True
         self._spool.close()
 
+    def _commit_here(self, draft: Mapping[str, Any], deadline: float) -> Place:
+        with self._chain_lock:
+            receipts = self._receipts(draft, None)
+        try:
+            self._database.insert(
+                [receipt.event for receipt in receipts], wait_ms=max(1, int(deadline * 1000))
+            )
+        except BaseException as error:
+            # An interrupt as well: the event has its place in the chain and must not be missing.
+            self._fail(_reason(error))
+            self._database.close()
+            self._to_spool(receipts)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._settle(receipts, Place.DATABASE)
+        place = receipts[-1].place
+        assert place is not None  # noqa: S101 - settled one way or the other
+        return place
+
     # -- sealing; the chain lock is held
+
+    def _receipts(
+        self, draft: Mapping[str, Any], loop: asyncio.AbstractEventLoop | None
+    ) -> list[Receipt]:
+        """The receipt of a draft, after that of `start` when it is the first."""
+        before = []
+        if self._seq == 0:
+            self._first = Receipt(self._seal(events.start_draft(self._born_ns)))
+            before.append(self._first)
+        return [*before, Receipt(self._seal(draft), loop)]
 
     def _seal(self, draft: Mapping[str, Any]) -> Event:
         if self._lost:
@@ -151,7 +198,8 @@ class Writer:
         self._open()
         while self._wait_for_work():
             self._store(self._take())
-        self._database.close()
+        with self._database_lock:
+            self._database.close()
 
     def _wait_for_work(self) -> bool:
         """True when something waits or a spool may be replayed; False when closed and drained."""
@@ -172,6 +220,10 @@ class Writer:
         return time.monotonic() < self._down_until
 
     def _open(self) -> None:
+        with self._database_lock:
+            self._open_now()
+
+    def _open_now(self) -> None:
         try:
             if not self._database.load():
                 self._ready_unless_server()
@@ -185,13 +237,17 @@ class Writer:
 
     def _ready_unless_server(self) -> None:
         # An existing file opens in milliseconds or is broken: that is the deadline's business.
-        if sqlite_path(self._url) is not None:
+        if self._is_file:
             self._ready.set()
 
     def _store(self, batch: list[Receipt]) -> None:
         if self._is_resting():
             self._to_spool(batch)
             return
+        with self._database_lock:
+            self._store_now(batch)
+
+    def _store_now(self, batch: list[Receipt]) -> None:
         try:
             self._insert([receipt.event for receipt in batch])
             self._settle(batch, Place.DATABASE)
@@ -213,7 +269,7 @@ class Writer:
             return
         was_open = self._database.is_open
         try:
-            self._database.insert(batch)
+            self._database.insert(batch, wait_ms=BUSY_TIMEOUT_MS)
         except Exception as error:
             if not was_open or isinstance(error, MexcPluginError):
                 raise
@@ -302,7 +358,7 @@ def _resolve(futures: list["asyncio.Future[None]"]) -> None:
             future.set_result(None)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """One line that holds no password and no statement."""
     if isinstance(error, MexcPluginError):
         return str(error)

@@ -79,6 +79,10 @@ def configuration(sandbox: Sandbox, folder: Path, port: int, **changes: Any) -> 
     }
 
 
+class Refused(Exception):
+    """What freqtrade's REST API says when it does not do what it was asked."""
+
+
 class Freqtrade:
     """A running freqtrade: its REST API, its log, and the orders that it has at the venue."""
 
@@ -100,15 +104,18 @@ class Freqtrade:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Basic {token}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise Refused(error.read().decode(errors="replace")) from None
 
     def is_up(self) -> bool:
         if self.process.poll() is not None:
             raise RuntimeError(f"freqtrade ended with {self.process.returncode}:\n{self.log}")
         try:
             return self.call("GET", "ping") == {"status": "pong"}
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:
             return False
 
     def new_order(self) -> str:
@@ -138,7 +145,7 @@ class Freqtrade:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """This one, with the bot owner's own sitecustomize, and without what a virtual one adds."""
+    """This one, with freqtrade's programs, and the bot owner's own sitecustomize."""
     kept = {
         k: v
         for k, v in os.environ.items()
@@ -146,6 +153,7 @@ def environment(folder: Path) -> dict[str, str]:
     }
     return {
         **kept,
+        "PATH": os.pathsep.join([str(PROGRAMS), os.environ["PATH"]]),
         "PYTHONPATH": str(HERE / "guard"),
         "LOOPBACK_ONLY_LOG": str(folder / "elsewhere.log"),
         "HOME": str(folder),
@@ -158,17 +166,21 @@ def running(sandbox: Sandbox, folder: Path, *before: str, **changes: Any) -> Ite
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     (folder / "config.json").write_text(json.dumps(configuration(sandbox, folder, port, **changes)))
+    # The environment's programs by their names, as its owner types them.
     command = [
         *before,
         *("freqtrade", "trade", "--config", str(folder / "config.json")),
         *("--strategy", "NeverFilled", "--strategy-path", str(HERE)),
         *("--userdir", str(folder)),
     ]
-    environ = environment(folder)
-    environ["PATH"] = os.pathsep.join([str(PROGRAMS), environ["PATH"]])
     with (folder / "freqtrade.log").open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            command,
+            cwd=folder,
+            env=environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
     bot = Freqtrade(sandbox, folder, port, process)
     try:

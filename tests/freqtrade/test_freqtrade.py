@@ -1,7 +1,8 @@
 """A real bot in live mode, unmodified: every cancel that reaches the venue is on record."""
 
-import os
+import contextlib
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from .conftest import (
     THIRTY_SECONDS_STOP,
     UNFILLED_TIMEOUT_S,
     Freqtrade,
+    Refused,
     environment,
     running,
     wait_for,
@@ -59,10 +61,9 @@ def audited(
 
 def program(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Run `mexc-plugin …` of freqtrade's environment."""
-    environ = environment(folder)
     return subprocess.run(
         [f"{PROGRAMS}/mexc-plugin", *arguments],
-        env={**environ, "PATH": os.pathsep.join([str(PROGRAMS), environ["PATH"]])},
+        env=environment(folder),
         capture_output=True,
         text=True,
         timeout=60,
@@ -79,13 +80,12 @@ def outcomes(record: Audit, order_id: str) -> list[str]:
 
 def cancels_once_it_is_quiet(bot: Freqtrade, order_id: str) -> int:
     """How many cancels of the order arrived, when no more of them come."""
-    wait_for(lambda: bot.cancels_of(order_id))
-    with pytest.raises(TimeoutError):
-        before = bot.cancels_of(order_id)
-        while True:
-            wait_for(lambda: bot.cancels_of(order_id) > before, QUIET_S)
-            before = bot.cancels_of(order_id)
-    return before
+    count, since = wait_for(lambda: bot.cancels_of(order_id)), time.monotonic()
+    while time.monotonic() - since < QUIET_S:
+        time.sleep(0.05)
+        if (now := bot.cancels_of(order_id)) > count:
+            count, since = now, time.monotonic()
+    return count
 
 
 def test_an_order_that_is_not_filled_in_time_is_cancelled_once(
@@ -109,7 +109,10 @@ def test_a_cancel_over_the_rest_api_is_on_record(
     audited: Freqtrade, record: Audit, name: str
 ) -> None:
     order_id = audited.new_order()
-    CALLS[name](audited, audited.trade_of(order_id))
+    # freqtrade cancels, removes the trade of which nothing was filled, and then complains that
+    # there is none: with plain ccxt too.
+    with contextlib.suppress(Refused):
+        CALLS[name](audited, audited.trade_of(order_id))
     assert audited.cancels_of(order_id) == 1
     assert outcomes(record, order_id) == ["canceled"]
 

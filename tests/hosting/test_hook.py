@@ -15,19 +15,18 @@ from .conftest import hooked, python
 MODULE = "print(found.__module__)"
 WAYS = {
     "import ccxt; found = ccxt.mexc": "sync",
-    "import ccxt as exchanges; found = getattr(exchanges, 'mexc')": "sync",
     "from ccxt import mexc as found": "sync",
     "from ccxt import *; found = mexc": "sync",
     "import ccxt.async_support; found = ccxt.async_support.mexc": "asynchronous",
-    "import ccxt.async_support; found = ccxt.mexc": "sync",
-    "import ccxt.async_support as ccxt; found = ccxt.mexc": "asynchronous",
     "from ccxt.async_support import mexc as found": "asynchronous",
-    "from ccxt import async_support; found = async_support.mexc": "asynchronous",
     "import ccxt.pro; found = ccxt.pro.mexc": "pro",
     "import ccxt.pro as ccxt; found = ccxt.mexc": "pro",
     "from ccxt.pro import mexc as found": "pro",
     "import importlib; found = importlib.import_module('ccxt').mexc": "sync",
     "import importlib; found = importlib.import_module('ccxt.pro').mexc": "pro",
+    "from mexc_plugin import mexc as found; import ccxt; assert ccxt.mexc is found": "sync",
+    "from mexc_plugin.pro import mexc as found; import ccxt.pro; ccxt.pro.mexc is found": "pro",
+    "import mexc_plugin; mexc_plugin.install(); from ccxt import mexc as found": "sync",
     "import ccxt.base.errors; import ccxt; found = ccxt.mexc": "sync",
     "import importlib, ccxt; importlib.reload(ccxt); found = ccxt.mexc": "sync",
 }

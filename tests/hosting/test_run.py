@@ -131,6 +131,13 @@ def test_a_command_that_is_nowhere_on_the_path_is_not_found() -> None:
     )
 
 
+@pytest.mark.parametrize("option", ["--version", "-V", "-h"])
+def test_a_python_that_only_tells_about_itself_is_let_through(option: str) -> None:
+    done = program("run", sys.executable, option)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == start(sys.executable, option).stdout
+
+
 def test_without_a_command_it_is_a_usage_error() -> None:
     assert program("run").returncode == program("run", "--").returncode == 2
 

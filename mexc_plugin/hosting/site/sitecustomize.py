@@ -13,10 +13,10 @@ class _Refusal:
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
         """The finder's interface; finds nothing itself."""
         others = [finder for finder in sys.meta_path if finder is not self]
-        if fullname == "ccxt" and any(o.find_spec(fullname, path, target) for o in others):  # type: ignore[arg-type]
+        if fullname == "ccxt" and any(other.find_spec(fullname, None) for other in others):
             sys.stderr.write(
                 f"mexc-plugin: the adapter cannot be installed: {self.reason}; "
                 f"run: {sys.executable} -m pip install mexc-plugin\n"

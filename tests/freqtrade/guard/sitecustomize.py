@@ -5,6 +5,7 @@ Each address that is not loopback is written to the file in LOOPBACK_ONLY_LOG, a
 
 import os
 import sys
+from pathlib import Path
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost", "0.0.0.0", "", None)
 ADDRESS_OF = {
@@ -23,7 +24,7 @@ def guard(event, args):
     if isinstance(address, bytes):
         address = address.decode()
     if address not in LOOPBACK:
-        with open(os.environ["LOOPBACK_ONLY_LOG"], "a") as log:
+        with Path(os.environ["LOOPBACK_ONLY_LOG"]).open("a") as log:
             log.write(f"{event} {address}\n")
         raise ConnectionRefusedError(f"{address} is not loopback")
 
