@@ -104,8 +104,11 @@ def _is_unknown(
     from ccxt.base.errors import BadResponse, DDoSProtection, InvalidNonce, NetworkError
 
     from mexc_plugin.errors import MexcPluginError
+    from mexc_plugin.exchange.faults import NotRecorded
     from mexc_plugin.store import queries
 
+    if isinstance(error, NotRecorded):
+        return False
     ids = {"client_order_ids" if by_client else "order_ids": (order_id,)}
     try:
         with queries.reading(url) as connection:

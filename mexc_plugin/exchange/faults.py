@@ -3,6 +3,7 @@
 BaseError (ccxt's)
  +-- OrderNotFound      ours too: also a BadRequest, because ccxt raises that for -2011 and bots
                         that learnt it must go on working
+ +-- NotRecorded        ours too, an ExchangeNotAvailable: on_failure is "refuse", nothing was sent
 """
 
 from typing import NoReturn
@@ -15,6 +16,10 @@ from mexc_plugin.wire import CancelAck, Refusal
 
 class OrderNotFound(ccxt_errors.OrderNotFound, ccxt_errors.BadRequest):
     """The venue does not know the order, or it is no longer open. Do not repeat the cancel."""
+
+
+class NotRecorded(ccxt_errors.ExchangeNotAvailable):
+    """Nothing was sent: it could not be recorded, and on_failure is "refuse". Mend the database."""
 
 
 # Codes for which ccxt's own table says something else than its manual means, and those of cancels.

@@ -65,7 +65,7 @@ class Recording:
         """Record the request, send it, record what came of it, hand that on.
 
         Raises what ccxt raised, secrets taken out of its texts; ccxt's BadResponse for an answer
-        that decides nothing; ExchangeNotAvailable when on_failure is "refuse" and nothing was sent.
+        that decides nothing; faults.NotRecorded when on_failure is "refuse" and nothing was sent.
         """
         asked = read_request(endpoint, url, body)
         redactor = self._redactor(url, headers)
@@ -152,7 +152,7 @@ class Recording:
 
     def _refuse_unrecorded(self, place: Place) -> None:
         if place is not Place.DATABASE and self._settings.on_failure == "refuse":
-            raise ccxt_errors.ExchangeNotAvailable(
+            raise faults.NotRecorded(
                 f"{self._exchange.id} the cancel was not sent: the audit database cannot be written "
                 'and on_failure is "refuse"; see the log, or run: mexc-plugin db check'
             )

@@ -198,6 +198,8 @@ class Writer:
         self._open()
         while self._wait_for_work():
             self._store(self._take())
+        if self._failures:
+            self._store([])  # a last try: the database may be back
         with self._database_lock:
             self._database.close()
 
@@ -241,7 +243,7 @@ class Writer:
             self._ready.set()
 
     def _store(self, batch: list[Receipt]) -> None:
-        if self._is_resting():
+        if self._is_resting() and not self._closing:
             self._to_spool(batch)
             return
         with self._database_lock:
@@ -319,8 +321,10 @@ class Writer:
         )
 
     def _fail(self, reason: str) -> None:
-        self._down_until = time.monotonic() + CIRCUIT_SECONDS
-        self._failures += 1
+        with self._wake:
+            self._down_until = time.monotonic() + CIRCUIT_SECONDS
+            self._failures += 1
+            self._wake.notify()  # the thread has to try again later
         log.log(
             logging.ERROR if self._failures == 1 else logging.DEBUG,
             "audit: the database %s cannot be used: %s; events go to the spool %s until it is back",

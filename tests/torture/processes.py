@@ -1,0 +1,74 @@
+"""Processes that start in milliseconds: a server with everything imported forks each of them."""
+
+import multiprocessing
+import os
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+_context: ForkServerContext = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.torture.victims", "tests.torture.load"])
+
+
+class Child:
+    """One forked process that calls a function and sends back what it returns, or its error."""
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self._answer, answer = _context.Pipe(duplex=False)
+        # What pytest's fixtures set, the server that forks does not know.
+        environment = {k: v for k, v in os.environ.items() if k.startswith(("XDG_", "MEXC_"))}
+        self._process: BaseProcess = _context.Process(
+            target=_run, args=(answer, environment, function, args), daemon=True
+        )
+        self._process.start()
+        answer.close()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self._process.kill()
+        self.wait()
+
+    def wait(self, seconds: float = 30) -> None:
+        self._process.join(seconds)
+        assert self._process.exitcode is not None, "the child hangs"
+        self._process.close()
+        self._answer.close()
+
+    def result(self, seconds: float) -> Any:
+        """What it returned. Raises AssertionError with the child's own traceback."""
+        assert self._answer.poll(seconds), "the child did not answer in time"
+        try:
+            error, value = self._answer.recv()
+        except EOFError:
+            error, value = "the child died", None
+        self.wait()
+        assert error is None, error
+        return value
+
+
+def together(function: Callable[..., Any], arguments: list[tuple[Any, ...]], seconds: float) -> Any:
+    """Call a function in several processes at once; return what each returned."""
+    children = [Child(function, *each) for each in arguments]
+    return [child.result(seconds) for child in children]
+
+
+def _run(
+    answer: Connection,
+    environment: dict[str, str],
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+) -> None:
+    os.environ.update(environment)
+    try:
+        answer.send((None, function(*args)))
+    except BaseException:
+        answer.send((traceback.format_exc(), None))
+    answer.close()

@@ -1,0 +1,125 @@
+"""What runs in the processes that are killed or frozen: bots that cancel, and nothing else."""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import ccxt
+
+import mexc_plugin.cli  # noqa: F401 - so that a forked process need not import it
+from mexc_plugin import async_support, mexc
+from mexc_plugin.store import migrate, recorders, spool, writer  # noqa: F401 - likewise
+
+SYMBOL = "LTC/BTC"
+TASKS = 5
+
+
+def ids(orders: list[str]) -> Iterator[str]:
+    """The orders that are there, then ones that never were: those are cancels as well."""
+    yield from orders
+    for n in itertools.count():
+        yield f"9{n:017d}"
+
+
+def cancel_for_ever(colour: str, config: dict[str, Any], orders: list[str]) -> None:
+    """Cancel one after the other, or five at a time, until killed."""
+    if colour == "sync":
+        exchange = mexc(config)
+        for order_id in ids(orders):
+            with contextlib.suppress(ccxt.BaseError):
+                exchange.cancel_order(order_id, SYMBOL)
+    else:
+        asyncio.run(_cancel_for_ever(config, ids(orders)))
+
+
+async def _cancel_for_ever(config: dict[str, Any], order_ids: Iterator[str]) -> None:
+    exchange = async_support.mexc(config)
+    await exchange.load_markets()
+
+    async def work() -> None:
+        for order_id in order_ids:
+            with contextlib.suppress(ccxt.BaseError):
+                await exchange.cancel_order(order_id, SYMBOL)
+
+    await asyncio.gather(*(work() for _ in range(TASKS)))
+
+
+def paced(colour: str, config: dict[str, Any], orders: list[str], pause: float) -> dict[str, Any]:
+    """Cancel at a steady pace; return when each cancel began (monotonic), how long it took, lag."""
+    if colour == "sync":
+        return _paced(config, orders, pause)
+    return asyncio.run(_paced_async(config, orders, pause))
+
+
+def _paced(config: dict[str, Any], orders: list[str], pause: float) -> dict[str, Any]:
+    exchange = mexc(config)
+    exchange.load_markets()
+    taken = []
+    for order_id in orders:
+        started = time.monotonic()
+        exchange.cancel_order(order_id, SYMBOL)
+        taken.append((started, time.monotonic() - started))
+        time.sleep(pause)
+    recorders.close_all()
+    return {"taken": taken, "lags": []}
+
+
+async def _paced_async(config: dict[str, Any], orders: list[str], pause: float) -> dict[str, Any]:
+    exchange = async_support.mexc(config)
+    await exchange.load_markets()
+    taken: list[tuple[float, float]] = []
+
+    async def one(order_id: str) -> None:
+        started = time.monotonic()
+        await exchange.cancel_order(order_id, SYMBOL)
+        taken.append((started, time.monotonic() - started))
+
+    lags: list[tuple[float, float]] = []
+    watch = asyncio.create_task(_watch(lags))
+    tasks = []
+    for order_id in orders:
+        tasks.append(asyncio.create_task(one(order_id)))
+        await asyncio.sleep(pause)
+    await asyncio.gather(*tasks)
+    watch.cancel()
+    exchange.timeout_on_exit = 1
+    await exchange.close()
+    await asyncio.to_thread(recorders.close_all)
+    return {"taken": taken, "lags": lags}
+
+
+async def _watch(lags: list[tuple[float, float]], every: float = 0.005) -> None:
+    """How much later than asked for the loop comes back, again and again."""
+    while True:
+        started = time.monotonic()
+        await asyncio.sleep(every)
+        lags.append((started, time.monotonic() - started - every))
+
+
+def many_at_once(config: dict[str, Any], orders: list[str]) -> int:
+    """Every order cancelled concurrently on one loop; returns how many were."""
+
+    async def run() -> int:
+        exchange = async_support.mexc(config)
+        await exchange.load_markets()
+        done = await asyncio.gather(*(exchange.cancel_order(o, SYMBOL) for o in orders))
+        exchange.timeout_on_exit = 1
+        await exchange.close()
+        return len(done)
+
+    count = asyncio.run(run())
+    recorders.close_all()
+    return count
+
+
+def cancel_all_of(config: dict[str, Any], orders: list[str]) -> int:
+    """Every order cancelled, one after the other."""
+    exchange = mexc(config)
+    for order_id in orders:
+        exchange.cancel_order(order_id, SYMBOL)
+    exchange.session.close()
+    recorders.close_all()
+    return len(orders)
