@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -172,6 +173,23 @@ def test_sigterm_drains_and_then_ends_the_process_by_the_signal(audit: Audit) ->
     assert seqs(audit) == list(range(1, 54))
 
 
+@pytest.mark.parametrize("attempt", range(3))
+def test_sigterm_in_the_middle_of_commits_neither_hangs_nor_loses(
+    audit: Audit, attempt: int
+) -> None:
+    done = run(
+        audit,
+        "threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()\n"
+        "started = time.monotonic()\n"
+        "while time.monotonic() < started + 20:\n"
+        "    print(recorder.commit({'kind': 'request', 'occurred_ns': 1}, 5).value, flush=True)",
+    )
+    assert done.returncode == -signal.SIGTERM
+    stored = len(seqs(audit)) + sum(len(spool.read(p).events) for p in spool.files(audit.url))
+    assert stored >= len(done.stdout.splitlines())
+    assert "lost" not in done.stdout
+
+
 def test_a_bot_s_own_handler_of_sigterm_is_left_alone(audit: Audit) -> None:
     done = run(
         audit,
@@ -195,6 +213,32 @@ def test_a_spawned_child_is_another_writer(audit: Audit) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert len({event["writer_id"] for event in audit.events()}) == 2
+
+
+# -- a server that is silent
+
+
+@pytest.fixture
+def silent_server():
+    """Accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"postgresql://u:p@127.0.0.1:{server.getsockname()[1]}/x"
+
+
+def test_a_silent_server_delays_a_cancel_by_no_more_than_the_deadline(
+    make_bot: MakeBot, sandbox, silent_server
+) -> None:
+    bot = make_bot(options={"audit": {"url": silent_server, "deadline_ms": 200}})
+    bot.load_markets()
+    took = []
+    for _ in range(3):
+        order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+        started = time.monotonic()
+        assert bot.cancel_order(order_id, SYMBOL)["id"] == order_id
+        took.append(time.monotonic() - started)
+    # The request's deadline is paid once; 1.5 s is what a busy machine may add, not 2 s more.
+    assert max(took) < 1.5, took
+    assert sum(len(spool.read(path).events) for path in spool.files(silent_server)) >= 6
 
 
 # -- the kill switch

@@ -64,7 +64,7 @@ class Recorder(Protocol):
 
     @property
     def is_prepared(self) -> bool:
-        """True once `prepare` has nothing left to wait for."""
+        """True once `prepare` has been waited for."""
 
     def prepare(self) -> None:
         """Open the database, and make it if it is new, before the first cancel needs it. Blocks."""

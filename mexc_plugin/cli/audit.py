@@ -93,13 +93,17 @@ def list_(
 def show(cancel_id: str, database: Chosen, form: str) -> None:
     """Show every event of one cancel, oldest first.
 
-    CANCEL_ID is an id from `audit list`, or as much of its beginning as names only one.
+    CANCEL_ID is an id from `audit list`, or as much of its beginning as names only one; an order's
+    id or client order id does too, where it was cancelled once.
     """
     from mexc_plugin.cli.show import RENDERERS
     from mexc_plugin.store import queries
 
     with queries.reading(database.url) as connection:
-        found = queries.cancel_ids(connection, cancel_id, MOST_MATCHES + 1)
+        most = MOST_MATCHES + 1
+        found = queries.cancel_ids(connection, cancel_id, most) or queries.cancels_of_order(
+            connection, cancel_id, most
+        )
         if len(found) != 1:
             raise Problem(_not_one(cancel_id, found))
         with closing(queries.events(connection, found[0])) as rows:
@@ -199,7 +203,7 @@ def _not_one(cancel_id: str, found: list[str]) -> str:
     if not found:
         return f"no cancel {cancel_id!r} is on record; find ids with: mexc-plugin audit list"
     more = ", …" if len(found) > MOST_MATCHES else ""
-    return f"{cancel_id!r} begins several cancel ids: {', '.join(found[:MOST_MATCHES])}{more}"
+    return f"{cancel_id!r} stands for several cancels: {', '.join(found[:MOST_MATCHES])}{more}"
 
 
 def _say_what_waits(url: str) -> None:

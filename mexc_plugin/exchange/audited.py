@@ -69,7 +69,8 @@ class Audited:
             send = self._marked(self._own_fetch)
         endpoint = wire.classify(method, url)
         if endpoint is not None:
-            return await self._recording().send(endpoint, send, url, method, headers, body)
+            recording = await self._recording()
+            return await recording.send(endpoint, send, url, method, headers, body)
         try:
             return await resolve(send(url, method, headers, body))
         except BaseException as error:
@@ -121,6 +122,10 @@ class Audited:
 
     # -- what the colours differ in
 
+    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run what blocks where it blocks no loop; the sync colour just runs it."""
+        raise NotImplementedError
+
     async def _put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
         raise NotImplementedError
 
@@ -129,11 +134,13 @@ class Audited:
     def _redactor(self) -> Redactor:
         return Redactor(getattr(self, name, None) for name in CREDENTIALS)
 
-    def _recording(self) -> Recording:
+    async def _recording(self) -> Recording:
         settings = self._audit_settings
         recorder = recorder_for(settings.url)
-        if not recorder.is_prepared:
-            recorder.prepare()
+        if (
+            not recorder.is_prepared
+        ):  # the key came after the construction, or this is a new process
+            await self._in_thread(recorder.prepare)
         return Recording(self, settings, recorder, self._put)
 
     def _guarded(self, send: Callable[..., Any]) -> Callable[..., Any]:

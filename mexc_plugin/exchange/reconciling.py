@@ -125,7 +125,8 @@ class Reconciling(Audited):
         }
         if judgement.order is not None:
             draft |= ack_fields(judgement.order, redactor)
-        await self._recording().record(draft)
+        recording = await self._recording()
+        await recording.record(draft)
 
     async def _confirm_unknown(self, scope: Scope, market: Any) -> Any:
         """The order if the venue says that it is gone, else None. Never an error of its own."""
@@ -146,9 +147,6 @@ class Reconciling(Audited):
             return None
         info = self.parse_json(lookup.answer.body)
         return cancelling.order_of(self, scope.asked, judgement.order, market, info)
-
-    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
-        raise NotImplementedError
 
 
 def _question(asked: wire.Asked) -> dict[str, str]:

@@ -1,16 +1,15 @@
-"""Engines: one way to open each kind of database, with decision 4's settings for SQLite."""
+"""Engines: one way to open each kind of database."""
 
 import os
-import sqlite3
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
+from sqlalchemy import exc
 from sqlalchemy.engine import URL, Engine, make_url
 
 from mexc_plugin.config import default_database_path
 from mexc_plugin.errors import ConfigError, StoreError, StoreMissing
+from mexc_plugin.store import sessions
 
 DRIVERS = {
     "sqlite": "sqlite",
@@ -20,6 +19,8 @@ DRIVERS = {
 }
 EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 BUSY_TIMEOUT_MS = 5_000
+# A long report may take its time; a server that says nothing for longer is gone.
+ANSWER_TIMEOUT_MS = 600_000
 
 
 def parse(url: str) -> URL:
@@ -65,34 +66,30 @@ def describe(url: str) -> str:
     return str(path) if path else parse(url).render_as_string(hide_password=True)
 
 
-def create(url: str, *, read_only: bool = False, timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine:
+def create(
+    url: str,
+    *,
+    read_only: bool = False,
+    timeout_ms: int = BUSY_TIMEOUT_MS,
+    answer_ms: int = ANSWER_TIMEOUT_MS,
+) -> Engine:
     """An engine for the audit database. A new SQLite file is made with mode 0600.
 
     read_only: refuse to write, and never make a file; timeout_ms: how long a lock or a connection
-    is waited for. Raises ConfigError for a URL or driver, StoreMissing, StoreError.
+    is waited for; answer_ms: how long a server may say nothing.
+    Raises ConfigError for a URL or driver, StoreMissing, StoreError.
     """
     parsed = parse(url)
     path = sqlite_path(url)
     if path is not None:
         _prepare_file(path, read_only)
     _load_driver(parsed)
+    terms = sessions.Terms(read_only, timeout_ms, answer_ms)
     engine = sa.create_engine(
-        parsed, poolclass=sa.NullPool, hide_parameters=True, **_arguments(parsed, timeout_ms)
+        parsed, poolclass=sa.NullPool, hide_parameters=True, **sessions.arguments(parsed, terms)
     )
-    if parsed.get_backend_name() == "sqlite":
-        _configure_sqlite(engine, read_only, timeout_ms)
+    sessions.configure(engine, terms)
     return engine
-
-
-def _arguments(parsed: URL, timeout_ms: int) -> dict[str, Any]:
-    seconds = max(2, -(-timeout_ms // 1000))
-    arguments: dict[str, dict[str, Any]] = {
-        "sqlite": {"connect_args": {"timeout": timeout_ms / 1000, "check_same_thread": False}},
-        "postgresql": {"connect_args": {"connect_timeout": seconds}},
-        "mysql": {"connect_args": {"connect_timeout": seconds}},
-        "mariadb": {"connect_args": {"connect_timeout": seconds}},
-    }
-    return arguments[parsed.get_backend_name()]
 
 
 def _load_driver(parsed: URL) -> None:
@@ -136,21 +133,3 @@ def _prepare_file(path: Path, read_only: bool) -> None:
             f"the audit database {path} cannot be written ({error.strerror}); "
             "check the file's owner and mode, or name another with --database-url"
         ) from None
-
-
-def _configure_sqlite(engine: Engine, read_only: bool, timeout_ms: int) -> None:
-    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # transactions are begun by us, not by the driver
-        connection.execute(f"PRAGMA busy_timeout = {int(timeout_ms)}")
-        if read_only:
-            connection.execute("PRAGMA query_only = ON")
-        else:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)

@@ -127,6 +127,15 @@ def cancel_ids(connection: Connection, prefix: str, limit: int) -> list[str]:
     return list(connection.scalars(query))
 
 
+def cancels_of_order(connection: Connection, order_id: str, limit: int) -> list[str]:
+    """The cancels of an order, by either of its ids, oldest first, at most `limit` of them."""
+    found = sa.union(
+        _cancels("order_id", (order_id,)), _cancels("client_order_id", (order_id,))
+    ).subquery()
+    query = sa.select(found.c.cancel_id).order_by(found.c.cancel_id).limit(limit)
+    return list(connection.scalars(query))
+
+
 def prefix_bounds(prefix: str) -> tuple[str, str] | tuple[None, None]:
     """The first and the last UUID that start with the prefix, None where none can.
 

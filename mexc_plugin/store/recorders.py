@@ -1,5 +1,6 @@
 """The writers of this process: one for each database, a new one after a fork."""
 
+import _thread
 import atexit
 import os
 import signal
@@ -42,13 +43,41 @@ def _drain_on_sigterm() -> None:
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     ):
-        signal.signal(signal.SIGTERM, _drain_and_end)
+        signal.signal(signal.SIGTERM, _on_sigterm)
 
 
-def _drain_and_end(number: int, _frame: object) -> None:
-    close_all()
+def _on_sigterm(number: int, _frame: object) -> None:
+    """Drain in another thread: the one that is interrupted here may hold the locks that it takes.
+
+    That thread sends the signal again when it is done; the second time, whoever sent it, ends all.
+    """
+    signal.signal(number, _end_now)
+    # Not threading.Thread: starting one takes locks of its own.
+    _thread.start_new_thread(_drain_and_signal, (number,))
+
+
+def _drain_and_signal(number: int) -> None:
+    try:
+        close_all()
+    finally:
+        os.kill(os.getpid(), number)
+
+
+def _end_now(number: int, _frame: object) -> None:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+
+
+def _before_fork() -> None:
+    _lock.acquire()
+    for writer in _writers.values():
+        writer.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for writer in _writers.values():
+        writer.after_fork()
+    _lock.release()
 
 
 def _after_fork_in_child() -> None:
@@ -62,5 +91,9 @@ def _after_fork_in_child() -> None:
     _writers.clear()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)
 atexit.register(close_all)

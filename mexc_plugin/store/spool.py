@@ -21,6 +21,8 @@ from mexc_plugin.store.engine import describe, sqlite_path
 SUFFIX = ".spool"
 REPLAY_BATCH = 256
 
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+
 
 def folder_and_stem(url: str) -> tuple[Path, str]:
     """Where the spool of a database lies: beside a SQLite file, else in the user's state folder."""
@@ -48,23 +50,32 @@ class Spool:
         folder, stem = folder_and_stem(url)
         self.path = folder / f"{stem}.{writer_id}{SUFFIX}"
         self._fd: int | None = None
+        self._torn = False
 
     def append(self, events: list[Event]) -> None:
         """Append events and fsync. Raises OSError when the disk refuses."""
         if self._fd is None:
             self._fd = self._open()
-        data = b"".join(_line(event) for event in events)
+        lines = b"".join(_line(event) for event in events)
+        data = memoryview(b"\n" + lines if self._torn else lines)
         start = os.lseek(self._fd, 0, os.SEEK_END)
         try:
-            written = os.write(self._fd, data)
-            if written < len(data):
-                os.write(self._fd, data[written:])
+            while data:
+                data = data[os.write(self._fd, data) :]
             os.fdatasync(self._fd)
         except OSError:
             # Half a line must not swallow the next one.
+            self._torn = True
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, start)
+                self._torn = False
             raise
+        self._torn = False
+
+    @property
+    def is_open(self) -> bool:
+        """True while there is a file of this writer, and perhaps something in it."""
+        return self._fd is not None
 
     def take(self) -> list[Event]:
         """The events in the file, for a replay by its own writer."""
@@ -85,14 +96,30 @@ class Spool:
 
     def _open(self) -> int:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        fd = os.open(self.path, flags, 0o600)
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        parent = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        with contextlib.suppress(FileNotFoundError):
+            return self._open_again()
+        # Whoever finds the file finds it locked: it gets its name only then.
+        unnamed = self.path.with_suffix(".new")
+        fd = os.open(unnamed, _FLAGS | os.O_CREAT, 0o600)
         try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unnamed.rename(self.path)
+            _sync_folder(self.path.parent)
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
+
+    def _open_again(self) -> int:
+        """What this writer left, unless somebody is replaying it away. Raises FileNotFoundError."""
+        fd = os.open(self.path, _FLAGS)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if not _is_named(fd, self.path):
+                raise FileNotFoundError(self.path)
+        except OSError:
+            os.close(fd)
+            raise
         return fd
 
 
@@ -107,7 +134,7 @@ class Content:
 def read(path: Path) -> Content:
     """Read a spool file. A line that is torn or does not fit its own hash is counted, not used."""
     events, torn = [], 0
-    for line in path.read_bytes().splitlines():
+    for line in filter(None, path.read_bytes().splitlines()):
         event = _parse(line)
         if event is None:
             torn += 1
@@ -131,7 +158,7 @@ def abandoned(url: str, own: Path | None = None) -> Iterator[tuple[Path, int]]:
             os.close(fd)
             continue
         try:
-            if path.exists():
+            if _is_named(fd, path):
                 yield path, fd
         finally:
             os.close(fd)
@@ -154,6 +181,22 @@ def replay(
         else:
             path.unlink()
         yield path, stored, content.torn
+
+
+def _is_named(fd: int, path: Path) -> bool:
+    """Whether this open file still is what that path names."""
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _line(event: Event) -> bytes:

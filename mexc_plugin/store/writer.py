@@ -27,8 +27,10 @@ log = logging.getLogger("mexc_plugin")
 QUEUE_LIMIT = 10_000
 CIRCUIT_SECONDS = 5.0
 # How long preparing may take: imports and the making of a new database, never a cancel.
-PREPARE_SECONDS = {"file": 10.0, "server": 3.0}
+PREPARE_SECONDS = {"file": 10.0, "server": 2.0}
 DRAIN_SECONDS = 5.0
+# Longer than any wait for a lock of SQLite.
+FORK_SECONDS = 6.0
 
 
 class Writer:
@@ -47,7 +49,7 @@ class Writer:
         self._spool_lock = threading.Lock()
         self._wake = threading.Condition(threading.Lock())
         self._queue: deque[Receipt] = deque()
-        self._first: Receipt | None = None
+        self._unsettled: deque[Receipt] = deque()  # in the order of the chain; the chain lock's
         self._seq = 0
         self._last_hash = chain.GENESIS
         self._lost = 0
@@ -55,7 +57,9 @@ class Writer:
         self._down_until = 0.0  # on the monotonic clock
         self._busy_and_late = False  # the thread is inside the database, and overdue
         self._ready = threading.Event()
+        self._prepared = False
         self._closing = False
+        self._forking = False
         self._thread: threading.Thread | None = None
 
     # -- the side of those who record
@@ -100,15 +104,16 @@ class Writer:
             if not self.is_down:
                 self._fail("it did not answer within the deadline")
                 self._busy_and_late = True
-            # Nobody waits for `start`: it goes with the first that somebody waits for.
-            self._to_spool([self._first, receipt] if self._first else [receipt])
+            # All that is under way goes with it: whoever dies now must not leave a gap before it,
+            # and one fsync is enough for all.
+            self._to_spool(self._under_way())
         assert receipt.place is not None  # noqa: S101 - _to_spool settles what it is given
         return receipt.place
 
     @property
     def is_prepared(self) -> bool:
-        """True once there is nothing left to prepare for in this process."""
-        return self._ready.is_set()
+        """True once somebody has waited for the opening: that is done once, and not by a cancel."""
+        return self._prepared
 
     def prepare(self) -> None:
         """Start the thread and wait until the database is open, refused, or merely slow."""
@@ -116,6 +121,7 @@ class Writer:
             self._start_thread()
         kind = "file" if self._is_file else "server"
         self._ready.wait(PREPARE_SECONDS[kind])
+        self._prepared = True
 
     def close(self) -> None:
         """Drain the queue, write `stop`, and end the thread. What cannot be written is spooled."""
@@ -123,14 +129,31 @@ class Writer:
             if self._closing:
                 return
             if self._seq:
-                self._enqueue(Receipt(self._seal(events.stop_draft(time.time_ns()))))
+                for receipt in self._receipts(events.stop_draft(time.time_ns()), None):
+                    self._enqueue(receipt)
             with self._wake:
                 self._closing = True
                 self._wake.notify()
         if self._thread is not None:
             self._thread.join(DRAIN_SECONDS)
-        self._to_spool(list(self._queue))
+        self._to_spool(self._under_way())
         self._spool.close()
+
+    def before_fork(self) -> None:
+        """Close the connection, so that the child inherits none.
+
+        SQLite's locks do not survive a fork, but its memory of them does: a child would write to a
+        file that it has not locked, and lose all of it when the parent removes the WAL.
+        """
+        if self._database_lock.acquire(timeout=FORK_SECONDS):
+            self._forking = True
+            self._database.close()
+
+    def after_fork(self) -> None:
+        """In the parent: go on; the next event opens the database again."""
+        if self._forking:
+            self._forking = False
+            self._database_lock.release()
 
     def forget(self) -> None:
         """In a forked child: let go of what the parent owns without touching it."""
@@ -163,11 +186,14 @@ class Writer:
         self, draft: Mapping[str, Any], loop: asyncio.AbstractEventLoop | None
     ) -> list[Receipt]:
         """The receipt of a draft, after that of `start` when it is the first."""
-        before = []
+        receipts = []
         if self._seq == 0:
-            self._first = Receipt(self._seal(events.start_draft(self._born_ns)))
-            before.append(self._first)
-        return [*before, Receipt(self._seal(draft), loop)]
+            receipts.append(Receipt(self._seal(events.start_draft(self._born_ns))))
+        receipts.append(Receipt(self._seal(draft), loop))
+        self._unsettled.extend(receipts)
+        while self._unsettled[0].place is not None:
+            self._unsettled.popleft()
+        return receipts
 
     def _seal(self, draft: Mapping[str, Any]) -> Event:
         if self._lost:
@@ -207,7 +233,8 @@ class Writer:
         """True when something waits or a spool may be replayed; False when closed and drained."""
         with self._wake:
             while not self._queue and not self._closing:
-                pause = max(self._down_until - time.monotonic(), 0.05) if self._failures else None
+                waits = self._failures or self._spool.is_open
+                pause = max(self._down_until - time.monotonic(), 0.05) if waits else None
                 if not self._wake.wait(pause) and not self._is_resting():
                     return True
             return bool(self._queue)
@@ -251,10 +278,11 @@ class Writer:
 
     def _store_now(self, batch: list[Receipt]) -> None:
         try:
-            self._insert([receipt.event for receipt in batch])
+            self._insert(batch)
             self._settle(batch, Place.DATABASE)
-            if self._failures:
+            if self._failures or self._spool.is_open:
                 self._replay_own()
+            if self._failures:
                 self._restored()
         except Exception as error:  # noqa: BLE001 - no database error ever reaches a bot
             self._fail(_reason(error))
@@ -263,11 +291,11 @@ class Writer:
         finally:
             self._busy_and_late = False
 
-    def _insert(self, batch: list[Event]) -> None:
-        if self._failures:
-            self._database.insert_missing(
-                batch
-            )  # even of nothing: it asks whether the database is back
+    def _insert(self, receipts: list[Receipt]) -> None:
+        batch = [receipt.event for receipt in receipts]
+        if self._failures or any(receipt.place is not None for receipt in receipts):
+            # Even of nothing: it asks whether the database is back.
+            self._database.insert_missing(batch)
             return
         was_open = self._database.is_open
         try:
@@ -280,11 +308,16 @@ class Writer:
             self._database.insert_missing(batch)
 
     def _replay_own(self) -> None:
-        with self._spool_lock:
-            events_there = self._spool.take()
-            if events_there:
-                self._database.insert_missing(events_there)
-            self._spool.clear()
+        """In batches, and the spool free in between: a cancel may need it while the database waits."""
+        stored = 0
+        while True:
+            with self._spool_lock:
+                batch = self._spool.take()[stored : stored + spools.REPLAY_BATCH]
+                if not batch:
+                    self._spool.clear()
+                    return
+            self._database.insert_missing(batch)
+            stored += len(batch)
 
     def _replay_abandoned(self) -> None:
         for path, stored, torn in spools.replay(self._url, self._database, self._spool.path):
@@ -296,6 +329,10 @@ class Writer:
             )
 
     # -- failure
+
+    def _under_way(self) -> list[Receipt]:
+        with self._chain_lock:
+            return [receipt for receipt in self._unsettled if receipt.place is None]
 
     def _to_spool(self, receipts: Iterable[Receipt]) -> None:
         with self._spool_lock:

@@ -83,7 +83,7 @@ def test_a_beginning_of_several_ids_says_so_and_names_them(ledger, show):
     ids = [ledger.cancel(cancel_id=f"01a20652-d3ab-70ca-8bc7-{n}31c07817623") for n in range(7)]
     result = show("01a20652-d3ab")
     assert [result.exit_code, result.stdout] == [1, ""]
-    assert "begins several cancel ids" in result.stderr
+    assert "stands for several cancels" in result.stderr
     assert ids[0] in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
@@ -105,3 +105,17 @@ def test_a_payload_that_was_tampered_with_is_shown_as_it_stands(ledger, show, pa
         json.loads(show(cancel_id, "--format", "jsonl").stdout.splitlines()[1])["payload"] == "gone"
     )
     assert "  payload: gone\n" in show(cancel_id, "--format", "table").stdout
+
+
+def test_a_cancel_is_shown_by_the_ids_of_its_order(ledger, show):
+    cancel_id = ledger.cancel(order_id="C02__7", client_order_id="mine")
+    for name in ("C02__7", "mine"):
+        result = show(name, "--format", "jsonl")
+        assert (result.exit_code, cancel_id in result.stdout) == (0, True)
+
+
+def test_an_order_that_was_cancelled_twice_names_both_cancels(ledger, show):
+    ids = [ledger.cancel(order_id="C02__8") for _ in range(2)]
+    result = show("C02__8")
+    assert result.exit_code == 1
+    assert all(cancel_id in result.stderr for cancel_id in ids)
