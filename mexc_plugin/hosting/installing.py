@@ -1,6 +1,7 @@
 """`install()` puts the adapter where bots look ccxt's classes up; `uninstall()` takes it away."""
 
 import importlib
+import sys
 import threading
 import warnings
 
@@ -26,7 +27,8 @@ def install(audit: "Mapping[str, Any] | None" = None) -> None:
     """Make `ccxt.mexc`, `ccxt.async_support.mexc` and `ccxt.pro.mexc` the audited classes.
 
     audit: defaults for exchanges that are built later, keys as in `options["audit"]`; None leaves
-    them as they are. May be called again, and from several threads.
+    them as they are. May be called again, and from several threads. Not replaced is the class in
+    its own module (`from ccxt.mexc import mexc`): ccxt's methods need it there.
     Warns (UserWarning) of ccxt's own classes and instances that are already in use: those go on
     without a record. Raises ConfigError for settings that cannot be meant, before anything changes.
     """
@@ -49,8 +51,6 @@ def install(audit: "Mapping[str, Any] | None" = None) -> None:
 
 def uninstall() -> None:
     """Put back what `install()` replaced, and its defaults. Exchanges already built stay audited."""
-    import sys
-
     from mexc_plugin.hosting import hook
 
     hook.disarm()
