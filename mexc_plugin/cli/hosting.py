@@ -22,7 +22,7 @@ CHOSEN_BY = {
     "environment": "given by the environment",
     "default": "the default",
 }
-COMMAND = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+COMMAND = {"allow_interspersed_args": False}
 
 
 class Handover(BaseException):
@@ -42,7 +42,13 @@ class NotStarted(Problem):
 
 
 @click.command(context_settings=COMMAND, short_help="Run an unmodified bot, its cancels on record.")
-@click.option("--audit-url", metavar="URL", help="The database to record in, for this run.")
+@click.option(
+    "--audit-url",
+    "--database-url",
+    "audit_url",
+    metavar="URL",
+    help="The database to record in, for this run.",
+)
 @click.option("--bot", metavar="LABEL", help="The label to record.")
 @click.option(
     "--in-process",
