@@ -67,3 +67,12 @@ $(CCXT_RANGE:%=test-ccxt-%): test-ccxt-%: .venv-ccxt-%/.ready
 	@.venv-ccxt-$*/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
 		$(if $(filter newest,$*),ccxt,ccxt==$*) hypothesis pytest pytest-asyncio pytest-randomly
 	@touch $@
+
+# The long form of the proof that nothing is lost; writes docs/reliability.md. Needs strace, takes most of an hour.
+.PHONY: torture
+TORTURE = build/torture
+torture: $(DEV)
+	@command -v strace >/dev/null || { echo "strace is missing; run: apt-get install -y strace" >&2; exit 1; }
+	rm -rf $(TORTURE)
+	MEXC_PLUGIN_TORTURE=long MEXC_PLUGIN_TORTURE_FIGURES=$(CURDIR)/$(TORTURE) $(BIN)/python -m pytest tests/torture
+	$(BIN)/python -m tests.torture.report $(TORTURE)

@@ -59,7 +59,11 @@ def naive_recorder(audit_url: str) -> type:
             key = str(uuid.uuid4())
             with orm.Session(engine) as session:
                 row = NaiveRow(
-                    id=key, at=time.time(), order_id=id, request=json.dumps([id, symbol]), response=None
+                    id=key,
+                    at=time.time(),
+                    order_id=id,
+                    request=json.dumps([id, symbol]),
+                    response=None,
                 )
                 session.add(row)
                 session.commit()

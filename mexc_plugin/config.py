@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mexc_plugin.errors import ConfigError
 
@@ -46,7 +47,7 @@ def default_database_path() -> Path:
 
 def default_database_url() -> str:
     """The default path as an SQLAlchemy URL."""
-    return f"sqlite:///{default_database_path()}"
+    return f"sqlite:///{quote(str(default_database_path()))}"
 
 
 def database_url(explicit: str | None = None, environ: Mapping[str, str] | None = None) -> str:
@@ -71,7 +72,9 @@ def _absolute(url: str) -> str:
     path, question, query = rest.removeprefix("/").partition("?")
     if not scheme.startswith("sqlite") or path in ("", ":memory:") or path.startswith("file:"):
         return url
-    return f"{scheme}:///{Path(path).absolute()}{question}{query}"
+    if Path(path).is_absolute():
+        return url
+    return f"{scheme}:///{quote(str(Path.cwd()))}/{path}{question}{query}"
 
 
 def resolve(

@@ -6,7 +6,7 @@ received. Sources: the venue's page for DELETE /api/v3/order and its public API 
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -33,10 +33,6 @@ class Endpoint:
     market_type: str
     answers: Answers
     one: bool
-
-    @property
-    def segments(self) -> tuple[str, ...]:
-        return tuple(self.path.lower().split("/"))
 
 
 ENDPOINTS = (
@@ -71,7 +67,17 @@ NO_CANCEL = frozenset(
     }
 )
 
-_LONGEST_FIRST = sorted(ENDPOINTS, key=lambda endpoint: -len(endpoint.segments))
+
+def _by_last_segment() -> dict[tuple[str, str], list[tuple[tuple[str, ...], Endpoint]]]:
+    """The endpoints by method and last segment of the path, the longest path first."""
+    table: dict[tuple[str, str], list[tuple[tuple[str, ...], Endpoint]]] = {}
+    for endpoint in sorted(ENDPOINTS, key=lambda endpoint: -endpoint.path.count("/")):
+        segments = tuple(endpoint.path.lower().split("/"))
+        table.setdefault((endpoint.method, segments[-1]), []).append((segments, endpoint))
+    return table
+
+
+_CANDIDATES = _by_last_segment()
 
 
 def classify(method: str, url: str) -> Endpoint | None:
@@ -80,10 +86,10 @@ def classify(method: str, url: str) -> Endpoint | None:
     Case, percent escapes, doubled and trailing slashes do not hide a cancel: a server may fold them.
     """
     segments = tuple(part for part in unquote(urlsplit(url).path).lower().split("/") if part)
-    verb = method.upper()
-    for endpoint in _LONGEST_FIRST:
-        tail = endpoint.segments
-        if endpoint.method == verb and segments[-len(tail) :] == tail:
+    if not segments:
+        return None
+    for tail, endpoint in _CANDIDATES.get((method.upper(), segments[-1]), ()):
+        if segments[-len(tail) :] == tail:
             return endpoint
     return None
 
@@ -132,28 +138,34 @@ class Asked:
 
 def read_request(endpoint: Endpoint, url: str, body: object = None) -> Asked:
     """Read what was asked. Total: what cannot be read is left out, the raw request is on record too."""
-    query = dict(parse_qsl(urlsplit(url).query))
-    entries = [query, *_body_entries(body)]
-    symbols = _texts(entry.get("symbol") or entry.get("symbols") for entry in entries)
+    entries = [dict(parse_qsl(urlsplit(url).query)), *_body_entries(body)]
+    symbols = _named(entries, ("symbol", "symbols"))
+    cancels = _named(entries, ("newClientOrderId",))
     return Asked(
         endpoint=endpoint,
         symbol=symbols[0] if symbols else None,
-        order_ids=_texts(
-            value
-            for entry in entries
-            for key in ("orderId", "order_id", "order_ids", "stopPlanOrderId", "trackOrderId", "id")
-            for value in _split(entry.get(key))
-        ),
-        client_order_ids=_texts(
-            value
-            for entry in entries
-            for key in ("origClientOrderId", "externalOid", "client_order_ids")
-            for value in _split(entry.get(key))
-        ),
-        cancel_client_order_id=next(
-            iter(_texts(entry.get("newClientOrderId") for entry in entries)), None
-        ),
+        order_ids=_named(entries, _ORDER_ID_KEYS, listed=True),
+        client_order_ids=_named(entries, _CLIENT_ORDER_ID_KEYS, listed=True),
+        cancel_client_order_id=cancels[0] if cancels else None,
     )
+
+
+_ORDER_ID_KEYS = ("orderId", "order_id", "order_ids", "stopPlanOrderId", "trackOrderId", "id")
+_CLIENT_ORDER_ID_KEYS = ("origClientOrderId", "externalOid", "client_order_ids")
+
+
+def _named(
+    entries: list[Mapping[str, Any]], keys: tuple[str, ...], *, listed: bool = False
+) -> tuple[str, ...]:
+    """The texts under any of the keys, each once; listed: lists and comma-separated texts too."""
+    found: dict[str, None] = {}
+    for entry in entries:
+        for key in keys:
+            if key in entry:
+                for value in _split(entry[key]) if listed else (entry[key],):
+                    if (known := text(value)) is not None:
+                        found[known] = None
+    return tuple(found)
 
 
 def _body_entries(body: object) -> list[Mapping[str, Any]]:
@@ -172,11 +184,6 @@ def _split(value: object) -> list[object]:
     if isinstance(value, list):
         return value
     return list(value.split(",")) if isinstance(value, str) else [value]
-
-
-def _texts(values: Iterable[object]) -> tuple[str, ...]:
-    found = (text(value) for value in values)
-    return tuple(dict.fromkeys(value for value in found if value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,11 +334,13 @@ def _decode_orders(parsed: object) -> Reply:
 def _decode_order(item: object) -> CancelAck | None:
     if not isinstance(item, dict):
         return None
-    found = {
-        name: next((value for key in keys if (value := text(item.get(key)))), None)
-        for name, keys in _ACK_FIELDS.items()
-    }
-    if found["order_id"] is None:
+    found: dict[str, str | None] = {}
+    for name, keys in _ACK_FIELDS.items():
+        for key in keys:
+            if (value := text(item.get(key))) is not None:
+                found[name] = value
+                break
+    if "order_id" not in found:
         return None
     own, cancels = text(item.get("origClientOrderId")), text(item.get("clientOrderId"))
     return CancelAck(client_order_id=own, cancel_client_order_id=cancels, **found)

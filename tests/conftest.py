@@ -1,9 +1,8 @@
 """Fixtures: a venue on loopback, a database, and an exchange of each colour in front of them."""
 
 import asyncio
+import contextlib
 import inspect
-import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,9 @@ from hypothesis import settings
 
 from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.store import recorders
+
+from .databases.audits import Audit
+from .databases.servers import Servers
 
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
@@ -37,37 +39,53 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-class Audit:
-    """Reads an audit database with nothing but sqlite3, as an auditor would."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.url = f"sqlite:///{path}"
-
-    def query(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
-        connection = sqlite3.connect(self.path)
-        try:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(sql, parameters)]
-        finally:
-            connection.close()
-
-    def events(self, kind: str = "%") -> list[dict[str, Any]]:
-        return self.query(
-            "SELECT * FROM cancel_audit WHERE kind LIKE ? ORDER BY occurred_ns, seq", kind
-        )
-
-    def payloads(self, kind: str = "%") -> list[dict[str, Any]]:
-        return [json.loads(row["payload"]) for row in self.events(kind)]
-
-    def history(self) -> list[dict[str, Any]]:
-        return self.query("SELECT * FROM cancel_history ORDER BY requested_at, cancel_id, attempt")
+# Every kind of database. A module that runs on all of them overrides `backend` with these params.
+BACKENDS = (
+    "sqlite",
+    pytest.param("postgresql", marks=pytest.mark.server),
+    pytest.param("mariadb", marks=pytest.mark.server),
+)
 
 
 @pytest.fixture
-def audit(tmp_path: Path) -> Iterator[Audit]:
-    yield Audit(tmp_path / "audit.db")
+def backend() -> str:
+    """The kind of database that a test runs on."""
+    return "sqlite"
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    found = Servers()
+    yield found
+    found.close()
+
+
+@contextlib.contextmanager
+def _database(servers: Servers, backend: str, folder: Path, *, migrated: bool) -> Iterator[Audit]:
+    if backend == "sqlite":
+        yield Audit(folder / "audit.db")
+        recorders.close_all()
+        return
+    server = servers.of(backend)
+    audit = server.fresh(migrated=migrated)
+    yield audit
     recorders.close_all()
+    audit.close()
+    server.drop(audit.name)
+
+
+@pytest.fixture
+def database(servers: Servers, backend: str, tmp_path: Path) -> Iterator[Audit]:
+    """A database of the test's own with nothing in it; on SQLite a file that is not there yet."""
+    with _database(servers, backend, tmp_path, migrated=False) as audit:
+        yield audit
+
+
+@pytest.fixture
+def audit(servers: Servers, backend: str, tmp_path: Path) -> Iterator[Audit]:
+    """The same, on a server with the schema in it: making that takes longer than most tests."""
+    with _database(servers, backend, tmp_path, migrated=True) as audit:
+        yield audit
 
 
 class Bot:

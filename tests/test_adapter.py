@@ -18,9 +18,14 @@ from mexc_plugin.sandbox import (
     Sandbox,
 )
 
-from .conftest import Audit, Bot, MakeBot, as_text, assert_complete, wire_answer
+from .conftest import BACKENDS, Audit, Bot, MakeBot, as_text, assert_complete, wire_answer
 
 SYMBOL = "LTC/BTC"
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 def place(sandbox: Sandbox, client_order_id: str | None = None, **kwargs: object) -> str:
@@ -471,7 +476,7 @@ def test_no_secret_is_stored_or_said(bot: Bot, sandbox: Sandbox, audit: Audit, c
         while error is not None:
             texts.append(f"{error!s} {error!r}")
             error = error.__cause__ or error.__context__
-    stored = b"".join(path.read_bytes() for path in audit.path.parent.glob("audit.db*"))
+    stored = audit.stored()
     said = " ".join(texts) + "".join(capfd.readouterr())
     for secret in (DEFAULT_KEY, DEFAULT_SECRET):
         assert secret.encode() not in stored

@@ -23,11 +23,24 @@ from mexc_plugin.store import engine, migrate, recorders, schema, spool
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.writer import Writer
 
-from .conftest import Audit, Bot
+from .conftest import BACKENDS, Audit, Bot
+
+only_sqlite = pytest.mark.parametrize("backend", ["sqlite"])
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 def draft(n: int = 0) -> dict[str, object]:
-    return {"kind": "request", "occurred_ns": time.time_ns(), "cancel_id": f"c{n}", "attempt": 1}
+    cancel_id = f"00000000-0000-7000-8000-{n:012d}"
+    return {
+        "kind": "request",
+        "occurred_ns": time.time_ns(),
+        "cancel_id": cancel_id,
+        "attempt": 1,
+    }
 
 
 @pytest.fixture
@@ -55,6 +68,14 @@ def assert_chain_holds(audit: Audit) -> None:
 # -- making and refusing
 
 
+def test_an_empty_database_is_made_ours_on_first_use(database: Audit) -> None:
+    made = Writer(database.url)
+    assert made.submit(draft()).wait(20)
+    made.close()
+    assert seqs(database) == [1, 2, 3]
+
+
+@only_sqlite
 def test_a_new_database_is_made_on_first_use_with_mode_0600(writer: Writer, audit: Audit) -> None:
     assert writer.submit(draft()).wait(5)
     assert stat.S_IMODE(audit.path.stat().st_mode) == 0o600
@@ -63,6 +84,7 @@ def test_a_new_database_is_made_on_first_use_with_mode_0600(writer: Writer, audi
     assert seqs(audit) == [1, 2]
 
 
+@only_sqlite
 def test_the_writer_s_connection_is_synchronous_full(audit: Audit) -> None:
     made = engine.create(audit.url)
     with made.connect() as connection:
@@ -80,35 +102,29 @@ def test_columns_and_view_are_those_of_the_design(writer: Writer, audit: Audit) 
     assert tuple(audit.history()[0]) == schema.HISTORY_COLUMNS
 
 
-def test_models_and_migrations_agree(audit: Audit) -> None:
-    made = engine.create(audit.url)
+def test_models_and_migrations_agree(database: Audit) -> None:
+    made = engine.create(database.url)
     migrate.ensure(made)
     migrate.check(made)
     made.dispose()
 
 
-def test_a_database_of_other_people_is_not_touched(audit: Audit) -> None:
-    with sqlite3.connect(audit.path) as connection:
-        connection.execute("CREATE TABLE theirs (x)")
-    connection.close()
-    before = audit.path.read_bytes()
-    made = engine.create(audit.url)
+def test_a_database_of_other_people_is_not_touched(database: Audit) -> None:
+    database.execute("CREATE TABLE theirs (x INTEGER)")
+    made = engine.create(database.url)
     with pytest.raises(StoreForeign, match="db upgrade"):
         migrate.ensure(made)
     made.dispose()
-    # The journal mode is the file's only trace; no table of ours is there.
-    assert [row["name"] for row in audit.query("SELECT name FROM sqlite_master")] == ["theirs"]
-    assert len(before) == audit.path.stat().st_size
+    assert database.tables() == {"theirs"}
 
 
-def test_a_database_of_other_people_is_prepared_when_a_person_asks(audit: Audit) -> None:
-    with sqlite3.connect(audit.path) as connection:
-        connection.execute("CREATE TABLE theirs (x)")
-    connection.close()
-    made = engine.create(audit.url)
+def test_a_database_of_other_people_is_prepared_when_a_person_asks(database: Audit) -> None:
+    database.execute("CREATE TABLE theirs (x INTEGER)", "INSERT INTO theirs VALUES (7)")
+    made = engine.create(database.url)
     migrate.upgrade(made)
     migrate.ensure(made)
     made.dispose()
+    assert database.query("SELECT x FROM theirs") == [{"x": 7}]
 
 
 @pytest.mark.parametrize(
@@ -124,10 +140,7 @@ def test_another_version_is_refused_with_the_command_to_run(
     made = engine.create(audit.url)
     migrate.upgrade(made)
     if version:
-        with made.begin() as connection:
-            connection.exec_driver_sql(
-                f"UPDATE {schema.VERSION_TABLE} SET version_num = '{version}'"
-            )
+        audit.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '{version}'")
     else:
         monkeypatch.setattr(migrate, "head", lambda: "9999")
     with pytest.raises(error, match=what):
@@ -135,6 +148,7 @@ def test_another_version_is_refused_with_the_command_to_run(
     made.dispose()
 
 
+@only_sqlite
 def test_reading_never_makes_a_database(audit: Audit) -> None:
     with pytest.raises(StoreMissing, match="db upgrade"):
         engine.create(audit.url, read_only=True)
@@ -147,7 +161,14 @@ def test_reading_never_makes_a_database(audit: Audit) -> None:
         ("nonsense", "not an SQLAlchemy URL"),
         ("oracle://u:geheim@h/x", "sqlite, postgresql"),
         ("sqlite:////no/such/folder/audit.db", "does not exist; make it"),
-        ("postgresql+nosuchdriver://u:geheim@h/x", "not installed; run: pip install"),
+        (
+            "postgresql+nosuchdriver://u:geheim@h/x",
+            "not installed; install it, or write postgresql",
+        ),
+        ("postgresql+psycopg_async://u:geheim@h/x", "asynchronous driver"),
+        ("sqlite+aiosqlite:///x.db", "write sqlite://"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
     ],
 )
 def test_an_unusable_url_is_refused_when_the_exchange_is_built(url: str, what: str) -> None:
@@ -174,6 +195,7 @@ ATTACKS = {
 }
 
 
+@only_sqlite
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_statement_changes_a_row(writer: Writer, audit: Audit, attack: str) -> None:
     writer.submit(draft()).wait(5)
@@ -214,19 +236,16 @@ def test_closing_drains_and_says_stop(audit: Audit) -> None:
 
 def test_a_locked_database_costs_the_deadline_once_and_loses_nothing(audit: Audit, caplog) -> None:
     made = Writer(audit.url)
-    assert made.submit(draft()).wait(5)
-    lock = sqlite3.connect(audit.path, isolation_level=None)
-    lock.execute("BEGIN EXCLUSIVE")
-    with caplog.at_level(logging.ERROR):
-        late = made.submit(draft(1))
-        assert not late.wait(0.05)
-        assert made.rescue(late) is Place.SPOOL
-        assert made.is_down
-        assert made.rescue(made.submit(draft(2))) is Place.SPOOL
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert [len(spool.read(path).events) for path in spool.files(audit.url)] == [2]
-    lock.execute("ROLLBACK")
-    lock.close()
+    assert made.submit(draft()).wait(20)
+    with audit.locked():
+        with caplog.at_level(logging.ERROR):
+            late = made.submit(draft(1))
+            assert not late.wait(0.05)
+            assert made.rescue(late) is Place.SPOOL
+            assert made.is_down
+            assert made.rescue(made.submit(draft(2))) is Place.SPOOL
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+        assert [len(spool.read(path).events) for path in spool.files(audit.url)] == [2]
     made.close()
     assert len(seqs(audit)) == 5
     assert_chain_holds(audit)
@@ -235,17 +254,23 @@ def test_a_locked_database_costs_the_deadline_once_and_loses_nothing(audit: Audi
 
 def test_what_a_dead_process_spooled_is_replayed_by_the_next(audit: Audit) -> None:
     code = f"""
-import os, sqlite3, time
+import os
 from mexc_plugin.store.writer import Writer
 w = Writer({audit.url!r})
-assert w.submit({{"kind": "request", "occurred_ns": 1}}).wait(10)
-lock = sqlite3.connect({str(audit.path)!r}, isolation_level=None)
-lock.execute("BEGIN EXCLUSIVE")
+assert w.submit({{"kind": "request", "occurred_ns": 1}}).wait(20)
+print("stored", flush=True)
+input()
 for n in range(3):
     w.rescue(w.submit({{"kind": "request", "occurred_ns": n}}))
 os._exit(9)
 """
-    subprocess.run([sys.executable, "-c", code], check=False)
+    pipe = subprocess.PIPE
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "stored\n"
+    with audit.locked():
+        child.communicate("\n")
+    assert child.returncode == 9
     path = spool.files(audit.url)[0]
     with path.open("ab") as file:
         file.write(b'{"torn')
@@ -271,25 +296,24 @@ def test_when_even_the_spool_fails_the_loss_is_counted_in_the_next_event(
     audit: Audit, monkeypatch
 ) -> None:
     made = Writer(audit.url)
-    assert made.submit(draft()).wait(5)
-    lock = sqlite3.connect(audit.path, isolation_level=None)
-    lock.execute("BEGIN EXCLUSIVE")
+    assert made.submit(draft()).wait(20)
 
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(made._spool, "append", full)
-        assert made.rescue(made.submit(draft(1))) is Place.LOST
-    receipt = made.submit(draft(2))
-    assert '"lost":1' in receipt.event.payload
-    made.rescue(receipt)
-    lock.close()
+    with audit.locked():
+        with monkeypatch.context() as patch:
+            patch.setattr(made._spool, "append", full)
+            assert made.rescue(made.submit(draft(1))) is Place.LOST
+        receipt = made.submit(draft(2))
+        assert '"lost":1' in receipt.event.payload
+        made.rescue(receipt)
     made.close()
 
 
 def test_a_forked_child_is_another_writer(audit: Audit, sandbox: Sandbox) -> None:
-    bot = Bot("sync", {**sandbox.ccxt_config(), "options": {"audit": {"url": audit.url}}})
+    own = {"url": audit.url, "deadline_ms": 10_000}
+    bot = Bot("sync", {**sandbox.ccxt_config(), "options": {"audit": own}})
     bot.cancel_order(sandbox.place("LTCBTC", "BUY", "1", "0.002"), "LTC/BTC")
     order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
     pid = os.fork()
@@ -408,6 +432,21 @@ def test_explicit_beats_environment_beats_default(tmp_path: Path) -> None:
 def test_a_relative_path_is_fixed_when_it_is_read(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert config.resolve({"url": "sqlite:///audit.db"}, {}).url == f"sqlite:///{tmp_path}/audit.db"
+
+
+@pytest.mark.parametrize("folder", ["a%20b", "q?x", "ä b", "100%"])
+def test_a_folder_with_odd_characters_holds_its_database(
+    tmp_path: Path, monkeypatch, folder: str
+) -> None:
+    odd = tmp_path / folder
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    made = Writer(config.resolve({"url": "sqlite:///audit.db"}, {}).url)
+    assert made.submit(draft()).wait(5)
+    made.close()
+    assert (odd / "audit.db").exists()
+    monkeypatch.setenv("XDG_DATA_HOME", str(odd))
+    assert engine.sqlite_path(config.default_database_url()) == config.default_database_path()
 
 
 def test_the_password_of_a_url_is_not_in_the_settings_repr() -> None:

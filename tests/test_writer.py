@@ -289,3 +289,18 @@ def test_cancel_force_goes_out_all_the_same(sandbox: Sandbox, tmp_path: Path, fo
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert len(sandbox.arrivals) == (1 if force else 0)
+
+
+# -- other people's files
+
+
+def test_the_journal_mode_of_other_peoples_database_is_left_alone(audit: Audit) -> None:
+    theirs = sqlite3.connect(audit.path)
+    theirs.execute("CREATE TABLE theirs (x)")
+    theirs.commit()
+    theirs.close()
+    before = audit.path.read_bytes()
+    made = Writer(audit.url)
+    assert made.commit(draft(), 5) is Place.SPOOL
+    made.close()
+    assert audit.path.read_bytes() == before

@@ -10,11 +10,17 @@ def encode(document: Mapping[str, Any]) -> str:
 
     Raises TypeError for a float or for any type that JSON does not have.
     """
+    return encode_and_tell(document)[0]
+
+
+def encode_and_tell(document: Mapping[str, Any]) -> tuple[str, bool]:
+    """Canonical JSON, and whether it holds just what the document holds, nothing replaced."""
     _refuse_floats(document)
     encoded = json.dumps(
         document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
-    return clean(encoded)
+    cleaned = clean(encoded)
+    return cleaned, cleaned is encoded
 
 
 def decode(payload: str) -> dict[str, Any]:

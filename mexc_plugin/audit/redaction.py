@@ -47,12 +47,14 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str | None] = ()) -> None:
         known = {secret for secret in secrets if secret and len(secret) >= MIN_LITERAL}
-        forms = {form for secret in known for form in _forms(secret)}
-        self._literals = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+        self._literals = _ordered(form for secret in known for form in _forms(secret))
 
-    def with_secrets(self, secrets: Iterable[str | None]) -> "Redactor":
-        """One that knows more secrets: the signature of a request, for instance."""
-        return Redactor((*self._literals, *secrets))
+    def knowing(self, words: Iterable[str]) -> "Redactor":
+        """One that knows more: the signatures of a request. They are hexadecimal and have one form."""
+        other = object.__new__(Redactor)
+        found = (word for word in words if len(word) >= MIN_LITERAL and word not in REPLACEMENT)
+        other._literals = _ordered((*self._literals, *found))
+        return other
 
     def text(self, value: str) -> str:
         """The text with every known secret, signature parameter and URL password replaced."""
@@ -62,11 +64,17 @@ class Redactor:
             value = _USERINFO.sub(rf"\g<scheme>{REPLACEMENT}@", value)
         # A replacement may join what stood around it into a secret again: look a few times more.
         for _ in range(4):
-            if not any(literal in value for literal in self._literals):
+            if not self._has_secret(value):
                 return value
             for literal in self._literals:
                 value = value.replace(literal, REPLACEMENT)
-        return value if not any(form in value for form in self._literals) else REPLACEMENT
+        return REPLACEMENT if self._has_secret(value) else value
+
+    def _has_secret(self, value: str) -> bool:
+        for literal in self._literals:  # noqa: SIM110 - thirty times for each cancel, a generator costs
+            if literal in value:
+                return True
+        return False
 
     def value(self, value: object) -> Any:  # noqa: ANN401 - the same shape comes back
         """Any nested value of JSON's types with its texts, keys included, redacted."""
@@ -100,6 +108,11 @@ def account_fingerprint(api_key: str | None) -> str | None:
     if not api_key:
         return None
     return hashlib.sha256(b"mexc-plugin account\n" + api_key.encode()).hexdigest()[:16]
+
+
+def _ordered(forms: Iterable[str]) -> tuple[str, ...]:
+    """The longest first: one secret may hold another."""
+    return tuple(sorted(set(forms), key=lambda form: (-len(form), form)))
 
 
 def _forms(secret: str) -> set[str]:

@@ -1,6 +1,5 @@
 """`db`: prepare the audit database, and say how it stands."""
 
-import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import click
 from mexc_plugin.cli import options
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Alarm, Exit
+from mexc_plugin.cli.servers import grants, opened, partitions
 from mexc_plugin.cli.terminal import emit, say
 from mexc_plugin.config import URL_VARIABLE
 
@@ -22,10 +22,14 @@ CHOSEN_BY = {
 }
 REMEDIES = {
     "EMPTY": "prepare it with: mexc-plugin db upgrade --database-url URL",
+    "INTERRUPTED": "run: mexc-plugin db upgrade --database-url URL",
     "FOREIGN": "if the audit belongs there, run: mexc-plugin db upgrade --database-url URL",
     "OUTDATED": "run: mexc-plugin db upgrade --database-url URL",
     "TOO_NEW": "run: pip install --upgrade mexc-plugin",
 }
+
+# Making an index on years of cancels may take long, and a server says nothing meanwhile.
+A_DAY_MS = 86_400_000
 
 
 @click.group()
@@ -33,9 +37,18 @@ def db() -> None:
     """Prepare the audit database, and see how it stands."""
 
 
+db.add_command(grants)
+db.add_command(partitions)
+
+
 @db.command()
+@click.option(
+    "--partitioned",
+    is_flag=True,
+    help="Make the audit's table partitioned by month. PostgreSQL only, and only when it is made.",
+)
 @options.database
-def upgrade(database: Chosen) -> None:
+def upgrade(database: Chosen, partitioned: bool) -> None:
     """Bring the database to this program's schema; make it if it is a new SQLite file.
 
     Also prepares a database that holds other tables: it touches none of them.
@@ -43,9 +56,9 @@ def upgrade(database: Chosen) -> None:
     from mexc_plugin.store import migrate
     from mexc_plugin.store.explain import name_of
 
-    with _opened(database.url, read_only=False) as engine:
+    with opened(database.url, read_only=False, answer_ms=A_DAY_MS) as engine:
         before = _revision(engine)
-        migrate.upgrade(engine)
+        migrate.upgrade(engine, partitioned=partitioned)
         after = _revision(engine)
     change = f"already at {after}" if before == after else f"{before or 'none'} → {after}"
     emit([f"{name_of(database.url)}: {change}"])
@@ -57,7 +70,7 @@ def current(database: Chosen) -> None:
     """Print the database's revision, and how it stands to this program."""
     from mexc_plugin.store import migrate
 
-    with _opened(database.url) as engine, engine.connect() as connection:
+    with opened(database.url) as engine, engine.connect() as connection:
         revision, state = migrate.revision(connection), migrate.state(connection)
     emit([f"{revision or 'none'}: {state.value}"])
 
@@ -65,7 +78,7 @@ def current(database: Chosen) -> None:
 @db.command()
 @options.database
 def check(database: Chosen) -> None:
-    """Check that the schema is current and the guards stand; exit 3 with what to do if not."""
+    """Check schema, guards and the server's durability; exit 3 with what to do if not fine."""
     from mexc_plugin.errors import StoreMissing
     from mexc_plugin.store.explain import name_of
 
@@ -95,9 +108,9 @@ def path(database: Chosen) -> None:
 def _faults(url: str) -> Iterator[str]:
     import sqlalchemy as sa
 
-    from mexc_plugin.store import migrate, schema, verify
+    from mexc_plugin.store import durability, migrate, partitions, schema, verify
 
-    with _opened(url) as engine, engine.connect() as connection:
+    with opened(url) as engine, engine.connect() as connection:
         state = migrate.state(connection)
         if state is not migrate.State.CURRENT:
             yield f"schema: {state.value}; {REMEDIES[state.name]}"
@@ -110,19 +123,9 @@ def _faults(url: str) -> Iterator[str]:
             yield f"view {schema.HISTORY_VIEW} is missing; make it again as the migrations do"
         for finding in verify.check_guards(connection):
             yield f"{finding.message}; make it again as the migrations do, then: audit verify"
-
-
-@contextlib.contextmanager
-def _opened(url: str, *, read_only: bool = True) -> Iterator["Engine"]:
-    from mexc_plugin.store import engine as engines
-    from mexc_plugin.store.explain import explained
-
-    engine = engines.create(url, read_only=read_only)
-    try:
-        with explained(url):
-            yield engine
-    finally:
-        engine.dispose()
+        if shortage := partitions.shortage(connection):
+            yield shortage
+        yield from durability.doubts(connection)
 
 
 def _revision(engine: "Engine") -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.outcomes import Answer, Verdict, decide
+from mexc_plugin.audit.redaction import Redactor
 from mexc_plugin.wire import Asked
 
 
@@ -44,6 +45,7 @@ class Attempt:
 
     asked: Asked
     number: int
+    redactor: Redactor = field(default_factory=Redactor)
     started_ns: int = 0
     answered_ns: int | None = None
     answer: Answer | None = None

@@ -15,7 +15,7 @@ from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import Redactor, redact_exception
 from mexc_plugin.exchange import faults, transport
 from mexc_plugin.exchange.attempts import ATTEMPT, LOOKUP, SCOPE, scoped
-from mexc_plugin.exchange.recording import CREDENTIALS, Recording, resolve
+from mexc_plugin.exchange.recording import CREDENTIALS, Recording, redactor_for, resolve
 from mexc_plugin.store.recorders import recorder_for
 
 # The exchange whose replaced `fetch` is running: when that calls the original, it goes straight on.
@@ -132,7 +132,7 @@ class Audited:
     # -- the rest
 
     def _redactor(self) -> Redactor:
-        return Redactor(getattr(self, name, None) for name in CREDENTIALS)
+        return redactor_for(*(getattr(self, name, None) for name in CREDENTIALS))
 
     async def _recording(self) -> Recording:
         settings = self._audit_settings

@@ -36,6 +36,17 @@ Put = Callable[[Recorder, dict[str, Any], float], Awaitable[Place]]
 log = logging.getLogger("mexc_plugin")
 
 CREDENTIALS = ("apiKey", "secret", "password", "token", "privateKey")
+# The caller's own words, where a key that was put in the wrong place would be.
+GIVEN = (
+    "symbol",
+    "native_symbol",
+    "order_id",
+    "client_order_id",
+    "cancel_client_order_id",
+    "order_ids",
+    "client_order_ids",
+    "path",
+)
 
 
 class Recording:
@@ -72,8 +83,9 @@ class Recording:
         with scoped() as scope:
             scope.attempts += 1
             scope.asked, scope.verdict = asked, None
-            attempt = Attempt(asked, scope.attempts)
+            attempt = Attempt(asked, scope.attempts, redactor)
             common = self._common(scope, attempt, url, method)
+            common |= redactor.value({name: common[name] for name in GIVEN if common[name]})
             request = common | {
                 "kind": "request",
                 "occurred_ns": time.time_ns(),
@@ -158,9 +170,8 @@ class Recording:
             )
 
     def _redactor(self, url: str, headers: Any) -> Redactor:
-        known = [getattr(self._exchange, name, None) for name in CREDENTIALS]
-        own = headers if isinstance(headers, dict) else None
-        return Redactor((*known, *signatures(url, own)))
+        known = redactor_for(*(getattr(self._exchange, name, None) for name in CREDENTIALS))
+        return known.knowing(signatures(url, headers if isinstance(headers, dict) else None))
 
     def _common(self, scope: Scope, attempt: Attempt, url: str, method: str) -> dict[str, Any]:
         asked = attempt.asked
@@ -258,6 +269,12 @@ def _may_have_left(attempt: Attempt, error: BaseException | None) -> bool:
 
 def _only(values: tuple[str, ...]) -> str | None:
     return values[0] if len(values) == 1 else None
+
+
+@functools.lru_cache(maxsize=16)
+def redactor_for(*credentials: str | None) -> Redactor:
+    """The redactor of an exchange's credentials; making one costs more than using it."""
+    return Redactor(credentials)
 
 
 @functools.cache

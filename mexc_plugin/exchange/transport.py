@@ -6,7 +6,7 @@ signed request elsewhere, and they tell whether any byte can have left.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +16,7 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from mexc_plugin.audit.redaction import Redactor
-from mexc_plugin.exchange.attempts import ATTEMPT
+from mexc_plugin.exchange.attempts import ATTEMPT, Attempt
 
 MARK = "_mexc_plugin_guarded"
 
@@ -25,7 +25,10 @@ NEVER_CONNECTED = (
     urllib3.exceptions.ConnectTimeoutError,
     urllib3.exceptions.NameResolutionError,
     requests.exceptions.ConnectTimeout,
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
 )
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def guard(session: object) -> bool:
@@ -55,11 +58,15 @@ def never_connected(error: BaseException | None) -> bool:
 
 
 class _NoSignatures(logging.Filter):
-    """Takes the signatures out of what urllib3 logs at DEBUG, where it writes whole paths."""
+    """Takes the secrets out of what urllib3 logs at DEBUG, where it writes whole paths.
+
+    Of a cancel all that its exchange holds, of other requests the signature.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            redact = Redactor().text
+            attempt = ATTEMPT.get()
+            redact = (attempt.redactor if attempt else Redactor()).text
             record.args = tuple(redact(a) if isinstance(a, str) else a for a in record.args)
         return True
 
@@ -132,43 +139,56 @@ class RedirectNotFollowed(aiohttp.ClientError):
 
 
 def _guard_aiohttp(session: aiohttp.ClientSession) -> None:
-    if any(getattr(config, MARK, False) for config in session.trace_configs):
-        return
-    config = aiohttp.TraceConfig()
-    config.on_request_redirect.append(_refuse_redirect)
-    config.on_request_headers_sent.append(_note_headers)
-    config.freeze()
-    setattr(config, MARK, True)
-    session.trace_configs.append(config)
     if hasattr(session, "_middlewares"):
-        session._middlewares = (*(session._middlewares or ()), _one_send)  # noqa: SLF001 - no public way after construction
-    elif hasattr(session, "_retry_connection"):
-        session._retry_connection = False  # noqa: SLF001 - aiohttp 3.10 and 3.11 have nothing finer
+        guards = session._middlewares or ()  # noqa: SLF001 - no public way after construction
+        if _send_once not in guards:
+            session._middlewares = (*guards, _send_once)  # noqa: SLF001
+    elif not any(getattr(config, MARK, False) for config in session.trace_configs):
+        # Before aiohttp 3.12 there are no middlewares: nothing finer than the session's own switch.
+        session._retry_connection = False  # noqa: SLF001
+        session.trace_configs.append(_tracing())
 
 
-async def _one_send(
+async def _send_once(
     request: aiohttp.ClientRequest,
     handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
 ) -> aiohttp.ClientResponse:
+    """Innermost of all middlewares: what it lets through goes to the wire."""
     attempt = ATTEMPT.get()
-    if attempt is not None and attempt.wired:
+    if attempt is None:
+        return await handler(request)
+    if attempt.wired:
         raise aiohttp.ServerDisconnectedError("the connection dropped; the cancel is not re-sent")
-    return await handler(request)
+    attempt.wired = True
+    response = await handler(request)
+    if response.status in REDIRECTS:
+        _refuse(response, attempt)
+    return response
 
 
-async def _note_headers(_session: object, _context: SimpleNamespace, _params: object) -> None:
-    attempt = ATTEMPT.get()
-    if attempt is not None:
-        attempt.wired = True
+def _refuse(response: aiohttp.ClientResponse, attempt: Attempt) -> None:
+    attempt.redirected = True
+    attempt.answered(response.status, "", response.headers)
+    response.close()
+    raise RedirectNotFollowed(f"HTTP {response.status}: a redirect is not followed")
 
 
-async def _refuse_redirect(
-    _session: object, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
-) -> None:
-    attempt = ATTEMPT.get()
-    if attempt is not None:
-        headers: Mapping[str, str] = params.response.headers
-        attempt.redirected = True
-        attempt.answered(params.response.status, "", headers)
-        params.response.close()
-        raise RedirectNotFollowed(f"HTTP {params.response.status}: a redirect is not followed")
+def _tracing() -> aiohttp.TraceConfig:
+    async def sent(_session: object, _context: SimpleNamespace, _params: object) -> None:
+        attempt = ATTEMPT.get()
+        if attempt is not None:
+            attempt.wired = True
+
+    async def redirected(
+        _session: object, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
+    ) -> None:
+        attempt = ATTEMPT.get()
+        if attempt is not None:
+            _refuse(params.response, attempt)
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(sent)
+    config.on_request_redirect.append(redirected)
+    config.freeze()
+    setattr(config, MARK, True)
+    return config

@@ -1,5 +1,6 @@
 """One connection to the audit database that inserts events: the writer's, and the replay's."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,8 +8,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from mexc_plugin.audit.events import Event, project, project_orders
+from mexc_plugin.store import durability
 from mexc_plugin.store import engine as engines
 from mexc_plugin.store.schema import HEAD, VERSION_TABLE, cancel_audit, cancel_audit_order
+
+log = logging.getLogger("mexc_plugin")
+
+# A server that is frozen gives the writer's thread free after this, beyond the time for a lock.
+SILENCE_MS = 2_000
+# A new database may have to wait for another process that is making it.
+MAKING_MS = 90_000
 
 
 class Database:
@@ -25,6 +34,7 @@ class Database:
         self._connection: Connection | None = None
         self._waits_ms = timeout_ms
         self._inserts: list[_Insert] = []
+        self._doubted = False
 
     def load(self) -> bool:
         """Import the driver and make the engine; True if the database is a SQLite file yet to be.
@@ -33,7 +43,9 @@ class Database:
         """
         path = engines.sqlite_path(self._url)
         is_new = path is not None and (not path.exists() or path.stat().st_size == 0)
-        self._engine = engines.create(self._url, timeout_ms=self._timeout_ms)
+        self._engine = engines.create(
+            self._url, timeout_ms=self._timeout_ms, answer_ms=self._timeout_ms + SILENCE_MS
+        )
         return is_new
 
     def open(self) -> None:
@@ -45,12 +57,41 @@ class Database:
             self.load()
         engine = self._engine
         assert engine is not None  # noqa: S101 - for the type checker: load() sets it
-        if not _is_current(engine):
-            from mexc_plugin.store import migrate
-
-            migrate.ensure(engine)
-        self._connection = engine.connect()
+        connection = engine.connect()
+        try:
+            if not _is_current(connection):
+                connection.close()
+                self._make()
+                connection = engine.connect()
+            self._doubt(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
         self._inserts = [_Insert(table, engine) for table in (cancel_audit, cancel_audit_order)]
+
+    def _make(self) -> None:
+        from mexc_plugin.store import migrate
+
+        patient = engines.create(self._url, timeout_ms=self._timeout_ms, answer_ms=MAKING_MS)
+        try:
+            migrate.ensure(patient)
+        finally:
+            patient.dispose()
+
+    def _doubt(self, connection: Connection) -> None:
+        """Say once what in the server's settings may lose what it acknowledges."""
+        if self._doubted:
+            return
+        self._doubted = True
+        try:
+            with connection.begin():
+                doubts = durability.doubts(connection)
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError):
+            return  # a relative of MySQL that has other settings, or does not show them
+        if doubts:
+            name = engines.describe(self._url)
+            log.warning("audit: the server of %s: %s", name, "; ".join(doubts))
 
     @property
     def is_open(self) -> bool:
@@ -139,11 +180,11 @@ class _Insert:
             connection.exec_driver_sql(self._sql, values)
 
 
-def _is_current(engine: Engine) -> bool:
+def _is_current(connection: Connection) -> bool:
     """Whether the database is at our newest revision, found out without alembic."""
-    with engine.connect() as connection:
-        try:
+    try:
+        with connection.begin():
             found = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 - a constant
             return [row[0] for row in found] == [HEAD]
-        except (sa.exc.OperationalError, sa.exc.ProgrammingError):
-            return False
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError):
+        return False

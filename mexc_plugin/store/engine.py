@@ -49,6 +49,11 @@ def validate(url: str) -> None:
     path = sqlite_path(url)
     if path is not None:
         _check_folder(path)
+    elif parsed.get_backend_name() == "sqlite":
+        raise ConfigError(
+            "a database in memory is gone with its process, and nobody else can read it; "
+            "name a file: sqlite:///audit.db"
+        )
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -57,7 +62,9 @@ def sqlite_path(url: str) -> Path | None:
     if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
         return None
     name = str(parsed.database)
-    return Path(name.removeprefix("file:").partition("?")[0])
+    if name.startswith("file:"):
+        name = name.removeprefix("file:").partition("?")[0]
+    return Path(name)
 
 
 def describe(url: str) -> str:
@@ -93,14 +100,22 @@ def create(
 
 
 def _load_driver(parsed: URL) -> None:
+    backend = parsed.get_backend_name()
+    usual = DRIVERS[backend]
     try:
-        parsed.get_dialect().import_dbapi()
+        dialect = parsed.get_dialect()
+        dialect.import_dbapi()
     except (ImportError, exc.NoSuchModuleError):
-        backend = parsed.get_backend_name()
+        if parsed.drivername == usual:
+            advice = f'run: pip install "mexc-plugin[{EXTRAS.get(backend, backend)}]"'
+        else:
+            advice = f"install it, or write {usual}://…"
+        raise ConfigError(f"the driver of {parsed.drivername} is not installed; {advice}") from None
+    if dialect.is_async:
         raise ConfigError(
-            f"the driver of {parsed.drivername} is not installed; "
-            f'run: pip install "mexc-plugin[{EXTRAS.get(backend, backend)}]"'
-        ) from None
+            f"{parsed.drivername} is an asynchronous driver; the audit has a thread of its own, "
+            f"also for async bots: write {usual}://…"
+        )
 
 
 def _check_folder(path: Path) -> None:
@@ -120,12 +135,7 @@ def _prepare_file(path: Path, read_only: bool) -> None:
                 "cancel something first, or make it with: mexc-plugin db upgrade"
             )
         return
-    if path == default_database_path():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.parent.is_dir():
-        raise ConfigError(
-            f"the folder {path.parent} for the audit database does not exist; make it"
-        )
+    _check_folder(path)
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:

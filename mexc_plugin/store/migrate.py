@@ -14,20 +14,34 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
-from mexc_plugin.errors import StoreForeign, StoreOutdated, StoreTooNew
-from mexc_plugin.store import schema
+from mexc_plugin.errors import (
+    ConfigError,
+    StoreError,
+    StoreForeign,
+    StoreOutdated,
+    StoreTooNew,
+)
+from mexc_plugin.store import partitions, schema
 
 UPGRADE = "mexc-plugin db upgrade --database-url URL"
+# Each statement of DDL commits there: others see, and a crash leaves, what is half made.
+PIECEMEAL = frozenset({"mysql", "mariadb"})
+LOCK_SECONDS = 60
 
 
 class State(Enum):
     """How a database stands to this program."""
 
     EMPTY = "empty: no tables at all"
+    INTERRUPTED = "half made: a migration was interrupted"
     FOREIGN = "holds other tables and no audit"
     CURRENT = "current"
     OUTDATED = "older than this program"
     TOO_NEW = "newer than this program"
+
+
+# What a bot may make its own without being asked.
+_MADE = (State.EMPTY, State.INTERRUPTED)
 
 
 def migrations_folder() -> Path:
@@ -57,13 +71,19 @@ def state(connection: Connection) -> State:
     """Look, and change nothing."""
     current = revision(connection)
     if current is None:
-        tables = sa.inspect(connection).get_table_names()
-        others = [name for name in tables if name != schema.VERSION_TABLE]
-        return State.FOREIGN if others else State.EMPTY
+        return _without_revision(connection)
     if current == head():
         return State.CURRENT
     known = {script.revision for script in _scripts().walk_revisions()}
     return State.OUTDATED if current in known else State.TOO_NEW
+
+
+def _without_revision(connection: Connection) -> State:
+    tables = set(sa.inspect(connection).get_table_names()) - {schema.VERSION_TABLE}
+    if not tables:
+        return State.EMPTY
+    ours = connection.dialect.name in PIECEMEAL and tables <= set(schema.metadata.tables)
+    return State.INTERRUPTED if ours else State.FOREIGN
 
 
 def ensure(engine: Engine) -> None:
@@ -73,21 +93,24 @@ def ensure(engine: Engine) -> None:
     """
     with engine.connect() as connection:
         found = state(connection)
-    if found is State.EMPTY:
-        with _locked(engine) as connection:
-            if state(connection) is State.EMPTY:
+    if found in _MADE or (engine.dialect.name in PIECEMEAL and found is not State.CURRENT):
+        with _locked(engine) as connection:  # another process may be making it: look again
+            found = state(connection)
+            if found in _MADE:
                 _upgrade(connection, "head")
-        return
+                return
     refuse(found)
 
 
 def refuse(found: State) -> None:
-    """Raise for every state in which the audit cannot be read or written. EMPTY is one of them."""
+    """Raise for every state in which the audit cannot be read or written, but for EMPTY."""
     if found is State.FOREIGN:
         raise StoreForeign(
             "this database holds other tables and no audit; nothing was touched. "
             f"If the audit belongs there, run: {UPGRADE}"
         )
+    if found is State.INTERRUPTED:
+        raise StoreOutdated(f"a migration of the audit was interrupted; run: {UPGRADE}")
     if found is State.OUTDATED:
         raise StoreOutdated(f"the audit's schema is older than this program; run: {UPGRADE}")
     if found is State.TOO_NEW:
@@ -96,15 +119,30 @@ def refuse(found: State) -> None:
         )
 
 
-def upgrade(engine: Engine, target: str = "head") -> None:
+def upgrade(engine: Engine, target: str = "head", *, partitioned: bool = False) -> None:
     """`db upgrade`: wanted by a person, so it also prepares a database that holds other tables.
 
-    Raises StoreTooNew.
+    partitioned: by month, with the partitions of a year; PostgreSQL only, and only from the start.
+    Raises StoreTooNew; ConfigError where the audit cannot be partitioned.
     """
     with _locked(engine) as connection:
-        if state(connection) is State.TOO_NEW:
-            refuse(State.TOO_NEW)
-        _upgrade(connection, target)
+        found = state(connection)
+        if found is State.TOO_NEW:
+            refuse(found)
+        if partitioned:
+            _require_partitionable(connection)
+        _upgrade(connection, target, partitioned=partitioned)
+        if partitioned:
+            partitions.make_ahead(connection, partitions.AHEAD)
+
+
+def _require_partitionable(connection: Connection) -> None:
+    if connection.dialect.name != "postgresql":
+        raise ConfigError(
+            "only PostgreSQL has an audit that is partitioned; leave --partitioned out"
+        )
+    if revision(connection) is not None and not partitions.is_partitioned(connection):
+        raise ConfigError("the audit is there already, and a table that is there stays as it is")
 
 
 def downgrade(engine: Engine, target: str) -> None:
@@ -119,8 +157,22 @@ def check(engine: Engine) -> None:
         command.check(_config(connection))
 
 
-def _upgrade(connection: Connection, target: str) -> None:
-    command.upgrade(_config(connection), target)
+def _upgrade(connection: Connection, target: str, *, partitioned: bool = False) -> None:
+    _require_utf8(connection)
+    config = _config(connection)
+    config.attributes["partitioned"] = partitioned
+    command.upgrade(config, target)
+
+
+def _require_utf8(connection: Connection) -> None:
+    if connection.dialect.name != "postgresql":
+        return  # SQLite knows nothing else, and on MySQL the tables say so themselves
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    if encoding != "UTF8":
+        raise StoreError(
+            f"the database's encoding is {encoding}, which cannot hold every answer of the venue; "
+            "make one with: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+        )
 
 
 def _config(connection: Connection) -> Config:
@@ -135,13 +187,25 @@ def _config(connection: Connection) -> Config:
 def _locked(engine: Engine) -> Iterator[Connection]:
     """One transaction that no other migration can run beside. SQLite's BEGIN IMMEDIATE is one."""
     with engine.connect() as connection, connection.begin():
-        backend = engine.dialect.name
-        if backend == "postgresql":
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310595162)")
-        elif backend in ("mysql", "mariadb"):
-            connection.exec_driver_sql("SELECT GET_LOCK('mexc_plugin_migration', 60)")
-        try:
             yield connection
-        finally:
-            if backend in ("mysql", "mariadb"):
-                connection.exec_driver_sql("SELECT RELEASE_LOCK('mexc_plugin_migration')")
+        elif engine.dialect.name in PIECEMEAL:
+            with _named_lock(connection):
+                yield connection
+        else:
+            yield connection
+
+
+@contextlib.contextmanager
+def _named_lock(connection: Connection) -> Iterator[None]:
+    name = "MD5(CONCAT('mexc_plugin_migration ', DATABASE()))"  # names of locks are the server's
+    got = connection.exec_driver_sql(f"SELECT GET_LOCK({name}, {LOCK_SECONDS})").scalar()
+    if got != 1:
+        raise StoreError("another program is migrating this database; try again when that is done")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(sa.exc.SQLAlchemyError):  # a lost connection holds no lock
+            connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})")

@@ -95,6 +95,12 @@ _ARGUMENTS: Mapping[str, Callable[[Terms], dict[str, Any]]] = {
 }
 
 
+# The journal mode stays in the file: that of other people's database is not ours to change.
+_NEW_OR_OURS = """
+SELECT COUNT(*) = 0 OR COUNT(CASE WHEN name = 'cancel_audit' THEN 1 END) > 0
+FROM sqlite_master WHERE type = 'table'"""
+
+
 def _configure_sqlite(engine: Engine, terms: Terms) -> None:
     begin = "BEGIN" if terms.read_only else "BEGIN IMMEDIATE"
 
@@ -105,8 +111,9 @@ def _configure_sqlite(engine: Engine, terms: Terms) -> None:
         if terms.read_only:
             connection.execute("PRAGMA query_only = ON")
         else:
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            if connection.execute(_NEW_OR_OURS).fetchone()[0]:
+                connection.execute("PRAGMA journal_mode = WAL")
 
     @event.listens_for(engine, "begin")
     def _begun(connection: sa.Connection) -> None:

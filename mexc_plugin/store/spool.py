@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from mexc_plugin.audit import chain
@@ -20,6 +20,7 @@ from mexc_plugin.store.engine import describe, sqlite_path
 
 SUFFIX = ".spool"
 REPLAY_BATCH = 256
+CHUNK = 262_144
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 
@@ -77,9 +78,20 @@ class Spool:
         """True while there is a file of this writer, and perhaps something in it."""
         return self._fd is not None
 
-    def take(self) -> list[Event]:
-        """The events in the file, for a replay by its own writer."""
-        return list(read(self.path).events) if self._fd is not None else []
+    def take(self, start: int) -> tuple[list[Event], int]:
+        """Some events from that byte of the file on, for a replay by its own writer.
+
+        Returns them and the byte where the next ones start, which is `start` when there are none.
+        """
+        if self._fd is None:
+            return [], start
+        size, length = os.fstat(self._fd).st_size, CHUNK
+        while True:
+            chunk = os.pread(self._fd, length, start)
+            end = chunk.rfind(b"\n") + 1
+            if end or start + length >= size:
+                return list(_content(chunk[:end]).events), start + end
+            length *= 2
 
     def clear(self) -> None:
         """Remove the file: all that it held is in the database."""
@@ -133,8 +145,12 @@ class Content:
 
 def read(path: Path) -> Content:
     """Read a spool file. A line that is torn or does not fit its own hash is counted, not used."""
+    return _content(path.read_bytes())
+
+
+def _content(data: bytes) -> Content:
     events, torn = [], 0
-    for line in filter(None, path.read_bytes().splitlines()):
+    for line in filter(None, data.splitlines()):
         event = _parse(line)
         if event is None:
             torn += 1
@@ -199,14 +215,24 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+# A line holds these and no more: what an event says is in its payload alone.
+_FIELDS = {"writer_id": str, "seq": int, "payload": str, "prev_hash": str, "hash": str}
+
+
 def _line(event: Event) -> bytes:
-    return json.dumps(asdict(event), ensure_ascii=False).encode() + b"\n"
+    record = {name: getattr(event, name) for name in _FIELDS}
+    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
 
 
 def _parse(line: bytes) -> Event | None:
     try:
-        event = Event(**json.loads(line))
+        record = json.loads(line)
+        if set(record) != set(_FIELDS) or not all(
+            type(record[name]) is kind for name, kind in _FIELDS.items()
+        ):
+            return None
+        event = Event(**record)
         fits = chain.link(event.prev_hash, event.payload) == event.hash
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     return event if fits else None

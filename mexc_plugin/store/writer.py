@@ -137,7 +137,8 @@ class Writer:
         if self._thread is not None:
             self._thread.join(DRAIN_SECONDS)
         self._to_spool(self._under_way())
-        self._spool.close()
+        with self._spool_lock:
+            self._spool.close()
 
     def before_fork(self) -> None:
         """Close the connection, so that the child inherits none.
@@ -224,7 +225,7 @@ class Writer:
         self._open()
         while self._wait_for_work():
             self._store(self._take())
-        if self._failures:
+        if self._failures or self._spool.is_open:
             self._store([])  # a last try: the database may be back
         with self._database_lock:
             self._database.close()
@@ -240,8 +241,9 @@ class Writer:
             return bool(self._queue)
 
     def _take(self) -> list[Receipt]:
+        # What was spooled meanwhile is replayed from there.
         with self._wake:
-            batch = list(self._queue)
+            batch = [receipt for receipt in self._queue if receipt.place is None]
             self._queue.clear()
         return batch
 
@@ -309,15 +311,15 @@ class Writer:
 
     def _replay_own(self) -> None:
         """In batches, and the spool free in between: a cancel may need it while the database waits."""
-        stored = 0
-        while True:
+        position, start = 0, -1
+        while position != start:
+            start = position
             with self._spool_lock:
-                batch = self._spool.take()[stored : stored + spools.REPLAY_BATCH]
-                if not batch:
+                batch, position = self._spool.take(start)
+                if position == start:
                     self._spool.clear()
-                    return
-            self._database.insert_missing(batch)
-            stored += len(batch)
+            if batch:
+                self._database.insert_missing(batch)
 
     def _replay_abandoned(self) -> None:
         for path, stored, torn in spools.replay(self._url, self._database, self._spool.path):

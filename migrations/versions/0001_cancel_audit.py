@@ -5,8 +5,10 @@ revision makes the same table for ever.
 """
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
 from sqlalchemy.dialects import mysql, postgresql
+
+from mexc_plugin.errors import StoreError
 
 revision = "0001"
 down_revision = None
@@ -21,7 +23,7 @@ TIMESTAMP = (
 )
 
 VIEW = """
-CREATE VIEW cancel_history AS
+CREATE {how} VIEW cancel_history AS
 SELECT
   r.cancel_id AS cancel_id,
   r.attempt AS attempt,
@@ -98,6 +100,26 @@ GUARDS = {
 }
 GUARDS["mariadb"] = GUARDS["mysql"]
 
+# Who may not drop a trigger does not see it there: so that auditors can, a view shows ours.
+GUARDS_VIEW = """
+CREATE OR REPLACE SQL SECURITY DEFINER VIEW cancel_audit_guards AS
+SELECT trigger_name AS trigger_name,
+  CONCAT(action_timing, ' ', event_manipulation, ' ', action_statement) AS definition
+FROM information_schema.triggers
+WHERE event_object_schema = '{schema}'
+AND event_object_table IN ('cancel_audit', 'cancel_audit_order')
+"""
+
+# What no month takes goes here, so that no event is refused for want of a partition. TRUNCATE of a
+# partition by its own name meets only the partition's own trigger.
+DEFAULT_PARTITION = (
+    "CREATE TABLE cancel_audit_default PARTITION OF cancel_audit DEFAULT",
+    """CREATE TRIGGER cancel_audit_no_truncate BEFORE TRUNCATE ON cancel_audit_default
+       FOR EACH STATEMENT EXECUTE FUNCTION cancel_audit_append_only()""",
+    "ALTER TABLE cancel_audit_default ENABLE ALWAYS TRIGGER cancel_audit_no_truncate",
+    "ALTER TABLE cancel_audit_default ENABLE ALWAYS TRIGGER cancel_audit_no_change",
+)
+
 
 # SQLite's planner knows nothing of a new table, and then prefers the index that sorts to the one that
 # finds. Rows per distinct value, as ANALYZE would write them for a large audit.
@@ -111,6 +133,11 @@ STATISTICS = {
 
 
 def upgrade() -> None:
+    dialect = op.get_bind().dialect.name
+    partitioned = bool(context.config.attributes.get("partitioned"))
+    if dialect in ("mysql", "mariadb"):
+        remove_what_an_interrupted_run_left()
+    key = ("writer_id", "seq", "occurred_at") if partitioned else ("writer_id", "seq")
     op.create_table(
         "cancel_audit",
         sa.Column("writer_id", sa.CHAR(36), nullable=False),
@@ -148,22 +175,25 @@ def upgrade() -> None:
         sa.Column("payload", LONG_TEXT, nullable=False),
         sa.Column("prev_hash", sa.CHAR(64), nullable=False),
         sa.Column("hash", sa.CHAR(64), nullable=False),
-        sa.PrimaryKeyConstraint("writer_id", "seq", name="pk_cancel_audit"),
+        sa.PrimaryKeyConstraint(*key, name="pk_cancel_audit"),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mariadb_engine="InnoDB",
         mariadb_charset="utf8mb4",
         mariadb_collate="utf8mb4_bin",
+        postgresql_partition_by="RANGE (occurred_at)" if partitioned else None,
     )
     op.create_index("ix_cancel_audit_cancel_id", "cancel_audit", ["cancel_id", "attempt", "kind"])
     op.create_index("ix_cancel_audit_occurred_at", "cancel_audit", ["kind", "occurred_at"])
     op.create_index("ix_cancel_audit_order_id", "cancel_audit", ["order_id"])
     op.create_index("ix_cancel_audit_client_order_id", "cancel_audit", ["client_order_id"])
-    op.execute(VIEW)
-    dialect = op.get_bind().dialect.name
-    for statement in GUARDS[dialect]:
+    invoker = "SQL SECURITY INVOKER" if dialect in ("mysql", "mariadb") else ""
+    op.execute(VIEW.format(how=invoker))
+    for statement in (*GUARDS[dialect], *(DEFAULT_PARTITION if partitioned else ())):
         op.execute(sa.text(statement.replace(":", r"\:")))
+    if dialect in ("mysql", "mariadb"):
+        show_the_guards()
     if dialect == "sqlite":
         op.execute("ANALYZE cancel_audit")  # makes sqlite_stat1
         for index, statistics in STATISTICS.items():
@@ -172,8 +202,34 @@ def upgrade() -> None:
             )
 
 
+def show_the_guards() -> None:
+    schema = str(op.get_bind().exec_driver_sql("SELECT DATABASE()").scalar())
+    quoted = schema.replace("\\", "\\\\").replace("'", "''").replace("%", "%%")
+    op.get_bind().exec_driver_sql(GUARDS_VIEW.format(schema=quoted))
+
+
+def remove_what_an_interrupted_run_left() -> None:
+    """Each statement commits there. Nobody writes before the revision is set: there are no events."""
+    if sa.inspect(op.get_bind()).has_table("cancel_audit"):
+        refuse_with_events("begun anew")
+        op.execute("DROP VIEW IF EXISTS cancel_history")
+        op.drop_table("cancel_audit")
+
+
+def refuse_with_events(what: str) -> None:
+    events = sa.select(sa.literal(1)).select_from(sa.table("cancel_audit")).limit(1)
+    if op.get_bind().scalar(events) is not None:
+        raise StoreError(
+            f"cancel_audit holds events and is not {what}: no migration removes evidence"
+        )
+
+
 def downgrade() -> None:
+    refuse_with_events("removed")
+    dialect = op.get_bind().dialect.name
     op.execute("DROP VIEW cancel_history")
-    op.drop_table("cancel_audit")  # its guards, indexes and statistics go with it
-    if op.get_bind().dialect.name == "postgresql":
+    if dialect in ("mysql", "mariadb"):
+        op.execute("DROP VIEW cancel_audit_guards")
+    op.drop_table("cancel_audit")  # its guards, indexes, partitions and statistics go with it
+    if dialect == "postgresql":
         op.execute("DROP FUNCTION cancel_audit_append_only()")

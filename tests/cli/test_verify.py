@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mexc_plugin.audit import events
-from mexc_plugin.store.verify import GUARDS, Fault, Verifier
+from mexc_plugin.store.guards import GUARDS
+from mexc_plugin.store.verify import Fault, Verifier
 from tests.cli.tampering import remove_guard, tamper
 
 

@@ -1,7 +1,6 @@
 """SIGKILL at random moments of a process that cancels, and what must be true after each."""
 
 import json
-import os
 import random
 import sqlite3
 import time
@@ -165,5 +164,5 @@ def run(folder: Path, kills: int, seed: int) -> Figures:
                 killing.once(chance)
             killing.finish()
         for path in here.iterdir():
-            os.unlink(path)
+            path.unlink()
     return figures

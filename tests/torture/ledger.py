@@ -69,7 +69,7 @@ def findings(url: str, writer_ids: set[str] | None = None) -> list[verify.Findin
 def events(url: str, kind: str) -> int:
     """How many events of a kind the database holds."""
     with queries.reading(url) as connection:
-        statement = "SELECT count(*) FROM cancel_audit WHERE kind = '%s'" % kind
+        statement = f"SELECT count(*) FROM cancel_audit WHERE kind = '{kind}'"
         return int(connection.exec_driver_sql(statement).scalar() or 0)
 
 

@@ -1,0 +1,121 @@
+"""Many writers at once: what runs in each process, and how long it was kept waiting."""
+
+import os
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from mexc_plugin.audit.recorder import Place
+from mexc_plugin.store import recorders
+
+DEADLINE = 0.25
+
+
+@dataclass
+class Load:
+    """What one process saw: where its events went, and its waits in seconds."""
+
+    places: dict[str, int] = field(default_factory=dict)
+    longest: float = 0.0
+    late: int = 0
+    seconds: float = 0.0
+
+    def add(self, place: Place, took: float) -> None:
+        self.places[place.value] = self.places.get(place.value, 0) + 1
+        self.longest = max(self.longest, took)
+        self.late += took > DEADLINE + 0.1
+
+
+def drafts(n: int) -> list[dict[str, Any]]:
+    """A request and its response, as large as real ones."""
+    common = {
+        "cancel_id": str(uuid.uuid4()),
+        "attempt": 1,
+        "symbol": "LTC/BTC",
+        "order_id": f"{n:018d}",
+        "host": "torture",
+    }
+    url = "https://venue.invalid/api/v3/order?" + "x" * 200
+    answer = {"status": 200, "headers": {"h": "v" * 150}, "body": "y" * 300}
+    return [
+        common | {"kind": "request", "request": {"method": "DELETE", "url": url, "headers": {}}},
+        common | {"kind": "response", "outcome": "canceled", "response": answer, "latency_us": 1},
+    ]
+
+
+def cancels(url: str, count: int, start_at: float, deadline: float = DEADLINE) -> Load:
+    """So many cancels, one after the other, each with its two events."""
+    writer = recorders.recorder_for(url)
+    writer.prepare()
+    time.sleep(max(0.0, start_at - time.time()))
+    load = Load()
+    begun = time.monotonic()
+    for n in range(count):
+        for draft in drafts(n):
+            started = time.monotonic()
+            place = writer.commit(draft | {"occurred_ns": time.time_ns()}, deadline)
+            load.add(place, time.monotonic() - started)
+    load.seconds = time.monotonic() - begun
+    recorders.close_all()
+    return load
+
+
+def in_threads(url: str, threads: int, count: int) -> list[Load]:
+    """The same in threads of this process, which share one writer."""
+    writer = recorders.recorder_for(url)
+    writer.prepare()
+    loads = [Load() for _ in range(threads)]
+
+    def work(load: Load) -> None:
+        for n in range(count):
+            for draft in drafts(n):
+                started = time.monotonic()
+                place = writer.commit(draft | {"occurred_ns": time.time_ns()}, 10)
+                load.add(place, time.monotonic() - started)
+
+    running = [threading.Thread(target=work, args=(load,)) for load in loads]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    recorders.close_all()
+    return loads
+
+
+def prefork(url: str, children: int, count: int) -> int:
+    """A parent that has cancelled forks children that cancel, and is closed while they do.
+
+    Returns how many cancels were acknowledged, its own among them.
+    """
+    own = cancels_left_open(url, 5)
+    pids = []
+    for number in range(children):
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                load = cancels(url, count, 0, deadline=10)
+                code = 0 if sum(load.places.values()) == 2 * count else 2
+                if number % 2 == 0:
+                    recorders.close_all()
+            finally:
+                os._exit(code)
+        pids.append(pid)
+    own += cancels_left_open(url, 5)
+    time.sleep(0.2)
+    recorders.close_all()
+    for pid in pids:
+        assert os.waitpid(pid, 0)[1] == 0, "a child failed"
+    return own + children * count
+
+
+def cancels_left_open(url: str, count: int) -> int:
+    """A few cancels of a process that then keeps its connection."""
+    writer = recorders.recorder_for(url)
+    writer.prepare()
+    for n in range(count):
+        for draft in drafts(n):
+            writer.commit(draft | {"occurred_ns": time.time_ns()}, 10)
+    return count

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 _context: ForkServerContext = multiprocessing.get_context("forkserver")
@@ -20,7 +19,7 @@ class Child:
         self._answer, answer = _context.Pipe(duplex=False)
         # What pytest's fixtures set, the server that forks does not know.
         environment = {k: v for k, v in os.environ.items() if k.startswith(("XDG_", "MEXC_"))}
-        self._process: BaseProcess = _context.Process(
+        self._process = _context.Process(
             target=_run, args=(answer, environment, function, args), daemon=True
         )
         self._process.start()

@@ -123,3 +123,34 @@ def cancel_all_of(config: dict[str, Any], orders: list[str]) -> int:
     exchange.session.close()
     recorders.close_all()
     return len(orders)
+
+
+def started_late(colour: str, config: dict[str, Any], orders: list[str]) -> dict[str, float]:
+    """Build an exchange and cancel; ends without closing, as its database does not answer."""
+
+    async def run() -> dict[str, float]:
+        begun = time.monotonic()
+        exchange = async_support.mexc(config)
+        built = time.monotonic() - begun
+        await exchange.load_markets()
+        longest = 0.0
+        for order_id in orders:
+            started = time.monotonic()
+            await exchange.cancel_order(order_id, SYMBOL)
+            longest = max(longest, time.monotonic() - started)
+        exchange.timeout_on_exit = 1
+        await exchange.close()
+        return {"built": built, "longest": longest}
+
+    if colour == "async":
+        return asyncio.run(run())
+    begun = time.monotonic()
+    exchange = mexc(config)
+    built = time.monotonic() - begun
+    exchange.load_markets()
+    longest = 0.0
+    for order_id in orders:
+        started = time.monotonic()
+        exchange.cancel_order(order_id, SYMBOL)
+        longest = max(longest, time.monotonic() - started)
+    return {"built": built, "longest": longest}

