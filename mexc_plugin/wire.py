@@ -83,15 +83,36 @@ _CANDIDATES = _by_last_segment()
 def classify(method: str, url: str) -> Endpoint | None:
     """The cancelling endpoint that this request calls, or None.
 
-    Case, percent escapes, doubled and trailing slashes do not hide a cancel: a server may fold them.
+    No spelling hides a cancel that a client or a server may fold: case, percent escapes, doubled
+    and trailing slashes, dot segments, path parameters, a URL within the query of a proxy's.
     """
-    segments = tuple(part for part in unquote(urlsplit(url).path).lower().split("/") if part)
-    if not segments:
+    verb = method.upper()
+    if verb not in _METHODS:
         return None
-    for tail, endpoint in _CANDIDATES.get((method.upper(), segments[-1]), ()):
-        if segments[-len(tail) :] == tail:
-            return endpoint
+    plain = unquote(url)
+    for address in _ADDRESS.split(plain)[1:] or [plain]:
+        segments = _segments(address)
+        for tail, endpoint in _CANDIDATES.get((verb, segments[-1] if segments else ""), ()):
+            if segments[-len(tail) :] == tail:
+                return endpoint
     return None
+
+
+_METHODS = frozenset(endpoint.method for endpoint in ENDPOINTS)
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+
+
+def _segments(address: str) -> tuple[str, ...]:
+    """The path of an address without its scheme, folded."""
+    path = re.split(r"[?#]", address, maxsplit=1)[0].lower()
+    found: list[str] = []
+    for raw in path.split("/"):
+        part = raw.partition(";")[0].strip()
+        if part == "..":
+            del found[-1:]
+        elif part not in ("", "."):
+            found.append(part)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import getpass
 import os
 import platform
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +18,7 @@ from mexc_plugin.audit import canonical, chain
 
 FORMAT = 1
 MAX_BODY = 262_144
+MAX_MESSAGE = 65_536
 
 KINDS = ("start", "request", "response", "reconciliation", "stop")
 
@@ -171,11 +172,16 @@ def stop_draft(occurred_ns: int) -> dict[str, Any]:
     }
 
 
-def body_fields(body: str | None) -> dict[str, Any]:
-    """A body for a payload: as it was read, cut where it is absurdly long, which is then said."""
-    if body is None or len(body) <= MAX_BODY:
-        return {"body": body}
-    return {"body": body[:MAX_BODY], "body_characters": len(body)}
+def body_fields(body: object, redact: Callable[[str], str]) -> dict[str, Any]:
+    """A body for a payload: as it was read, cut where it is absurdly long, which is then said.
+
+    Cut before it is redacted, with room for a secret that the cut would go through.
+    """
+    if not isinstance(body, str):
+        return {"body": None}
+    if len(body) <= MAX_BODY:
+        return {"body": redact(body)}
+    return {"body": redact(body[: MAX_BODY + 4096])[:MAX_BODY], "body_characters": len(body)}
 
 
 def host_name() -> str:

@@ -39,14 +39,16 @@ _PARAMETER = re.compile(
     r"(?P<equals>=|%3D)(?P<value>[^&\s\"'<>]+?)(?=%26|[&\s\"'<>)\]}]|$)",
     re.IGNORECASE,
 )
-_USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^/@\s\"']+@", re.IGNORECASE)
+# A scheme is short, and is said to be: unbounded, a page of dotted words takes minutes.
+_USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,30}://)[^/@\s\"']{1,512}@", re.IGNORECASE)
 
 
 class Redactor:
     """Replaces the secrets of one exchange in text, headers and nested values."""
 
-    def __init__(self, secrets: Iterable[str | None] = ()) -> None:
-        known = {secret for secret in secrets if secret and len(secret) >= MIN_LITERAL}
+    def __init__(self, secrets: Iterable[object] = ()) -> None:
+        texts = (s.decode(errors="replace") if isinstance(s, bytes) else s for s in secrets)
+        known = {text for text in texts if isinstance(text, str) and len(text) >= MIN_LITERAL}
         self._literals = _ordered(form for secret in known for form in _forms(secret))
 
     def knowing(self, words: Iterable[str]) -> "Redactor":
@@ -129,7 +131,42 @@ def redact_exception(error: BaseException, redactor: Redactor) -> None:
         if not isinstance(item, BaseException) or id(item) in seen:
             continue
         seen.add(id(item))
-        waiting += [item.__cause__, item.__context__, *item.args, getattr(item, "reason", None)]
-        cleaned = tuple(redactor.text(arg) if isinstance(arg, str) else arg for arg in item.args)
-        if cleaned != item.args:
+        waiting += [item.__cause__, item.__context__, *item.args, *vars(item).values()]
+        waiting += getattr(item, "exceptions", ())
+        cleaned = tuple(_without_secrets(arg, redactor) for arg in item.args)
+        if any(new is not old for new, old in zip(cleaned, item.args, strict=True)):
             item.args = cleaned
+        for name, value in list(vars(item).items()):
+            replaced = _without_secrets(value, redactor)
+            if replaced is not value:
+                setattr(item, name, replaced)
+
+
+def _without_secrets(value: object, redactor: Redactor) -> object:
+    """The same object, or a stand-in for one that would show a secret."""
+    if value is None or isinstance(value, int | float | BaseException):
+        return value
+    shown = value if isinstance(value, str) else repr(value)
+    redacted = redactor.text(shown)
+    if redacted == shown:
+        return value
+    if isinstance(value, str):
+        return redacted
+    return [redactor.text(str(item)) for item in value] if type(value) is list else _Shown(redacted)
+
+
+class _Shown:
+    """Stands for what held a secret, such as the request in an error of an HTTP library."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __getattr__(self, name: str) -> "_Shown":
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __str__(self) -> str:
+        return self._text
+
+    __repr__ = __str__

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.outcomes import Answer, Verdict, decide
@@ -45,6 +46,8 @@ class Attempt:
 
     asked: Asked
     number: int
+    method: str
+    path: str
     redactor: Redactor = field(default_factory=Redactor)
     started_ns: int = 0
     answered_ns: int | None = None
@@ -56,6 +59,10 @@ class Attempt:
     wired: bool = False
     redirected: bool = False
     _verdict: Verdict | None = None
+
+    def is_for(self, method: str | None, url: str) -> bool:
+        """Whether a request is this attempt's: others may be made in the same context."""
+        return (method or "").upper() == self.method and self.path in unquote(url)
 
     def begin(self) -> None:
         """The send starts now."""
@@ -111,11 +118,12 @@ def scoped(scope: Scope | None = None) -> Iterator[Scope]:
 
 
 @contextmanager
-def attempting(attempt: Attempt) -> Iterator[None]:
-    """Enter one send on the wire."""
+def attempting(attempt: Attempt | None) -> Iterator[None]:
+    """Enter one send on the wire, or with None a request that is no cancel."""
     token = ATTEMPT.set(attempt)
     try:
-        attempt.begin()
+        if attempt is not None and not attempt.began:
+            attempt.begin()
         yield
     finally:
         ATTEMPT.reset(token)

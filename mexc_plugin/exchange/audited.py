@@ -4,22 +4,35 @@ The async and pro classes use them as they are. The sync class (`Synchronous`, i
 the same coroutines, whose awaits never suspend there.
 """
 
+import functools
 import logging
 import types
 from collections.abc import Callable
-from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mexc_plugin import config, wire
 from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import Redactor, redact_exception
 from mexc_plugin.exchange import faults, transport
-from mexc_plugin.exchange.attempts import ATTEMPT, LOOKUP, SCOPE, scoped
-from mexc_plugin.exchange.recording import CREDENTIALS, Recording, redactor_for, resolve
+from mexc_plugin.exchange.attempts import ATTEMPT, LOOKUP, SCOPE, Attempt, attempting, scoped
+from mexc_plugin.exchange.recording import Recording, Unrecorded, credentials_redactor, resolve
 from mexc_plugin.store.recorders import recorder_for
 
-# The exchange whose replaced `fetch` is running: when that calls the original, it goes straight on.
-_IN_OWN_FETCH: ContextVar[object] = ContextVar("mexc_plugin_in_own_fetch", default=None)
+
+@dataclass(slots=True)
+class _Replaced:
+    """A request that a replaced `fetch` is serving; when it calls the original, that goes straight on.
+
+    claimed: the original was called for it once. Kept by exchange, method and URL, not by context:
+    the replacement may call the original in another thread or task.
+    """
+
+    attempt: Attempt | None
+    claimed: bool = False
+
+
+_UNDER_WAY: dict[tuple[int, str, str], _Replaced] = {}
 
 
 class Audited:
@@ -51,7 +64,11 @@ class Audited:
         if name != "fetch":
             super().__setattr__(name, value)
             return
-        ours = isinstance(value, types.MethodType) and value.__func__ is type(self).fetch
+        ours = (
+            isinstance(value, types.MethodType)
+            and value.__func__ is type(self).fetch
+            and value.__self__ is self
+        )
         super().__setattr__("_own_fetch", None if ours else value)
 
     def __delattr__(self, name: str) -> None:
@@ -61,36 +78,57 @@ class Audited:
         self, url: str, method: str = "GET", headers: Any = None, body: Any = None
     ) -> Any:
         """ccxt's one way to the wire. A cancel is recorded before it leaves and when it ends."""
-        parent: Any = super()
-        send = self._guarded(parent.fetch)
-        if _IN_OWN_FETCH.get() is self:
-            return await resolve(send(url, method, headers, body))
-        if self._own_fetch is not None:
-            send = self._marked(self._own_fetch)
+        replaced = _UNDER_WAY.get((id(self), method.upper(), url))
+        if replaced is not None and not replaced.claimed:
+            replaced.claimed = True
+            return await self._send(False, replaced.attempt, url, method, headers, body)
+        own = self._own_fetch is not None and replaced is None
         endpoint = wire.classify(method, url)
         if endpoint is not None:
             recording = await self._recording()
+            send = functools.partial(self._send, own)
             return await recording.send(endpoint, send, url, method, headers, body)
         try:
-            return await resolve(send(url, method, headers, body))
+            return await self._send(own, None, url, method, headers, body)
         except BaseException as error:
             # ccxt puts the signed URL into the texts of its network errors.
             redact_exception(error, self._redactor())
             raise
 
-    async def request(self, *args: Any, **kwargs: Any) -> Any:
-        """ccxt's implicit methods; its retries within one call are attempts of one cancel."""
+    async def _send(self, own: bool, attempt: Attempt | None, *request: Any) -> Any:
+        """Send a request: by the user's own `fetch` if there is one, else by ccxt's."""
+        parent: Any = super()
+        with attempting(attempt):
+            if not own or self._own_fetch is None:
+                if attempt is not None:
+                    self._guard_sessions()
+                return await resolve(parent.fetch(*request))
+            key = (id(self), str(request[1]).upper(), request[0])
+            outer = _UNDER_WAY.get(key)
+            _UNDER_WAY[key] = _Replaced(attempt)
+            try:
+                return await resolve(self._own_fetch(*request))
+            finally:
+                if outer is None:
+                    _UNDER_WAY.pop(key, None)
+                else:
+                    _UNDER_WAY[key] = outer
+
+    async def fetch2(self, *args: Any, **kwargs: Any) -> Any:
+        """Every call's way; ccxt's retries within it are attempts of one cancel."""
         parent: Any = super()
         with scoped():
-            return await resolve(parent.request(*args, **kwargs))
+            return await resolve(parent.fetch2(*args, **kwargs))
 
     def on_rest_response(
         self, code: int, reason: str, url: str, method: str, response_headers: Any, *rest: Any
     ) -> Any:
         """The only place where ccxt shows status and body together, in the call that they belong to."""
-        current = ATTEMPT.get() or LOOKUP.get()
-        if current is not None:
-            current.answered(code, str(rest[0]), response_headers)
+        attempt, lookup = ATTEMPT.get(), LOOKUP.get()
+        if attempt is not None and attempt.is_for(method, url):
+            attempt.answered(code, str(rest[0]), response_headers)
+        elif attempt is None and lookup is not None:
+            lookup.answered(code, str(rest[0]), response_headers)
         parent: Any = super()
         return parent.on_rest_response(code, reason, url, method, response_headers, *rest)
 
@@ -99,9 +137,12 @@ class Audited:
     ) -> Any:
         """The venue's refusals of cancels as the errors that ccxt's manual means."""
         attempt = ATTEMPT.get()
-        verdict = attempt.verdict() if attempt is not None else None
-        if verdict is not None:
-            faults.raise_for(verdict, code, str(body), self.id)
+        if attempt is not None and attempt.is_for(method, url):
+            if attempt.answer is None:  # an on_rest_response of the user's own kept it to itself
+                attempt.answered(code, str(body), headers)
+            verdict = attempt.verdict()
+            if verdict is not None:
+                faults.raise_for(verdict, code, str(body), self.id)
         parent: Any = super()
         return parent.handle_errors(code, reason, url, method, headers, body, *rest)
 
@@ -132,38 +173,20 @@ class Audited:
     # -- the rest
 
     def _redactor(self) -> Redactor:
-        return redactor_for(*(getattr(self, name, None) for name in CREDENTIALS))
+        return credentials_redactor(self)
 
     async def _recording(self) -> Recording:
         settings = self._audit_settings
-        recorder = recorder_for(settings.url)
-        if (
-            not recorder.is_prepared
-        ):  # the key came after the construction, or this is a new process
-            await self._in_thread(recorder.prepare)
+        recorder: Recorder | Unrecorded
+        try:
+            recorder = recorder_for(settings.url)
+            if (
+                not recorder.is_prepared
+            ):  # the key came after construction, or this is a new process
+                await self._in_thread(recorder.prepare)
+        except Exception as error:  # noqa: BLE001 - what cannot be recorded is lost, and still sent
+            recorder = Unrecorded(f"{type(error).__name__}: {error}")
         return Recording(self, settings, recorder, self._put)
-
-    def _guarded(self, send: Callable[..., Any]) -> Callable[..., Any]:
-        """ccxt's `fetch`, with the guards below it in place."""
-
-        def guarded(*args: Any) -> Any:
-            if ATTEMPT.get() is not None:
-                self._guard_sessions()
-            return send(*args)
-
-        return guarded
-
-    def _marked(self, send: Callable[..., Any]) -> Callable[..., Any]:
-        """The user's own `fetch`; while it runs, the original that it may call does not call it."""
-
-        async def marked(*args: Any) -> Any:
-            token = _IN_OWN_FETCH.set(self)
-            try:
-                return await resolve(send(*args))
-            finally:
-                _IN_OWN_FETCH.reset(token)
-
-        return marked
 
     def _guard_sessions(self) -> None:
         """Guard every session that could send; where one cannot be, nothing is proven of a failure."""

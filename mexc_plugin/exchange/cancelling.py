@@ -61,14 +61,9 @@ def check_arguments(exchange_id: str, wanted: Wanted, symbol: object, *, spot: b
 
 
 def build(
-    exchange_id: str, wanted: Wanted, native_symbol: str, params: Mapping[str, Any], default: object
+    wanted: Wanted, native_symbol: str, window: int | None, params: Mapping[str, Any]
 ) -> wire.CancelRequest:
-    """The venue's request. default: the exchange's own recvWindow.
-
-    Raises BadRequest for a recvWindow that the venue would refuse.
-    """
-    own = params.get("recvWindow")
-    window = _recv_window(exchange_id, default if own is None else own)
+    """The venue's request. window: the caller's recvWindow, None for the exchange's own."""
     return wire.CancelRequest(
         symbol=native_symbol,
         order_id=wanted.order_id,
@@ -152,10 +147,17 @@ def _id(value: object) -> str | None:
     """An id as text. Numbers are taken: some bots keep ids as integers."""
     if value is None or isinstance(value, bool):
         return None
-    return str(value).strip() or None
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text.strip() or None
 
 
-def _recv_window(exchange_id: str, value: object) -> int:
+def recv_window(exchange_id: str, value: object) -> int | None:
+    """The caller's recvWindow in milliseconds, None where none was given.
+
+    Raises BadRequest for one that the venue would refuse.
+    """
+    if value is None or value == "":
+        return None
     try:
         window = int(str(value))
     except ValueError:

@@ -57,8 +57,9 @@ class Cancels(Audited):
         await self._ensure_markets()
         market = self.market(symbol) if symbol else None
         if market is None or not self._is_spot("cancelOrders", market, given):
-            with scoped(Scope(symbol=market["symbol"] if market else None)):
-                return await resolve(parent.cancel_orders(ids, symbol, params or {}))
+            forced = bool(given.pop("killSwitch", False))
+            with scoped(Scope(symbol=market["symbol"] if market else None, forced=forced)):
+                return await resolve(parent.cancel_orders(ids, symbol, given))
         return await self._together(
             [self._one_of_several(i, market, given, by_client=bool(by_client)) for i in wanted]
         )
@@ -121,18 +122,17 @@ class Cancels(Audited):
         await self._ensure_markets()
         market = self.market(symbol) if symbol else None
         scope.symbol = market["symbol"] if market else None
-        scope.forced = bool(given.get("killSwitch"))
+        scope.forced = bool(given.pop("killSwitch", False))
+        scope.recv_window = cancelling.recv_window(self.id, given.get("recvWindow"))
+        confirm = given.pop("confirm", False)
         with scoped(scope):
             if market is None or not self._is_spot("cancelOrder", market, given):
                 return await self._cancel_as_ccxt(scope, market, order_id, symbol, given)
-            request = cancelling.build(
-                self.id, wanted, market["id"], given, self.options.get("recvWindow", 5000)
-            )
-            scope.recv_window = request.recv_window
+            request = cancelling.build(wanted, market["id"], scope.recv_window, given)
             try:
                 answer = await resolve(self.spotPrivateDeleteOrder(request.encode()))
             except Exception:
-                confirmed = await self._confirm(scope, market) if given.get("confirm") else None
+                confirmed = await self._confirm(scope, market) if confirm else None
                 if confirmed is None:
                     raise
                 return confirmed

@@ -8,7 +8,7 @@ from typing import Any
 from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.exchange.cancels import Cancels
 from mexc_plugin.exchange.reconciling import Reconciling
-from mexc_plugin.exchange.recording import put_blocking, put_on_loop
+from mexc_plugin.exchange.recording import in_own_thread, put_blocking, put_on_loop
 
 
 class Asynchronous(Reconciling, Cancels):
@@ -21,7 +21,7 @@ class Asynchronous(Reconciling, Cancels):
         return list(await asyncio.gather(*(call() for call in calls)))
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.to_thread(function, *args)
+        return await in_own_thread(function, *args)
 
     def open(self, *args: Any, **kwargs: Any) -> None:
         """ccxt's; the session that it makes is guarded before anything goes through it."""
@@ -57,7 +57,7 @@ class Synchronous(Reconciling, Cancels):
     """For ccxt's sync class."""
 
     fetch = synchronous(Cancels.fetch)
-    request = synchronous(Cancels.request)
+    fetch2 = synchronous(Cancels.fetch2)
     cancel_order = synchronous(Cancels.cancel_order)
     cancel_unified_order = synchronous(Cancels.cancel_unified_order)
     cancel_orders = synchronous(Cancels.cancel_orders)

@@ -120,7 +120,7 @@ class Reconciling(Audited):
             "venue_message": redactor.text(refusal.message) if refusal else None,
             "response": {
                 "status": lookup.answer.status,
-                **events.body_fields(redactor.text(lookup.answer.body)),
+                **events.body_fields(lookup.answer.body, redactor.text),
             },
         }
         if judgement.order is not None:

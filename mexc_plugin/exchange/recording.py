@@ -4,20 +4,22 @@ Written once as coroutines for all colours. In the sync class nothing that is aw
 """
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import json
 import logging
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ccxt.base import errors as ccxt_errors
 
 from mexc_plugin.audit import events
 from mexc_plugin.audit.outcomes import Verdict, decide, order_outcome
-from mexc_plugin.audit.recorder import Place, Receipt, Recorder
+from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import (
     Redactor,
     account_fingerprint,
@@ -34,6 +36,22 @@ Send = Callable[..., Any]
 Put = Callable[[Recorder, dict[str, Any], float], Awaitable[Place]]
 
 log = logging.getLogger("mexc_plugin")
+
+
+class Unrecorded:
+    """The recorder when there is none: every event is lost, which is said, and the cancel goes on."""
+
+    is_down = True
+    is_prepared = True
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def commit(self, draft: Mapping[str, Any], deadline: float) -> Place:  # noqa: ARG002
+        """As a Recorder's."""
+        log.error("audit: an event is lost, nothing can be recorded: %s", self._reason)
+        return Place.LOST
+
 
 CREDENTIALS = ("apiKey", "secret", "password", "token", "privateKey")
 # The caller's own words, where a key that was put in the wrong place would be.
@@ -56,7 +74,7 @@ class Recording:
         self,
         exchange: Any,
         settings: AuditSettings,
-        recorder: Recorder,
+        recorder: Recorder | Unrecorded,
         put: Put,
     ) -> None:
         self._exchange = exchange
@@ -83,7 +101,8 @@ class Recording:
         with scoped() as scope:
             scope.attempts += 1
             scope.asked, scope.verdict = asked, None
-            attempt = Attempt(asked, scope.attempts, redactor)
+            path = unquote(urlsplit(url).path)
+            attempt = Attempt(asked, scope.attempts, method.upper(), path, redactor)
             common = self._common(scope, attempt, url, method)
             common |= redactor.value({name: common[name] for name in GIVEN if common[name]})
             request = common | {
@@ -93,7 +112,7 @@ class Recording:
                     "method": method,
                     "url": redactor.text(url),
                     "headers": redactor.value(dict(headers or {})),
-                    **events.body_fields(redactor.text(body) if isinstance(body, str) else None),
+                    **events.body_fields(body, redactor.text),
                 },
             }
             try:
@@ -101,15 +120,24 @@ class Recording:
                 if not scope.forced:
                     self._refuse_unrecorded(place)
                 with attempting(attempt):
-                    result = await resolve(send(url, method, headers, body))
+                    result = await resolve(send(attempt, url, method, headers, body))
                     self._take_unseen(attempt, result)
                 self._check(scope, attempt)
             except BaseException as error:
-                await self._conclude(scope, attempt, common, redactor, error)
+                seen = self._nearest(error, attempt)
+                await self._conclude(scope, attempt, common, redactor, seen)
                 redact_exception(error, redactor)
-                raise
+                if seen is error:
+                    raise
+                raise seen from error
             await self._conclude(scope, attempt, common, redactor, None)
             return result
+
+    def _nearest(self, error: BaseException, attempt: Attempt) -> BaseException:
+        """What the bot gets: the error itself, or ccxt's for an answer that cannot be decoded."""
+        if isinstance(error, LookupError | UnicodeError) and attempt.wired:
+            return ccxt_errors.BadResponse(f"{self._exchange.id} the answer cannot be decoded")
+        return error
 
     @staticmethod
     def _take_unseen(attempt: Attempt, result: Any) -> None:
@@ -153,6 +181,8 @@ class Recording:
     async def record(self, draft: dict[str, Any]) -> Place:
         """Put one event on record; returns where it is. Raises nothing of the store's."""
         try:
+            if isinstance(self._recorder, Unrecorded):
+                return self._recorder.commit(draft, self._deadline)
             return await self._put(self._recorder, draft, self._deadline)
         except Exception as error:  # noqa: BLE001 - a recorder that breaks must not stop a cancel
             log.error("audit: an event is lost, it could not be sealed: %s", type(error).__name__)
@@ -170,8 +200,9 @@ class Recording:
             )
 
     def _redactor(self, url: str, headers: Any) -> Redactor:
-        known = redactor_for(*(getattr(self._exchange, name, None) for name in CREDENTIALS))
-        return known.knowing(signatures(url, headers if isinstance(headers, dict) else None))
+        return credentials_redactor(self._exchange).knowing(
+            signatures(url, headers if isinstance(headers, dict) else None)
+        )
 
     def _common(self, scope: Scope, attempt: Attempt, url: str, method: str) -> dict[str, Any]:
         asked = attempt.asked
@@ -223,11 +254,14 @@ def response_fields(
         fields["response"] = {
             "status": status,
             "headers": redactor.value(attempt.response_headers),
-            **events.body_fields(redactor.text(attempt.answer.body)),
+            **events.body_fields(attempt.answer.body, redactor.text),
         }
     if error is not None:
         fields["error_type"] = type(error).__name__
-        fields["error"] = {"type": type(error).__name__, "message": redactor.text(str(error))}
+        fields["error"] = {
+            "type": type(error).__name__,
+            "message": redactor.text(str(error)[: events.MAX_MESSAGE]),
+        }
     acks = [ack_fields(ack, redactor) for ack in verdict.orders]
     if len(acks) == 1:
         fields |= acks[0]
@@ -271,10 +305,15 @@ def _only(values: tuple[str, ...]) -> str | None:
     return values[0] if len(values) == 1 else None
 
 
+def credentials_redactor(exchange: Any) -> Redactor:
+    """The redactor of an exchange's credentials. Total: a credential may be anything."""
+    values = (getattr(exchange, name, None) for name in CREDENTIALS)
+    return _redactor_for(*(value for value in values if isinstance(value, str | bytes)))
+
+
 @functools.lru_cache(maxsize=16)
-def redactor_for(*credentials: str | None) -> Redactor:
-    """The redactor of an exchange's credentials; making one costs more than using it."""
-    return Redactor(credentials)
+def _redactor_for(*credentials: str | bytes) -> Redactor:
+    return Redactor(credentials)  # making one costs more than using it
 
 
 @functools.cache
@@ -314,7 +353,7 @@ async def put_on_loop(recorder: Recorder, draft: dict[str, Any], deadline: float
             interrupted = error
     alarm.cancel()
     if receipt.place is None:
-        rescue = _rescue_in_thread(loop, recorder, receipt)
+        rescue = in_own_thread(recorder.rescue, receipt)
         while not rescue.done():
             try:
                 await asyncio.shield(rescue)
@@ -326,16 +365,33 @@ async def put_on_loop(recorder: Recorder, draft: dict[str, Any], deadline: float
     return receipt.place
 
 
-def _rescue_in_thread(
-    loop: asyncio.AbstractEventLoop, recorder: Recorder, receipt: Receipt
-) -> "asyncio.Future[Place]":
+def in_own_thread(function: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":
+    """Run what blocks in a thread of its own: the loop's pool may be full, or be gone already."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(result)
+        else:
+            done.set_exception(error)
+
+    def work() -> None:
+        result, failed = None, None
+        try:
+            result = function(*args)
+        except BaseException as error:  # noqa: BLE001 - handed to the one who waits
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, failed)
+
     try:
-        return loop.run_in_executor(None, recorder.rescue, receipt)
+        threading.Thread(target=work, name="mexc-plugin-audit-wait", daemon=True).start()
     except RuntimeError:
-        # The loop's executor is shut down, as when asyncio.run ends: then this thread has to wait.
-        done: asyncio.Future[Place] = loop.create_future()
-        done.set_result(recorder.rescue(receipt))
-        return done
+        settle(function(*args), None)  # no thread to be had: then this one has to wait
+    return done
 
 
 def _ring(future: "asyncio.Future[None]") -> None:

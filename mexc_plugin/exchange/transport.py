@@ -32,14 +32,25 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def guard(session: object) -> bool:
-    """Guard a session of either library, once. False for anything else: then nothing is proven."""
+    """Guard a session of either library, once.
+
+    False for anything that may send by other means, such as a session with a `send` of its own:
+    then nothing is proven of a failure.
+    """
     if isinstance(session, requests.Session):
         _guard_requests(session)
-        return True
+        return _sends_as(session, requests.Session, ("request", "send"))
     if isinstance(session, aiohttp.ClientSession):
         _guard_aiohttp(session)
-        return True
+        return _sends_as(session, aiohttp.ClientSession, ("_request", "request", "delete", "post"))
     return False
+
+
+def _sends_as(session: object, library: type, names: tuple[str, ...]) -> bool:
+    return all(
+        name not in vars(session) and getattr(type(session), name) is getattr(library, name)
+        for name in names
+    )
 
 
 def never_connected(error: BaseException | None) -> bool:
@@ -76,7 +87,8 @@ _NO_SIGNATURES = _NoSignatures()
 
 def quieten() -> None:
     """Keep signatures out of urllib3's log. Idempotent: a filter is added once."""
-    logging.getLogger("urllib3.connectionpool").addFilter(_NO_SIGNATURES)
+    for name in ("urllib3.connectionpool", "urllib3.util.retry"):
+        logging.getLogger(name).addFilter(_NO_SIGNATURES)
 
 
 # -- requests
@@ -104,7 +116,7 @@ class _OneSend(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
         attempt = ATTEMPT.get()
-        if attempt is None:
+        if attempt is None or not attempt.is_for(request.method, request.url or ""):
             return self._adapter.send(request, *args, **kwargs)
         if attempt.wired:
             raise requests.exceptions.ConnectionError("a cancel is not sent twice as one attempt")
@@ -155,7 +167,7 @@ async def _send_once(
 ) -> aiohttp.ClientResponse:
     """Innermost of all middlewares: what it lets through goes to the wire."""
     attempt = ATTEMPT.get()
-    if attempt is None:
+    if attempt is None or not attempt.is_for(request.method, str(request.url)):
         return await handler(request)
     if attempt.wired:
         raise aiohttp.ServerDisconnectedError("the connection dropped; the cancel is not re-sent")

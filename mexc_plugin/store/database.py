@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from mexc_plugin.audit.events import Event, project, project_orders
+from mexc_plugin.errors import StoreError
 from mexc_plugin.store import durability
 from mexc_plugin.store import engine as engines
 from mexc_plugin.store.schema import HEAD, VERSION_TABLE, cancel_audit, cancel_audit_order
@@ -35,6 +36,7 @@ class Database:
         self._waits_ms = timeout_ms
         self._inserts: list[_Insert] = []
         self._doubted = False
+        self._file: tuple[int, int] | None = None
 
     def load(self) -> bool:
         """Import the driver and make the engine; True if the database is a SQLite file yet to be.
@@ -68,6 +70,7 @@ class Database:
             connection.close()
             raise
         self._connection = connection
+        self._file = self._file_there()
         self._inserts = [_Insert(table, engine) for table in (cancel_audit, cancel_audit_order)]
 
     def _make(self) -> None:
@@ -106,14 +109,47 @@ class Database:
         self._wait_at_most(connection, wait_ms or self._timeout_ms)
         with connection.begin():
             self._execute(connection, self._inserts, events)
+            self._require_its_file()
 
-    def insert_missing(self, events: Sequence[Event]) -> int:
-        """Store those that are not there yet, in one transaction; return how many. Idempotent."""
+    def insert_missing(self, events: Sequence[Event], conflicts: list[Event] | None = None) -> int:
+        """Store those that are not there yet, in one transaction; return how many. Idempotent.
+
+        conflicts: takes the events in whose place another row is. Without it they are a StoreError.
+        """
         connection = self._require()
+        missing, others = [], []
         with connection.begin():
-            missing = [event for event in events if not self._exists(connection, event)]
+            for event in events:
+                stored = self._hash_in_place_of(connection, event)
+                if stored is None:
+                    missing.append(event)
+                elif stored != event.hash:
+                    others.append(event)
+            if others and conflicts is None:
+                raise StoreError(f"another row is in the place of {len(others)} events")
             self._execute(connection, self._inserts, missing)
+            self._require_its_file()
+        if conflicts is not None:
+            conflicts += others
         return len(missing)
+
+    def _file_there(self) -> tuple[int, int] | None:
+        """Which file the path of a SQLite database names now."""
+        path = engines.sqlite_path(self._url)
+        if path is None:
+            return None
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _require_its_file(self) -> None:
+        if self._file != self._file_there():
+            raise StoreError(
+                "the file that was open was moved or removed; "
+                "the record goes on in the one that is at its place"
+            )
 
     def _wait_at_most(self, connection: Connection, wait_ms: int) -> None:
         if connection.dialect.name == "sqlite" and wait_ms != self._waits_ms:
@@ -153,12 +189,11 @@ class Database:
         orders.run(connection, [row for event in events for row in project_orders(event)])
 
     @staticmethod
-    def _exists(connection: Connection, event: Event) -> bool:
+    def _hash_in_place_of(connection: Connection, event: Event) -> object:
         key = cancel_audit.c
-        found = connection.execute(
+        return connection.execute(
             sa.select(key.hash).where(key.writer_id == event.writer_id, key.seq == event.seq)
-        ).scalar_one_or_none()
-        return found is not None
+        ).scalar()
 
 
 class _Insert:
@@ -173,11 +208,17 @@ class _Insert:
         if not rows:
             return
         if self._positions is None:
-            connection.exec_driver_sql(self._sql, rows)
+            result = connection.exec_driver_sql(self._sql, rows)
         else:
             names = self._positions
             values = [tuple(row[name] for name in names) for row in rows]
-            connection.exec_driver_sql(self._sql, values)
+            result = connection.exec_driver_sql(self._sql, values)
+        # A trigger or a rule may swallow rows without an error. -1 is a driver that does not count.
+        if result.rowcount not in (len(rows), -1):
+            raise StoreError(
+                f"it stored {result.rowcount} of {len(rows)} rows and reported no error; "
+                "look for a trigger or rule with: mexc-plugin audit verify"
+            )
 
 
 def _is_current(connection: Connection) -> bool:

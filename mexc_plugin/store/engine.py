@@ -1,6 +1,9 @@
 """Engines: one way to open each kind of database."""
 
+import contextlib
+import errno
 import os
+import re
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -22,6 +25,8 @@ BUSY_TIMEOUT_MS = 5_000
 # A long report may take its time; a server that says nothing for longer is gone.
 ANSWER_TIMEOUT_MS = 600_000
 
+_SECRET = re.compile(r"(?i)(\w*(?:password|passwd|pwd|passphrase)\w*=)[^&\s]*")
+
 
 def parse(url: str) -> URL:
     """The URL with our driver where it names none. Raises ConfigError, never showing the URL."""
@@ -32,6 +37,7 @@ def parse(url: str) -> URL:
             "the audit database's URL cannot be read; "
             "write it like sqlite:///audit.db or postgresql+psycopg://user@host/database"
         ) from None
+    _require_plain(url, *parsed[:6], *parsed.query.values())
     backend = parsed.drivername.partition("+")[0]
     if backend not in DRIVERS:
         raise ConfigError(
@@ -40,6 +46,20 @@ def parse(url: str) -> URL:
     if "+" not in parsed.drivername:
         parsed = parsed.set(drivername=DRIVERS[backend])
     return parsed
+
+
+def _require_plain(*parts: object) -> None:
+    """Raise ConfigError for what neither a file's name nor a driver takes."""
+    for part in parts:
+        text = "".join(part) if isinstance(part, tuple) else str(part)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = "\0"
+        if "\0" in text:
+            raise ConfigError(
+                "the audit database's URL holds a NUL or what is no Unicode; write it without"
+            )
 
 
 def validate(url: str) -> None:
@@ -68,9 +88,14 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def describe(url: str) -> str:
-    """How to name a database to people: a path, or a URL without its password."""
+    """How to name a database to people: a path, or a URL without its passwords."""
     path = sqlite_path(url)
-    return str(path) if path else parse(url).render_as_string(hide_password=True)
+    return str(path) if path else mask(parse(url).render_as_string(hide_password=True))
+
+
+def mask(text: str) -> str:
+    """The text without the passwords that the query of a URL in it names."""
+    return _SECRET.sub(r"\1***", text)
 
 
 def create(
@@ -120,11 +145,32 @@ def _load_driver(parsed: URL) -> None:
 
 def _check_folder(path: Path) -> None:
     if path == default_database_path():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigError(
+                f"the folder {path.parent} for the audit database cannot be made "
+                f"({error.strerror}); name another database with MEXC_PLUGIN_DATABASE_URL"
+            ) from None
     if not path.parent.is_dir():
         raise ConfigError(
             f"the folder {path.parent} for the audit database does not exist; make it"
         )
+
+
+def _make_file(path: Path) -> None:
+    """A new file with mode 0600. One that is there is not opened, not even for a moment.
+
+    Closing any descriptor of a database drops all of this process's locks on it, also those of
+    a connection that is writing (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
+    if not path.exists():
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    elif path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    elif not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _prepare_file(path: Path, read_only: bool) -> None:
@@ -137,7 +183,7 @@ def _prepare_file(path: Path, read_only: bool) -> None:
         return
     _check_folder(path)
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        _make_file(path)
     except OSError as error:
         raise StoreError(
             f"the audit database {path} cannot be written ({error.strerror}); "

@@ -67,12 +67,10 @@ SENTENCES = (
     ),
 )
 
-_SECRET = re.compile(r"(?i)((?:password|passwd|pwd|sslpassword)=)[^&\s]*")
-
 
 def name_of(url: str) -> str:
     """How to name a database to people; passwords are hidden in the query part too."""
-    return _SECRET.sub(r"\1***", engine.describe(url))
+    return engine.describe(url)
 
 
 @contextlib.contextmanager
@@ -99,4 +97,4 @@ def _first_line(message: str, url: str) -> str:
     password = engine.parse(url).password
     if password:
         line = line.replace(str(password), "***")
-    return _SECRET.sub(r"\1***", line)
+    return engine.mask(line)

@@ -5,6 +5,7 @@ record's durability and exactness rest on is not.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -113,11 +114,25 @@ def _configure_sqlite(engine: Engine, terms: Terms) -> None:
         else:
             connection.execute("PRAGMA synchronous = FULL")
             if connection.execute(_NEW_OR_OURS).fetchone()[0]:
-                connection.execute("PRAGMA journal_mode = WAL")
+                _use_wal(connection, terms.timeout_ms)
 
     @event.listens_for(engine, "begin")
     def _begun(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin)
+
+
+def _use_wal(connection: sqlite3.Connection, timeout_ms: int) -> None:
+    """SQLite does not wait for others here, whatever its busy_timeout: two may open a new file."""
+    until = time.monotonic() + timeout_ms / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _configure_postgresql(engine: Engine, terms: Terms) -> None:

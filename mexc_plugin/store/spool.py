@@ -7,22 +7,32 @@ leaves, and is reported, never repaired.
 
 import contextlib
 import fcntl
+import glob
 import json
+import logging
 import os
+import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mexc_plugin.audit import chain
-from mexc_plugin.audit.events import Event
+from sqlalchemy import exc
+
+from mexc_plugin.audit import canonical, chain
+from mexc_plugin.audit.events import Event, project, project_orders
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.engine import describe, sqlite_path
+
+log = logging.getLogger("mexc_plugin")
 
 SUFFIX = ".spool"
 REPLAY_BATCH = 256
 CHUNK = 262_144
 
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+# What lies in a spool's place may be a link, a FIFO or a device: none may be followed or waited for.
+_WARY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def folder_and_stem(url: str) -> tuple[Path, str]:
@@ -41,7 +51,7 @@ def folder_and_stem(url: str) -> tuple[Path, str]:
 def files(url: str) -> list[Path]:
     """Every spool file of that database, oldest name first."""
     folder, stem = folder_and_stem(url)
-    return sorted(folder.glob(f"{stem}.*{SUFFIX}"))
+    return sorted(folder.glob(f"{glob.escape(stem)}.*{SUFFIX}"))
 
 
 class Spool:
@@ -50,6 +60,7 @@ class Spool:
     def __init__(self, url: str, writer_id: str) -> None:
         folder, stem = folder_and_stem(url)
         self.path = folder / f"{stem}.{writer_id}{SUFFIX}"
+        self._writer_id = writer_id
         self._fd: int | None = None
         self._torn = False
 
@@ -90,8 +101,12 @@ class Spool:
             chunk = os.pread(self._fd, length, start)
             end = chunk.rfind(b"\n") + 1
             if end or start + length >= size:
-                return list(_content(chunk[:end]).events), start + end
+                return list(_content(chunk[:end], self._writer_id).events), start + end
             length *= 2
+
+    def set_aside(self, events: list[Event]) -> None:
+        """Keep events in whose place another row is. Raises OSError."""
+        _set_aside(self.path, events)
 
     def clear(self) -> None:
         """Remove the file: all that it held is in the database."""
@@ -144,14 +159,37 @@ class Content:
 
 
 def read(path: Path) -> Content:
-    """Read a spool file. A line that is torn or does not fit its own hash is counted, not used."""
-    return _content(path.read_bytes())
+    """Read a spool file. A line that is torn or does not fit its own hash is counted, not used.
+
+    Raises OSError, also for what is no file of this user.
+    """
+    fd = _open_warily(path, os.O_RDONLY)
+    try:
+        return _read(fd, path)
+    finally:
+        os.close(fd)
 
 
-def _content(data: bytes) -> Content:
+def _open_warily(path: Path, mode: int) -> int:
+    """Open a file of this user. Raises OSError for anything else, and never waits."""
+    fd = os.open(path, mode | _WARY)
+    found = os.fstat(fd)
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+        return fd
+    os.close(fd)
+    raise PermissionError(0, "not a regular file of this user", str(path))
+
+
+def _read(fd: int, path: Path) -> Content:
+    with os.fdopen(fd, "rb", closefd=False) as file:
+        file.seek(0)
+        return _content(file.read(), path.stem.rpartition(".")[2])
+
+
+def _content(data: bytes, writer_id: str) -> Content:
     events, torn = [], 0
-    for line in filter(None, data.splitlines()):
-        event = _parse(line)
+    for line in filter(None, data.split(b"\n")):
+        event = _parse(line, writer_id)
         if event is None:
             torn += 1
         else:
@@ -165,8 +203,11 @@ def abandoned(url: str, own: Path | None = None) -> Iterator[tuple[Path, int]]:
         if path == own:
             continue
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            fd = _open_warily(path, os.O_RDWR)
         except FileNotFoundError:
+            continue
+        except OSError as error:
+            log.warning("audit: the spool %s is left alone: %s", path.name, error.strerror)
             continue
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -185,18 +226,59 @@ def replay(
 ) -> Iterator[tuple[Path, int, int]]:
     """Replay the spools of writers that are gone: yields path, events stored, torn lines.
 
-    Idempotent. A file with torn lines is kept aside as `.torn`, a whole one is removed.
+    Idempotent. A file with torn lines is kept aside as `.torn`, a whole one is removed; one that
+    cannot be replayed stays and keeps no other from it. Raises what SQLAlchemy says of a database
+    that is out of reach.
     """
-    for path, _lock in abandoned(url, own):
-        content = read(path)
-        stored = 0
-        for start in range(0, len(content.events), REPLAY_BATCH):
-            stored += database.insert_missing(content.events[start : start + REPLAY_BATCH])
-        if content.torn:
-            path.rename(path.with_suffix(".torn"))
-        else:
-            path.unlink()
-        yield path, stored, content.torn
+    for path, fd in abandoned(url, own):
+        try:
+            stored, torn = _replay_one(path, fd, database)
+        except (exc.OperationalError, exc.InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - anybody may have written that file
+            log.warning(
+                "audit: the spool %s cannot be replayed and is kept: %s",
+                path.name,
+                type(error).__name__ if isinstance(error, exc.SQLAlchemyError) else error,
+            )
+            continue
+        yield path, stored, torn
+
+
+def _replay_one(path: Path, fd: int, database: Database) -> tuple[int, int]:
+    content = _read(fd, path)
+    conflicts: list[Event] = []
+    stored = 0
+    for start in range(0, len(content.events), REPLAY_BATCH):
+        batch = content.events[start : start + REPLAY_BATCH]
+        stored += database.insert_missing(batch, conflicts)
+    _set_aside(path, conflicts)
+    if content.torn:
+        path.rename(path.with_suffix(".torn"))
+    else:
+        path.unlink()
+    return stored, content.torn
+
+
+def _set_aside(path: Path, events: list[Event]) -> None:
+    """Append events to the `.conflict` beside a spool: their places in the database are taken."""
+    if not events:
+        return
+    kept = path.with_suffix(".conflict")
+    fd = os.open(kept, _FLAGS | os.O_NONBLOCK | os.O_CREAT, 0o600)
+    with os.fdopen(fd, "ab") as file:
+        file.write(b"".join(map(_line, events)))
+        file.flush()
+        os.fsync(fd)
+    _sync_folder(kept.parent)
+    log.error(
+        "audit: another row is in the place of %d events (writer %s, seq %s): they are kept in %s; "
+        "somebody wrote to the record, look with: mexc-plugin audit verify",
+        len(events),
+        events[0].writer_id,
+        ", ".join(str(event.seq) for event in events[:5]) + (", …" if len(events) > 5 else ""),
+        kept,
+    )
 
 
 def _is_named(fd: int, path: Path) -> bool:
@@ -224,15 +306,39 @@ def _line(event: Event) -> bytes:
     return json.dumps(record, ensure_ascii=False).encode() + b"\n"
 
 
-def _parse(line: bytes) -> Event | None:
+_HASH = re.compile("[0-9a-f]{64}")
+_INT64 = range(-(2**63), 2**63)
+
+
+def _parse(line: bytes, writer_id: str) -> Event | None:
+    """The event of a line; None unless that writer's chain could hold it and a row be made of it."""
     try:
         record = json.loads(line)
         if set(record) != set(_FIELDS) or not all(
             type(record[name]) is kind for name, kind in _FIELDS.items()
         ):
             return None
-        event = Event(**record)
-        fits = chain.link(event.prev_hash, event.payload) == event.hash
-    except (ValueError, TypeError, AttributeError, RecursionError):
+        document = canonical.decode(record["payload"])
+        event = Event(**record, document=document)
+        fits = (
+            event.writer_id == writer_id == document.get("writer_id")
+            and event.seq == document.get("seq")
+            and 1 <= event.seq < 2**63
+            and _HASH.fullmatch(event.prev_hash) is not None
+            and chain.link(event.prev_hash, event.payload) == event.hash
+            and all(map(_is_storable, (project(event), *project_orders(event))))
+        )
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     return event if fits else None
+
+
+def _is_storable(row: dict[str, object]) -> bool:
+    """Whether every database takes these values. Raises ValueError for text that is not Unicode."""
+    for value in row.values():
+        if isinstance(value, str):
+            value.encode()
+        elif value is not None and not (isinstance(value, int) and value in _INT64):
+            return False
+    required = "kind" if "kind" in row else "cancel_id"
+    return row[required] is not None

@@ -54,6 +54,11 @@ class Verifier:
         if row["writer_id"] != self._writer:
             self.writers += 1
             self._writer, self._seq, self._hash = row["writer_id"], 0, chain.GENESIS
+        odd = _odd(row)
+        if odd:
+            self._seq = row["seq"] if "seq" not in odd else self._seq
+            self._hash = str(row["hash"])
+            return [_odd_finding(row, odd)]
         document = _document(row["payload"])
         found = [
             *self._sequence(row, document),
@@ -95,7 +100,25 @@ def verify(
 def chained(connection: Connection) -> Rows:
     """Every row of the audit, writer by writer, in sequence."""
     audit = schema.cancel_audit
-    yield from stream(connection, sa.select(audit).order_by(audit.c.writer_id, audit.c.seq))
+    columns = [column for column in audit.c if column is not audit.c.occurred_at]
+    _read_any_text(connection)
+    query = sa.select(*columns, _time_column(connection)).order_by(audit.c.writer_id, audit.c.seq)
+    yield from stream(connection, query)
+
+
+def _time_column(connection: Connection) -> sa.ColumnElement[Any]:
+    """`occurred_at` such that a value that is no time does not end the reading."""
+    column = schema.cancel_audit.c.occurred_at
+    if connection.dialect.name == "sqlite":
+        return sa.type_coerce(column, sa.String).label(column.name)
+    return column
+
+
+def _read_any_text(connection: Connection) -> None:
+    """SQLite keeps any bytes as text; what is not UTF-8 becomes lone surrogates."""
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        driver.text_factory = lambda value: value.decode("utf-8", "surrogateescape")
 
 
 def _gap(row: Row, last: int, missing: int, lost: object) -> Finding:
@@ -149,7 +172,31 @@ def _time(value: object) -> object:
 
 
 def _finding(fault: Fault, row: Row, message: str) -> Finding:
-    return Finding(fault, message, row["writer_id"], row["seq"])
+    seq = row["seq"] if isinstance(row["seq"], int) else None
+    return Finding(fault, _plain(message), _plain(str(row["writer_id"])), seq)
+
+
+# Columns that say which event it is and prove it: with any other type nothing else can be asked.
+_KEYS = {"writer_id": str, "seq": int, "payload": str, "prev_hash": str, "hash": str}
+
+
+def _odd(row: Row) -> list[str]:
+    """Key columns that hold what our schema does not: SQLite takes any type anywhere."""
+    return [
+        name
+        for name, kind in _KEYS.items()
+        if not isinstance(row[name], kind) or (kind is str and _plain(row[name]) != row[name])
+    ]
+
+
+def _odd_finding(row: Row, odd: list[str]) -> Finding:
+    where = "" if isinstance(row["seq"], int) else f" (seq {row['seq']!r:.40})"
+    return _finding(Fault.PAYLOAD, row, f"no event: {', '.join(odd)} of a wrong type{where}")
+
+
+def _plain(text: str) -> str:
+    """Text that UTF-8 can hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class OrderRows:
@@ -165,6 +212,7 @@ class OrderRows:
 
     def begin(self) -> None:
         """Count before the events are read: later there may be rows of events that are not read."""
+        _read_any_text(self._connection)
         self._connection.rollback()  # an old snapshot would lack the rows of events that are read
         table = schema.cancel_audit_order
         count = sa.select(sa.func.count()).select_from(table)
@@ -173,6 +221,8 @@ class OrderRows:
 
     def check(self, row: Row) -> Iterator[Finding]:
         """What is wrong with the order rows of an event."""
+        if _odd(row):
+            return
         try:
             expected = project_orders(_event(row))
         except (ValueError, TypeError, RecursionError, AttributeError):

@@ -20,7 +20,7 @@ from mexc_plugin.audit.recorder import Place, Receipt
 from mexc_plugin.errors import MexcPluginError
 from mexc_plugin.store import spool as spools
 from mexc_plugin.store.database import Database
-from mexc_plugin.store.engine import BUSY_TIMEOUT_MS, describe, sqlite_path
+from mexc_plugin.store.engine import BUSY_TIMEOUT_MS, describe, mask, sqlite_path
 
 log = logging.getLogger("mexc_plugin")
 
@@ -118,9 +118,10 @@ class Writer:
     def prepare(self) -> None:
         """Start the thread and wait until the database is open, refused, or merely slow."""
         with self._chain_lock:
-            self._start_thread()
-        kind = "file" if self._is_file else "server"
-        self._ready.wait(PREPARE_SECONDS[kind])
+            started = self._start_thread()
+        if started:
+            kind = "file" if self._is_file else "server"
+            self._ready.wait(PREPARE_SECONDS[kind])
         self._prepared = True
 
     def close(self) -> None:
@@ -206,7 +207,8 @@ class Writer:
         return event
 
     def _enqueue(self, receipt: Receipt) -> bool:
-        self._start_thread()
+        if not self._start_thread():
+            return False
         with self._wake:
             if len(self._queue) >= QUEUE_LIMIT or self._closing:
                 return False
@@ -214,10 +216,17 @@ class Writer:
             self._wake.notify()
         return True
 
-    def _start_thread(self) -> None:
+    def _start_thread(self) -> bool:
+        """False when there can be no thread now: then there is only the spool."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="mexc-plugin-audit", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="mexc-plugin-audit", daemon=True)
+            try:
+                thread.start()
+            except (RuntimeError, MemoryError) as error:  # of the process, or as Python ends
+                self._fail(_reason(error))
+                return False
+            self._thread = thread
+        return True
 
     # -- the writer's thread
 
@@ -319,7 +328,9 @@ class Writer:
                 if position == start:
                     self._spool.clear()
             if batch:
-                self._database.insert_missing(batch)
+                conflicts: list[Event] = []
+                self._database.insert_missing(batch, conflicts)
+                self._spool.set_aside(conflicts)
 
     def _replay_abandoned(self) -> None:
         for path, stored, torn in spools.replay(self._url, self._database, self._spool.path):
@@ -344,19 +355,19 @@ class Writer:
             try:
                 self._spool.append([receipt.event for receipt in waiting])
                 place = Place.SPOOL
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - it must neither stop a cancel nor the thread
                 place = Place.LOST
                 self._count_lost(len(waiting), error)
             self._settle(waiting, place)
 
-    def _count_lost(self, count: int, error: OSError) -> None:
+    def _count_lost(self, count: int, error: Exception) -> None:
         with self._chain_lock:
             self._lost += count
         log.error(
             "audit: %d events lost: the spool %s cannot be written either (%s)",
             count,
             self._spool.path,
-            error.strerror,
+            getattr(error, "strerror", None) or _reason(error),
         )
 
     def _fail(self, reason: str) -> None:
@@ -407,4 +418,4 @@ def _reason(error: BaseException) -> str:
         return str(error)
     original = getattr(error, "orig", None) or error
     lines = str(original).strip().splitlines() or [""]
-    return f"{type(original).__name__}: {lines[0]}"[:300]
+    return mask(f"{type(original).__name__}: {lines[0]}")[:300]

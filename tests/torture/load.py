@@ -1,6 +1,9 @@
 """Many writers at once: what runs in each process, and how long it was kept waiting."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -119,3 +122,21 @@ def cancels_left_open(url: str, count: int) -> int:
         for draft in drafts(n):
             writer.commit(draft | {"occurred_ns": time.time_ns()}, 10)
     return count
+
+
+def two_writers_of_one_file(url: str, other: str, count: int) -> None:
+    """The same file by two URLs, another process that closes it, and then a kill."""
+    cancels_left_open(url, count)
+    second = recorders.recorder_for(other)
+    second.prepare()
+    second.close()
+    subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"from tests.torture import load; load.cancels({url!r}, {count}, 0)",
+        ],
+        check=True,
+    )
+    cancels_left_open(url, count)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -99,3 +99,13 @@ def test_several_real_bots_on_one_database_lose_nothing(url: str, sandbox: Sandb
     keep(f"bots_{backend(url)}", bots=bots, cancels=bots * count)
     assert len(sandbox.arrivals) == bots * count
     assert_whole(url, bots * count)
+
+
+def test_two_writers_of_one_file_do_not_take_each_other_s_locks(tmp_path: Path) -> None:
+    """Closing any descriptor of a file drops all locks of the process on it."""
+    path = tmp_path / "audit.db"
+    urls = [f"sqlite:///{path}", f"sqlite+pysqlite:///{path}"]
+    with pytest.raises(AssertionError, match="died"):
+        Child(load.two_writers_of_one_file, *urls, 5).result(60)
+    assert ledger.events(urls[0], "request") == 15
+    assert ledger.findings(urls[0]) == []
