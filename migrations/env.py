@@ -13,7 +13,8 @@ def run(connection: Connection) -> None:
         target_metadata=schema.metadata,
         version_table=schema.VERSION_TABLE,
         include_name=lambda name, kind, _: kind != "table" or name in schema.metadata.tables,
-        transaction_per_migration=False,
+        # MySQL commits each statement of DDL: there, a revision's number is committed right after it.
+        transaction_per_migration=connection.dialect.name in ("mysql", "mariadb"),
     )
     with context.begin_transaction():
         context.run_migrations()
@@ -22,5 +23,5 @@ def run(connection: Connection) -> None:
 if (given := context.config.attributes.get("connection")) is not None:
     run(given)
 else:
-    with engine.create(database_url()).begin() as own:
+    with engine.create(database_url()).connect() as own:
         run(own)

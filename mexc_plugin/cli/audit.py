@@ -228,7 +228,8 @@ def _progress(rows: Iterable["Row"]) -> Iterator["Row"]:
 
 def _findings_text(findings: _Counted, verifier: "Verifier") -> Iterator[str]:
     for finding in findings:
-        where = f"writer {finding.writer_id} seq {finding.seq}: " if finding.writer_id else ""
+        seq = "" if finding.seq is None else f" seq {finding.seq}"
+        where = f"writer {finding.writer_id}{seq}: " if finding.writer_id else ""
         yield visible(f"{finding.fault}: {where}{finding.message}")
     result = _count(findings.count, "finding", "findings") if findings.count else "whole"
     events = _count(verifier.events, "event", "events")

@@ -1,8 +1,9 @@
 """One connection to the audit database that inserts events: the writer's, and the replay's."""
 
+import contextlib
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -12,6 +13,9 @@ from mexc_plugin.errors import StoreError
 from mexc_plugin.store import durability
 from mexc_plugin.store import engine as engines
 from mexc_plugin.store.schema import HEAD, VERSION_TABLE, cancel_audit, cancel_audit_order
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 log = logging.getLogger("mexc_plugin")
 
@@ -36,6 +40,7 @@ class Database:
         self._waits_ms = timeout_ms
         self._inserts: list[_Insert] = []
         self._doubted = False
+        self._path: Path | None = None
         self._file: tuple[int, int] | None = None
 
     def load(self) -> bool:
@@ -43,7 +48,7 @@ class Database:
 
         Raises ConfigError and StoreError. Touches no server.
         """
-        path = engines.sqlite_path(self._url)
+        self._path = path = engines.sqlite_path(self._url)
         is_new = path is not None and (not path.exists() or path.stat().st_size == 0)
         self._engine = engines.create(
             self._url, timeout_ms=self._timeout_ms, answer_ms=self._timeout_ms + SILENCE_MS
@@ -133,13 +138,23 @@ class Database:
             conflicts += others
         return len(missing)
 
+    def _leave_a_moved_file_whole(self, connection: Connection) -> None:
+        """Bring the WAL into a file that was moved without it.
+
+        SQLite does not when it closes such a file, and removes the WAL when the next one is made.
+        """
+        if self._file == self._file_there():
+            return
+        with contextlib.suppress(Exception):
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def _file_there(self) -> tuple[int, int] | None:
         """Which file the path of a SQLite database names now."""
-        path = engines.sqlite_path(self._url)
-        if path is None:
+        if self._path is None:
             return None
         try:
-            found = path.stat()
+            found = self._path.stat()
         except OSError:
             return None
         return found.st_dev, found.st_ino
@@ -163,6 +178,7 @@ class Database:
         """Close the connection, whatever state it is in."""
         connection, self._connection = self._connection, None
         if connection is not None:
+            self._leave_a_moved_file_whole(connection)
             try:
                 connection.close()
             except sa.exc.SQLAlchemyError:

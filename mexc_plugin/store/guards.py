@@ -1,19 +1,21 @@
 """The triggers that keep the tables append-only, and whether they stand."""
 
-from functools import cache
+import hashlib
+import re
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, exc
 
-# By dialect: the triggers, and a text that the definition of each must contain.
+# By dialect: the triggers, and what each is for. SQLite keeps the text that made a trigger: for it,
+# the SHA-256 of that text as the migrations have it, blanks folded.
 GUARDS = {
     "sqlite": {
-        "cancel_audit_no_update": "BEFORE UPDATE ON cancel_audit",
-        "cancel_audit_no_delete": "BEFORE DELETE ON cancel_audit",
-        "cancel_audit_no_replace": "BEFORE INSERT ON cancel_audit",
-        "cancel_audit_order_no_update": "BEFORE UPDATE ON cancel_audit_order",
-        "cancel_audit_order_no_delete": "BEFORE DELETE ON cancel_audit_order",
-        "cancel_audit_order_no_replace": "BEFORE INSERT ON cancel_audit_order",
+        "cancel_audit_no_update": "bb75e73b28dffb03077aa4fafa006839979f35742269201decb26c7380215f12",
+        "cancel_audit_no_delete": "e11c395a6897ab995fa73dd87da7b53b72ffde25cbbc0a165325164c2556e492",
+        "cancel_audit_no_replace": "30a0dbf8237cc5e4bde3c83b96a5769297c37f86c3a734f603196547339d7808",
+        "cancel_audit_order_no_update": "fdd29fdd630e0054a55aeb8d115850f15fa133c0d67dcab7925ec1030a6a3208",
+        "cancel_audit_order_no_delete": "1a810d9c7a2d091c89877f66e6ad867333b27772b4b8fd2e78170d2a74c4527d",
+        "cancel_audit_order_no_replace": "3bf7125ef7e5625526b9c96e85ca5472d6e6c653fd046e24a7b14636c64d4b44",
     },
     "postgresql": {
         "cancel_audit_no_change": "BEFORE DELETE OR UPDATE ON",
@@ -29,11 +31,24 @@ GUARDS = {
     },
 }
 GUARDS["mariadb"] = GUARDS["mysql"]
-REFUSES = "append-only"
+_SQLITE_VIEW = "18c36b70f28086533465c8a0a5b04b9489c118936dbb1f32117c190a33939e1e"
+# What the whole definition of each has to be elsewhere, blanks folded.
+_SCHEMA = r'(?:\w+\.|"[^"]+"\.)?'
+_WHOLE = {
+    "postgresql": (
+        rf"CREATE TRIGGER {{name}} {{event}} {_SCHEMA}\S+ FOR EACH (?:ROW|STATEMENT) "
+        rf"EXECUTE FUNCTION {_SCHEMA}cancel_audit_append_only\(\) "
+        r"BEGIN RAISE EXCEPTION 'cancel_audit is append-only: no %', TG_OP; END"
+    ),
+    "mysql": (
+        r"{event} SIGNAL SQLSTATE '45000' "
+        r"SET MESSAGE_TEXT = '{table} is append-only: no (?:UPDATE|DELETE)'"
+    ),
+}
+_WHOLE["mariadb"] = _WHOLE["mysql"]
 
 # Each gives the name and the definition of the triggers that fire always.
 _TRIGGERS = {
-    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": """
         SELECT t.tgname, pg_get_triggerdef(t.oid) || ' ' || p.prosrc
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
@@ -80,48 +95,38 @@ def missing(connection: Connection) -> list[str]:
     """The guards that are missing, switched off, or no longer refuse anything: a line for each."""
     backend = connection.dialect.name
     if backend == "sqlite":
-        return _differing(_as_made(), _objects(connection))
-    found = _lacking(GUARDS[backend], _present(connection, backend))
+        return _differing_in_sqlite(connection)
+    found = _lacking(backend, GUARDS[backend], _present(connection, backend))
     if backend == "postgresql":
         found += _missing_in_partitions(connection)
     return found + _foreign(connection, backend)
 
 
-_Objects = dict[tuple[str, str], str]
+def _differing_in_sqlite(connection: Connection) -> list[str]:
+    wanted = {("trigger", name): digest for name, digest in GUARDS["sqlite"].items()}
+    wanted["view", "cancel_history"] = _SQLITE_VIEW
+    present = {(kind, name): _digest(text) for kind, name, text in _in_sqlite(connection)}
+    found = []
+    for (kind, name), digest in wanted.items():
+        if present.get((kind, name)) != digest:
+            duty = "guards the table" if kind == "trigger" else "shows the record"
+            found.append(f"{kind} {name} is missing or no longer {duty}")
+    return found + [_unknown(kind, name) for kind, name in present if (kind, name) not in wanted]
 
 
-@cache
-def _as_made() -> _Objects:
-    """Triggers and views as the migrations make them in SQLite, which keeps their text."""
-    from mexc_plugin.store import migrate
-
-    engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
-    try:
-        migrate.upgrade(engine)
-        with engine.connect() as connection:
-            return _objects(connection)
-    finally:
-        engine.dispose()
-
-
-def _objects(connection: Connection) -> _Objects:
-    """Kind and name, and the definition, of what stands on our tables or has a name of ours."""
+def _in_sqlite(connection: Connection) -> list[tuple[str, str, str]]:
+    """Kind, name and definition of our view, and of every trigger on what is ours."""
     query = """
         SELECT type, name, sql FROM sqlite_master
         WHERE type = 'trigger' AND lower(tbl_name) IN
           ('cancel_audit', 'cancel_audit_order', 'cancel_history')
         OR type = 'view' AND lower(name) = 'cancel_history'"""
     rows = connection.execute(sa.text(query))
-    return {(kind, name): " ".join(str(sql).split()) for kind, name, sql in rows}
+    return [(str(kind), str(name), str(definition)) for kind, name, definition in rows]
 
 
-def _differing(wanted: _Objects, present: _Objects) -> list[str]:
-    found = []
-    for (kind, name), definition in wanted.items():
-        if present.get((kind, name)) != definition:
-            duty = "guards the table" if kind == "trigger" else "shows the record"
-            found.append(f"{kind} {name} is missing or no longer {duty}")
-    return found + [_unknown(kind, name) for kind, name in present if (kind, name) not in wanted]
+def _digest(definition: str) -> str:
+    return hashlib.sha256(" ".join(definition.split()).encode()).hexdigest()
 
 
 def _unknown(kind: str, name: str) -> str:
@@ -157,13 +162,19 @@ def _missing_in_partitions(connection: Connection) -> list[str]:
     return [
         line.replace("the table", f"the partition {partition}")
         for partition, present in partitions.items()
-        for line in _lacking(wanted, present)
+        for line in _lacking("postgresql", wanted, present)
     ]
 
 
-def _lacking(wanted: dict[str, str], present: dict[str, str]) -> list[str]:
+def _lacking(backend: str, wanted: dict[str, str], present: dict[str, str]) -> list[str]:
     return [
         f"trigger {name} is missing or no longer guards the table"
         for name, event in wanted.items()
-        if event not in present.get(name, "") or REFUSES not in present[name]
+        if not _is_whole(backend, name, event, present.get(name, ""))
     ]
+
+
+def _is_whole(backend: str, name: str, event: str, definition: str) -> bool:
+    table = name.partition("_no_")[0]
+    pattern = _WHOLE[backend].format(name=name, event=event, table=table)
+    return re.fullmatch(pattern, " ".join(definition.split())) is not None

@@ -148,6 +148,7 @@ def _require_partitionable(connection: Connection) -> None:
 def downgrade(engine: Engine, target: str) -> None:
     """Go back to an older revision: for tests and for people who know what they do."""
     with _locked(engine) as connection:
+        _separate(connection)
         command.downgrade(_config(connection), target)
 
 
@@ -161,7 +162,14 @@ def _upgrade(connection: Connection, target: str, *, partitioned: bool = False) 
     _require_utf8(connection)
     config = _config(connection)
     config.attributes["partitioned"] = partitioned
+    _separate(connection)
     command.upgrade(config, target)
+
+
+def _separate(connection: Connection) -> None:
+    """Where DDL commits, alembic begins and commits a transaction for each revision."""
+    if connection.dialect.name in PIECEMEAL:
+        connection.commit()
 
 
 def _require_utf8(connection: Connection) -> None:
@@ -185,16 +193,16 @@ def _config(connection: Connection) -> Config:
 
 @contextlib.contextmanager
 def _locked(engine: Engine) -> Iterator[Connection]:
-    """One transaction that no other migration can run beside. SQLite's BEGIN IMMEDIATE is one."""
-    with engine.connect() as connection, connection.begin():
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310595162)")
-            yield connection
-        elif engine.dialect.name in PIECEMEAL:
+    """A connection that no other migration can run beside; one transaction, where DDL allows it."""
+    with engine.connect() as connection:
+        if engine.dialect.name in PIECEMEAL:
             with _named_lock(connection):
                 yield connection
-        else:
+            return
+        with connection.begin():  # on SQLite a BEGIN IMMEDIATE, which is a lock
+            if engine.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310595162)")
             yield connection
 
 
@@ -208,4 +216,5 @@ def _named_lock(connection: Connection) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(sa.exc.SQLAlchemyError):  # a lost connection holds no lock
+            connection.rollback()
             connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})")

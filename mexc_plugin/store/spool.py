@@ -68,6 +68,8 @@ class Spool:
         """Append events and fsync. Raises OSError when the disk refuses."""
         if self._fd is None:
             self._fd = self._open()
+        elif not _is_named(self._fd, self.path):
+            self._fd = self._replace(self._fd)
         lines = b"".join(_line(event) for event in events)
         data = memoryview(b"\n" + lines if self._torn else lines)
         start = os.lseek(self._fd, 0, os.SEEK_END)
@@ -135,6 +137,19 @@ class Spool:
         except OSError:
             os.close(fd)
             raise
+        return fd
+
+    def _replace(self, old: int) -> int:
+        """A new file with all that is in the one that somebody moved or removed."""
+        fd = self._open()
+        try:
+            data = memoryview(os.pread(old, os.fstat(old).st_size, 0))
+            while data:
+                data = data[os.write(fd, data) :]
+        except OSError:
+            os.close(fd)
+            raise
+        os.close(old)
         return fd
 
     def _open_again(self) -> int:

@@ -193,7 +193,8 @@ def test_a_missing_table_is_one_line_that_says_what_to_do(run, path, url):
 def test_a_locked_database_is_one_line(run, path, url, monkeypatch):
     monkeypatch.setattr("mexc_plugin.store.engine.BUSY_TIMEOUT_MS", 10)
     monkeypatch.setattr(
-        "mexc_plugin.store.engine.create.__kwdefaults__", {"read_only": False, "timeout_ms": 10}
+        "mexc_plugin.store.engine.create.__kwdefaults__",
+        {"read_only": False, "timeout_ms": 10, "answer_ms": 10_000},
     )
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")

@@ -133,7 +133,9 @@ def test_a_server_that_says_nothing_is_waited_for_no_longer_than_told(
 @only_postgresql
 def test_a_slow_answer_that_keeps_coming_is_not_cut_off(server: Server, audit: ServerAudit) -> None:
     patient = bounded.connect(0.5, **{"dbname": audit.name, **_where(server)})
-    rows = patient.execute("SELECT repeat('x', 9000), pg_sleep(0.02) FROM generate_series(1, 50) n").fetchall()
+    rows = patient.execute(
+        "SELECT repeat('x', 9000), pg_sleep(0.02) FROM generate_series(1, 50) n"
+    ).fetchall()
     assert len(rows) == 50
     with pytest.raises(bounded.Silent):
         patient.execute("SELECT pg_sleep(3)")

@@ -69,6 +69,7 @@ class Adapter:
     """An apsw connection that looks to the product's listeners and inserts like its own."""
 
     isolation_level: str | None = None
+    rowcount = -1
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -83,11 +84,13 @@ class Adapter:
     def fetchone(self) -> Any:
         return self._rows[0] if self._rows else None
 
-    def exec_driver_sql(self, statement: str, rows: list[tuple[Any, ...]] | None = None) -> None:
+    def exec_driver_sql(
+        self, statement: str, rows: list[tuple[Any, ...]] | None = None
+    ) -> "Adapter":
         if rows is None:
-            self.execute(statement)
-        else:
-            self._connection.executemany(statement, rows).fetchall()
+            return self.execute(statement)
+        self._connection.executemany(statement, rows).fetchall()
+        return self
 
     def create_function(self, *args: Any, **kwargs: Any) -> None:
         """SQLAlchemy's own REGEXP: nothing here uses it."""

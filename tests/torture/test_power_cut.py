@@ -82,7 +82,7 @@ def spool_cuts(
     with monkeypatch.context() as patch:
         patch.setattr(spool, "os", recording)
         recorded = power.record_spool(tmp_path, disk, chance)
-    after = tmp_path / "after.spool"
+    after = tmp_path / "after.00000000-0000-4000-8000-000000000000.spool"
     return totals(
         [
             power.cut_spool(recorded, after, list(Survivors)[number % 3], chance)

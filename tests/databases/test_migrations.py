@@ -1,0 +1,194 @@
+"""Migrations keep the evidence: up and down with 100,000 events there, on every database.
+
+In CI; elsewhere with fewer, to be quick. `CI=true` has them all here too.
+"""
+
+import itertools
+import os
+import re
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from mexc_plugin.audit import chain, events
+from mexc_plugin.audit.events import Event
+from mexc_plugin.errors import StoreError
+from mexc_plugin.store import engine, guards, migrate, queries, schema, verify
+from mexc_plugin.store.database import _Insert
+from mexc_plugin.store.writer import Writer
+from tests.conftest import Audit
+from tests.test_store import draft, seqs
+
+from .audits import ServerAudit
+from .conftest import SERVERS
+
+EVENTS = 100_000 if os.environ.get("CI") else 4_000
+WRITERS = 4
+BATCH = 5_000
+SECOND = 1_000_000_000
+FIRST = 1_795_435_200_000_000_000
+
+REVISIONS = ["0001", "0002"]
+# By revision, the tables that it has: theirs are the guards that have to stand.
+TABLES = {"0001": ["cancel_audit"], "0002": ["cancel_audit", "cancel_audit_order"]}
+
+
+def written(writer: int, count: int) -> Iterator[Event]:
+    """One writer's chain: requests and responses, and now and then a cancel-all."""
+    writer_id, last = str(uuid.UUID(int=writer + 1)), chain.GENESIS
+    for seq in range(1, count + 1):
+        number, is_response = divmod(seq - 1, 2)
+        document: dict[str, object] = {
+            "kind": "response" if is_response else "request",
+            "occurred_ns": FIRST + seq * SECOND // 7,
+            "cancel_id": str(uuid.UUID(int=writer << 64 | number)),
+            "attempt": 1,
+            "order_id": f"C02__{number}",
+            "request": {
+                "url": "https://api.mexc.com/api/v3/order?symbol=LTCBTC",
+                "method": "DELETE",
+            },
+        }
+        if is_response and number % 500 == 0:
+            document["orders"] = [{"order_id": f"{n}", "outcome": "canceled"} for n in range(3)]
+        elif is_response:
+            document["outcome"] = "canceled"
+        event = events.seal(document, writer_id, seq, last)
+        last = event.hash
+        yield event
+
+
+@pytest.fixture(scope="session")
+def rows() -> list[dict[str, object]]:
+    chains = (written(writer, EVENTS // WRITERS) for writer in range(WRITERS))
+    return [events.project(event) for event in itertools.chain.from_iterable(chains)]
+
+
+def assert_evidence(url: str, revision: str) -> None:
+    """Every event is there, the chains hold, the columns fit, and the guards stand."""
+    made = engine.create(url, read_only=True)
+    with made.connect() as connection, made.connect() as second:
+        verifier = verify.Verifier()
+        orders = verify.OrderRows(second) if revision != "0001" else None
+        assert list(verify.verify(verify.chained(connection), verifier, orders)) == []
+        assert (verifier.events, verifier.writers) == (EVENTS, WRITERS)
+        missing = " ".join(guards.missing(second))
+        standing = [name for name in guards.GUARDS[made.dialect.name] if name not in missing]
+    made.dispose()
+    of_order = [name for name in standing if name.startswith("cancel_audit_order")]
+    assert bool(of_order) == (revision != "0001")
+    assert len(standing) - len(of_order) == len(guards.GUARDS[made.dialect.name]) // 2
+
+
+def test_every_revision_up_and_down_keeps_every_event_guarded_and_whole(
+    database: Audit, rows: list[dict[str, object]], capsys
+) -> None:
+    made = engine.create(database.url)
+    migrate.upgrade(made, REVISIONS[0])
+    insert = _Insert(schema.cancel_audit, made)
+    with made.begin() as connection:
+        for start in range(0, len(rows), BATCH):
+            insert.run(connection, rows[start : start + BATCH])
+    took = []
+    for before, after in itertools.pairwise(REVISIONS):
+        took.append(timed(migrate.upgrade, made, after))
+        assert_evidence(database.url, after)
+        took.append(timed(migrate.downgrade, made, before))
+        assert_evidence(database.url, before)
+        migrate.upgrade(made, after)
+    migrate.check(made)
+    with pytest.raises(StoreError, match="no migration removes evidence"):
+        migrate.downgrade(made, "base")
+    migrate.upgrade(made)
+    assert_evidence(database.url, REVISIONS[-1])
+    made.dispose()
+    with capsys.disabled():
+        print(f"{made.dialect.name}, {len(rows)} events, up and down: {took}", end=" ")
+
+
+def timed(run, *arguments: object) -> float:
+    since = time.perf_counter()
+    run(*arguments)
+    return round(time.perf_counter() - since, 2)
+
+
+def test_every_revision_is_among_those_that_are_tried() -> None:
+    known = [script.revision for script in migrate._scripts().walk_revisions()]
+    assert known[::-1] == REVISIONS
+
+
+def test_an_empty_audit_can_be_removed_and_made_again(database: Audit) -> None:
+    made = engine.create(database.url)
+    migrate.upgrade(made)
+    migrate.downgrade(made, "base")
+    assert database.tables() == {schema.VERSION_TABLE}
+    migrate.upgrade(made)
+    with made.connect() as connection:
+        assert migrate.state(connection) is migrate.State.CURRENT
+        assert guards.missing(connection) == []
+    made.dispose()
+
+
+def test_no_migration_uses_batch_mode_which_would_drop_sqlite_s_triggers() -> None:
+    for script in migrate.migrations_folder().rglob("*.py"):
+        assert re.search(r"batch_alter_table|render_as_batch", script.read_text()) is None
+
+
+# -- MySQL and MariaDB commit each statement: what an interrupted migration leaves
+
+
+@pytest.mark.parametrize("backend", SERVERS[1:])
+@pytest.mark.parametrize("left", [
+    ["CREATE TABLE cancel_audit (x INT)"],
+    ["CREATE TABLE cancel_audit_version (version_num VARCHAR(32) NOT NULL)", "CREATE TABLE cancel_audit (x INT)",
+     "CREATE VIEW cancel_history AS SELECT x FROM cancel_audit"],
+])  # fmt: skip
+def test_a_bot_makes_whole_what_an_interrupted_migration_left(
+    database: ServerAudit, left: list[str], run
+) -> None:
+    database.execute(*left)
+    assert run("db", "current", "--database-url", database.url).stdout.startswith("none: half made")
+    assert run("db", "check", "--database-url", database.url).exit_code == 3
+    listing = run("audit", "list", "--database-url", database.url)
+    assert [listing.exit_code, len(listing.stderr.splitlines())] == [1, 1]
+    made = Writer(database.url)
+    assert made.submit(draft()).wait(20)
+    made.close()
+    assert seqs(database) == [1, 2, 3]
+    assert run("db", "check", "--database-url", database.url).exit_code == 0
+
+
+@pytest.mark.parametrize("backend", SERVERS[1:])
+def test_the_second_revision_can_be_repeated_after_an_interruption(database: ServerAudit) -> None:
+    made = engine.create(database.url)
+    migrate.upgrade(made, "0001")
+    database.execute("CREATE TABLE cancel_audit_order (x INT)")
+    migrate.upgrade(made)
+    with made.connect() as connection:
+        assert guards.missing(connection) == []
+    made.dispose()
+
+
+@pytest.mark.parametrize("backend", SERVERS[1:])
+def test_an_audit_whose_revision_was_lost_is_not_begun_anew(audit: ServerAudit, caplog) -> None:
+    made = Writer(audit.url)
+    assert made.submit(draft()).wait(20)
+    made.close()
+    audit.execute("DELETE FROM cancel_audit_version")
+    again = engine.create(audit.url)
+    with pytest.raises(StoreError, match="no migration removes evidence"):
+        migrate.ensure(again)
+    again.dispose()
+    assert seqs(audit) == [1, 2, 3]
+
+
+def test_reading_needs_nothing_but_select(audit: Audit) -> None:
+    """No statement of a reader is refused by a transaction that may only read."""
+    made = engine.create(audit.url)
+    migrate.ensure(made)
+    made.dispose()
+    with queries.reading(audit.url) as connection:
+        assert list(queries.history(connection, queries.Filters())) == []
+        assert guards.missing(connection) == []
