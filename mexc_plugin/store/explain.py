@@ -54,6 +54,10 @@ SENTENCES = (
         "the server refused the login to {name}; check user and password in the URL",
     ),
     (
+        r"log_bin_trust_function_creators",
+        "the server of {name} lets this user create no triggers; use a user with SUPER, or set log_bin_trust_function_creators = 1 there",
+    ),
+    (
         r"permission denied|command denied",
         "this user may not do that in {name}; grant it, or use another user in the URL",
     ),
