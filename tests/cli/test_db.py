@@ -4,7 +4,6 @@ from contextlib import closing
 import pytest
 
 from mexc_plugin.config import URL_VARIABLE
-from mexc_plugin.store import engine as engines
 from mexc_plugin.store import migrate, schema
 from tests.cli.tampering import remove_guard
 
