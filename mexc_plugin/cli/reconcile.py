@@ -85,7 +85,7 @@ def recover(database: Chosen) -> None:
         store.close()
     left = spool.files(database.url)
     if left:
-        say(f"{len(left)} spool files belong to bots that still run, and are left to them")
+        say(f"{len(left)} spool files are left: their bots still run, or a line above says why")
 
 
 _NOTHING = "nothing to reconcile: no cancel of this account is unknown or pending"
