@@ -18,6 +18,7 @@ import ccxt
 from benchmarks.subjects import SYMBOL, config, markets, naive_recorder
 from benchmarks.venue import canned
 from mexc_plugin import mexc
+from mexc_plugin.store import recorders
 
 EVENT = b"x" * 1600
 
@@ -69,6 +70,7 @@ def main() -> None:
             subjects[label] = lambda n, e=exchange: e.cancel_order(str(n + 1000), SYMBOL)
         subjects["append + fdatasync"] = appender(folder)
         times = measure(subjects, given.rounds)
+        recorders.close_all()  # before the folder goes
     plain = times["plain"]
     print(f"sync, {given.rounds} rounds, venue delay {given.delay:g} ms")
     for label, values in times.items():

@@ -18,6 +18,7 @@ from ccxt.base.errors import BaseError
 from benchmarks.subjects import SYMBOL, config, markets
 from benchmarks.venue import canned
 from mexc_plugin.async_support import mexc
+from mexc_plugin.store import recorders
 
 LEVELS = (1, 10, 100, 1000)
 
@@ -94,6 +95,7 @@ def main() -> None:
         )
         audit_url = given.audit_url or f"sqlite:///{folder}/audit.db"
         asyncio.run(measure(given, known, url, audit_url))
+        recorders.close_all()  # before the folder goes
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ CREATE OR REPLACE SQL SECURITY DEFINER VIEW cancel_audit_guards AS
 SELECT trigger_name AS trigger_name,
   CONCAT(action_timing, ' ', event_manipulation, ' ', action_statement) AS definition
 FROM information_schema.triggers
-WHERE event_object_schema = '{schema}'
+WHERE event_object_schema = DATABASE()
 AND event_object_table IN ('cancel_audit', 'cancel_audit_order')
 """
 
@@ -193,19 +193,13 @@ def upgrade() -> None:
     for statement in (*GUARDS[dialect], *(DEFAULT_PARTITION if partitioned else ())):
         op.execute(sa.text(statement.replace(":", r"\:")))
     if dialect in ("mysql", "mariadb"):
-        show_the_guards()
+        op.execute(GUARDS_VIEW)
     if dialect == "sqlite":
         op.execute("ANALYZE cancel_audit")  # makes sqlite_stat1
         for index, statistics in STATISTICS.items():
             op.execute(
                 f"INSERT INTO sqlite_stat1 VALUES ('cancel_audit', '{index}', '{statistics}')"  # noqa: S608 - constants
             )
-
-
-def show_the_guards() -> None:
-    schema = str(op.get_bind().exec_driver_sql("SELECT DATABASE()").scalar())
-    quoted = schema.replace("\\", "\\\\").replace("'", "''").replace("%", "%%")
-    op.get_bind().exec_driver_sql(GUARDS_VIEW.format(schema=quoted))
 
 
 def remove_what_an_interrupted_run_left() -> None:

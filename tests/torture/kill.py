@@ -13,11 +13,12 @@ from mexc_plugin.sandbox import Sandbox
 
 from . import ledger
 from .processes import Child
+from .scale import scaled
 from .victims import cancel_for_ever
 
 KILLS_PER_DATABASE = 50
 ORDERS = 30
-LATEST = 0.4  # seconds after the first cancel of a victim
+LATEST = scaled(0.2, 0.4)  # seconds after the first cancel of a victim
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Killing:
 
     def once(self, chance: random.Random) -> None:
         """Start a victim, kill it, look."""
-        colour = chance.choice(["sync", "async"])
+        colour = chance.choice(["sync", "threads", "async"])
         locked = chance.random() < 0.25  # then it writes to the spool when it dies
         orders = [self._sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(ORDERS)]
         config = {**self._sandbox.ccxt_config(), "options": {"audit": {"url": self.url}}}
