@@ -72,8 +72,10 @@ class Writer:
         """
         if self._is_file and not self._failures and self._database_lock.acquire(blocking=False):
             try:
-                if self._database.is_open and not self._queue and not self._closing:
-                    return self._commit_here(draft, deadline)
+                if self._database.is_open and not self._closing:
+                    place = self._commit_here(draft, deadline)
+                    if place is not None:
+                        return place
             finally:
                 self._database_lock.release()
         receipt = self.submit(draft)
@@ -162,8 +164,14 @@ class Writer:
         self._closing = True
         self._spool.close()
 
-    def _commit_here(self, draft: Mapping[str, Any], deadline: float) -> Place:
+    def _commit_here(self, draft: Mapping[str, Any], deadline: float) -> Place | None:
+        """Commit in this thread; None where something is under way, which has to come first.
+
+        Otherwise whoever is killed in between leaves a gap before what was committed.
+        """
         with self._chain_lock:
+            if any(receipt.place is None for receipt in self._unsettled):
+                return None
             receipts = self._receipts(draft, None)
         try:
             self._database.insert(

@@ -35,6 +35,9 @@ def cancel_for_ever(colour: str, config: dict[str, Any], orders: list[str]) -> N
         # Each has a session of its own, as ccxt's sync class asks for; the writer is one for all.
         parts = [iter([*orders[n::TASKS], *map(str, range(10**6))]) for n in range(TASKS)]
         exchanges = [mexc(config) for _ in parts]
+        exchanges[0].load_markets()
+        for exchange in exchanges[1:]:
+            exchange.set_markets(exchanges[0].markets)
         for work in zip(exchanges, parts, strict=True):
             threading.Thread(target=_cancel_each, args=work).start()
 
