@@ -93,8 +93,10 @@ def ensure(engine: Engine) -> None:
     """
     with engine.connect() as connection:
         found = state(connection)
-    if found in _MADE or (engine.dialect.name in PIECEMEAL and found is not State.CURRENT):
-        with _locked(engine) as connection:  # another process may be making it: look again
+    # On a server, looking takes several statements, between which another process may have made it:
+    # what is not current is looked at again under the lock.
+    if found in _MADE or (engine.dialect.name != "sqlite" and found is not State.CURRENT):
+        with _locked(engine) as connection:
             found = state(connection)
             if found in _MADE:
                 _upgrade(connection, "head")
