@@ -259,35 +259,41 @@ class Unreadable:
 Reply = Acknowledged | Refusal | Unreadable
 
 UNREADABLE = object()
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 
+# The venue's names and ours. Of two for the same, the first that has a value counts.
 _ACK_FIELDS = {
-    "order_id": ("orderId", "order_id"),
-    "symbol": ("symbol",),
-    "price": ("price",),
-    "amount": ("origQty",),
-    "filled": ("executedQty",),
-    "cost": ("cummulativeQuoteQty",),
-    "status": ("status",),
-    "time_in_force": ("timeInForce",),
-    "type": ("type",),
-    "side": ("side",),
-    "time": ("time", "transactTime"),
-    "update_time": ("updateTime",),
-    "code": ("errorCode",),
-    "message": ("errorMsg",),
+    "orderId": "order_id",
+    "order_id": "order_id",
+    "symbol": "symbol",
+    "price": "price",
+    "origQty": "amount",
+    "executedQty": "filled",
+    "cummulativeQuoteQty": "cost",
+    "status": "status",
+    "timeInForce": "time_in_force",
+    "type": "type",
+    "side": "side",
+    "time": "time",
+    "transactTime": "time",
+    "updateTime": "update_time",
+    "errorCode": "code",
+    "errorMsg": "message",
 }
 
 
 def parse_json(body: str) -> Any:  # noqa: ANN401 - any JSON value
     """Decode JSON with every number kept as text, or return UNREADABLE."""
     try:
-        return json.loads(body, parse_float=str, parse_int=str, parse_constant=str)
+        return _DECODER.decode(body)
     except (ValueError, RecursionError):
         return UNREADABLE
 
 
 def text(value: object) -> str | None:
     """A venue's scalar as text; None for null, booleans, containers and the empty string."""
+    if type(value) is str:
+        return value or None
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         return None
     return str(value)
@@ -356,11 +362,9 @@ def _decode_order(item: object) -> CancelAck | None:
     if not isinstance(item, dict):
         return None
     found: dict[str, str | None] = {}
-    for name, keys in _ACK_FIELDS.items():
-        for key in keys:
-            if (value := text(item.get(key))) is not None:
-                found[name] = value
-                break
+    for key, name in _ACK_FIELDS.items():
+        if key in item and name not in found and (value := text(item[key])) is not None:
+            found[name] = value
     if "order_id" not in found:
         return None
     own, cancels = text(item.get("origClientOrderId")), text(item.get("clientOrderId"))
@@ -402,10 +406,12 @@ def _check_identity(asked: Asked, reply: Acknowledged) -> Reply:
     else:
         same = True
     if same and asked.symbol and order.symbol:
-        same = re.sub(r"[_/-]", "", order.symbol.upper()) == re.sub(
-            r"[_/-]", "", asked.symbol.upper()
-        )
+        same = _letters(order.symbol) == _letters(asked.symbol)
     return reply if same else Unreadable("the answer is about another order")
+
+
+def _letters(symbol: str) -> str:
+    return symbol.upper().replace("_", "").replace("/", "").replace("-", "")
 
 
 def _kind(value: object) -> str:

@@ -1,7 +1,7 @@
 """One canonical JSON document for each event: the bytes that are hashed, stored and exported."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -15,10 +15,8 @@ def encode(document: Mapping[str, Any]) -> str:
 
 def encode_and_tell(document: Mapping[str, Any]) -> tuple[str, bool]:
     """Canonical JSON, and whether it holds just what the document holds, nothing replaced."""
-    _refuse_floats(document)
-    encoded = json.dumps(
-        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    _refuse_floats(document.values())
+    encoded = _ENCODER.encode(document)
     cleaned = clean(encoded)
     return cleaned, cleaned is encoded
 
@@ -40,12 +38,19 @@ def clean(value: str) -> str:
     return value
 
 
-def _refuse_floats(value: object) -> None:
-    if isinstance(value, float):
-        raise TypeError("an event holds decimals as text, never as floats")
-    if isinstance(value, Mapping):
-        for item in value.values():
-            _refuse_floats(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _refuse_floats(item)
+def _refuse_floats(values: Iterable[object]) -> None:
+    for value in values:
+        if type(value) in _SCALARS:
+            continue  # nearly all of them
+        if isinstance(value, float):
+            raise TypeError("an event holds decimals as text, never as floats")
+        if isinstance(value, Mapping):
+            _refuse_floats(value.values())
+        elif isinstance(value, list | tuple):
+            _refuse_floats(value)
+
+
+_SCALARS = frozenset({str, int, bool, type(None)})
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)

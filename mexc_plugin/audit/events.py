@@ -70,6 +70,7 @@ COLUMNS = (
     "hash",
 )
 
+_NO_ROW: dict[str, Any] = dict.fromkeys(COLUMNS)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC throughout, and written without a zone
 
 
@@ -106,19 +107,16 @@ def project(event: Event) -> dict[str, Any]:
     occurred_ns = document.get("occurred_ns")
     if not isinstance(occurred_ns, int):
         raise ValueError("an event has occurred_ns")  # noqa: TRY004 - a wrong value, not a type
-    row: dict[str, Any] = {
-        "writer_id": event.writer_id,
-        "seq": event.seq,
-        "occurred_at": timestamp_text(occurred_ns),
-        "occurred_ns": occurred_ns,
-        "payload": event.payload,
-        "prev_hash": event.prev_hash,
-        "hash": event.hash,
-    }
-    for name, length in TEXT_COLUMNS.items():
-        row[name] = _clip(document.get(name), length)
-    for name in INTEGER_COLUMNS:
-        row[name] = document.get(name)
+    row = _NO_ROW | {name: document[name] for name in INTEGER_COLUMNS if name in document}
+    for name in TEXT_COLUMNS.keys() & document.keys():
+        row[name] = _clip(document[name], TEXT_COLUMNS[name])
+    row["writer_id"] = event.writer_id
+    row["seq"] = event.seq
+    row["occurred_at"] = timestamp_text(occurred_ns)
+    row["occurred_ns"] = occurred_ns
+    row["payload"] = event.payload
+    row["prev_hash"] = event.prev_hash
+    row["hash"] = event.hash
     return row
 
 
@@ -139,6 +137,12 @@ def project_orders(event: Event) -> list[dict[str, Any]]:
         | {name: _clip(order.get(name), length) for name, length in ORDER_COLUMNS.items()}
         for position, order in enumerate(orders, 1)
     ]
+
+
+def losses(event: Event) -> int:
+    """How many events before it the writer of this one says that it could not keep."""
+    document = event.document or canonical.decode(event.payload)
+    return int(document.get("lost", 0))
 
 
 def timestamp_text(occurred_ns: int) -> str:
@@ -192,8 +196,11 @@ def host_name() -> str:
 def _clip(value: object, length: int | None) -> str | None:
     if value is None:
         return None
+    text = value if type(value) is str else str(value)
     # PostgreSQL holds no NUL in text; the payload keeps it, escaped.
-    return str(value).replace("\x00", "\ufffd")[:length]
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    return text[:length]
 
 
 def _user() -> str:

@@ -2,7 +2,6 @@
 
 import os
 import time
-import uuid
 
 
 def uuid7(unix_ms: int | None = None) -> str:
@@ -11,4 +10,5 @@ def uuid7(unix_ms: int | None = None) -> str:
     value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

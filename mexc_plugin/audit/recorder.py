@@ -1,6 +1,7 @@
 """What the exchange needs of a recorder, without knowing how or where events are kept."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Mapping
 from enum import Enum
@@ -20,27 +21,32 @@ class Place(Enum):
 class Receipt:
     """One event on its way to disk. Settled once, when it is durable or known to be lost.
 
-    A thread waits with `wait`; a coroutine awaits `future`, which is resolved on its own loop.
+    One thread waits with `wait`; a coroutine awaits `future`, which is resolved on its own loop.
     """
 
-    __slots__ = ("_settled", "event", "future", "loop", "place")
+    __slots__ = ("_latch", "event", "future", "loop", "place")
 
     def __init__(self, event: Event, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.event = event
         self.loop = loop
         self.future: asyncio.Future[None] | None = loop.create_future() if loop else None
         self.place: Place | None = None
-        self._settled = threading.Event()
+        # Held until settled. An Event would do, and costs as much as hashing the event.
+        self._latch = threading.Lock()
+        self._latch.acquire()
 
     def wait(self, timeout: float) -> bool:
         """Block this thread until settled, for at most `timeout` seconds. True when settled."""
-        return self._settled.wait(timeout)
+        if self.place is None and self._latch.acquire(timeout=max(0.0, timeout)):
+            self._latch.release()
+        return self.place is not None
 
     def settle(self, place: Place) -> None:
         """Say where the event is; the first word stands. The caller resolves `future`."""
         if self.place is None:
             self.place = place
-        self._settled.set()
+            with contextlib.suppress(RuntimeError):  # another thread settled it just now
+                self._latch.release()
 
 
 class Recorder(Protocol):

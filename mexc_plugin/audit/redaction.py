@@ -1,5 +1,6 @@
 """Secrets are replaced before an event is built, so that nothing later has to be careful."""
 
+import functools
 import hashlib
 import json
 import re
@@ -49,14 +50,19 @@ class Redactor:
     def __init__(self, secrets: Iterable[object] = ()) -> None:
         texts = (s.decode(errors="replace") if isinstance(s, bytes) else s for s in secrets)
         known = {text for text in texts if isinstance(text, str) and len(text) >= MIN_LITERAL}
-        self._literals = _ordered(form for secret in known for form in _forms(secret))
+        self._know(form for secret in known for form in _forms(secret))
 
     def knowing(self, words: Iterable[str]) -> "Redactor":
         """One that knows more: the signatures of a request. They are hexadecimal and have one form."""
         other = object.__new__(Redactor)
         found = (word for word in words if len(word) >= MIN_LITERAL and word not in REPLACEMENT)
-        other._literals = _ordered((*self._literals, *found))
+        other._know((*self._literals, *found))
         return other
+
+    def _know(self, forms: Iterable[str]) -> None:
+        # The longest first: one secret may hold another.
+        self._literals = sorted(set(forms), key=len, reverse=True)
+        self._shortest = len(self._literals[-1]) if self._literals else 0
 
     def text(self, value: str) -> str:
         """The text with every known secret, signature parameter and URL password replaced."""
@@ -64,6 +70,8 @@ class Redactor:
             value = _PARAMETER.sub(rf"\g<name>\g<equals>{REPLACEMENT}", value)
         if "://" in value:
             value = _USERINFO.sub(rf"\g<scheme>{REPLACEMENT}@", value)
+        if len(value) < self._shortest:
+            return value
         # A replacement may join what stood around it into a secret again: look a few times more.
         for _ in range(4):
             if not self._has_secret(value):
@@ -71,6 +79,13 @@ class Redactor:
             for literal in self._literals:
                 value = value.replace(literal, REPLACEMENT)
         return REPLACEMENT if self._has_secret(value) else value
+
+    def texts(self, values: Mapping[str, str]) -> dict[str, str]:
+        """The same names with every text redacted. Most hold nothing, which one look tells of all."""
+        together = "\n".join(values.values())
+        if self.text(together) == together:
+            return dict(values)
+        return {name: self.text(value) for name, value in values.items()}
 
     def _has_secret(self, value: str) -> bool:
         for literal in self._literals:  # noqa: SIM110 - thirty times for each cancel, a generator costs
@@ -105,16 +120,12 @@ def signatures(url: str, headers: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(found)
 
 
+@functools.lru_cache(maxsize=16)
 def account_fingerprint(api_key: str | None) -> str | None:
     """Sixteen hex digits that name an API key without holding it."""
     if not api_key:
         return None
     return hashlib.sha256(b"mexc-plugin account\n" + api_key.encode()).hexdigest()[:16]
-
-
-def _ordered(forms: Iterable[str]) -> tuple[str, ...]:
-    """The longest first: one secret may hold another."""
-    return tuple(sorted(set(forms), key=lambda form: (-len(form), form)))
 
 
 def _forms(secret: str) -> set[str]:

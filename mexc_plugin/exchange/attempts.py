@@ -5,10 +5,9 @@ other's answers; a ContextVar belongs to one task or one thread.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
 from mexc_plugin.audit.ids import uuid7
@@ -62,7 +61,8 @@ class Attempt:
 
     def is_for(self, method: str | None, url: str) -> bool:
         """Whether a request is this attempt's: others may be made in the same context."""
-        return (method or "").upper() == self.method and self.path in unquote(url)
+        same = (method or "").upper() == self.method
+        return same and (self.path in url or self.path in unquote(url))
 
     def begin(self) -> None:
         """The send starts now."""
@@ -101,40 +101,42 @@ class Lookup:
         self.answer = Answer(status, body)
 
 
+Known = TypeVar("Known")
+
 SCOPE: ContextVar[Scope | None] = ContextVar("mexc_plugin_scope", default=None)
 LOOKUP: ContextVar[Lookup | None] = ContextVar("mexc_plugin_lookup", default=None)
 ATTEMPT: ContextVar[Attempt | None] = ContextVar("mexc_plugin_attempt", default=None)
 
 
-@contextmanager
-def scoped(scope: Scope | None = None) -> Iterator[Scope]:
+class _Entered(Generic[Known]):
+    """A variable that has a value within a `with`. Several for each cancel: generators cost more."""
+
+    __slots__ = ("_token", "_value", "_variable")
+
+    def __init__(self, variable: ContextVar[Any], value: Known) -> None:
+        self._variable = variable
+        self._value = value
+
+    def __enter__(self) -> Known:
+        self._token = self._variable.set(self._value)
+        return self._value
+
+    def __exit__(self, *_: object) -> None:
+        self._variable.reset(self._token)
+
+
+def scoped(scope: Scope | None = None) -> _Entered[Scope]:
     """Enter a cancel; without an argument, the one that is under way or a new one."""
-    current = scope or SCOPE.get() or Scope()
-    token = SCOPE.set(current)
-    try:
-        yield current
-    finally:
-        SCOPE.reset(token)
+    return _Entered(SCOPE, scope or SCOPE.get() or Scope())
 
 
-@contextmanager
-def attempting(attempt: Attempt | None) -> Iterator[None]:
+def attempting(attempt: Attempt | None) -> _Entered[Attempt | None]:
     """Enter one send on the wire, or with None a request that is no cancel."""
-    token = ATTEMPT.set(attempt)
-    try:
-        if attempt is not None and not attempt.began:
-            attempt.begin()
-        yield
-    finally:
-        ATTEMPT.reset(token)
+    if attempt is not None and not attempt.began:
+        attempt.begin()
+    return _Entered(ATTEMPT, attempt)
 
 
-@contextmanager
-def looking_up() -> Iterator[Lookup]:
+def looking_up() -> _Entered[Lookup]:
     """Enter a question about an order."""
-    lookup = Lookup()
-    token = LOOKUP.set(lookup)
-    try:
-        yield lookup
-    finally:
-        LOOKUP.reset(token)
+    return _Entered(LOOKUP, Lookup())

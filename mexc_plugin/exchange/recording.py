@@ -19,7 +19,7 @@ from ccxt.base import errors as ccxt_errors
 
 from mexc_plugin.audit import events
 from mexc_plugin.audit.outcomes import Verdict, decide, order_outcome
-from mexc_plugin.audit.recorder import Place, Recorder
+from mexc_plugin.audit.recorder import Place, Receipt, Recorder
 from mexc_plugin.audit.redaction import (
     Redactor,
     account_fingerprint,
@@ -61,10 +61,9 @@ GIVEN = (
     "order_id",
     "client_order_id",
     "cancel_client_order_id",
-    "order_ids",
-    "client_order_ids",
     "path",
 )
+GIVEN_LISTS = ("order_ids", "client_order_ids")
 
 
 class Recording:
@@ -104,7 +103,8 @@ class Recording:
             path = unquote(urlsplit(url).path)
             attempt = Attempt(asked, scope.attempts, method.upper(), path, redactor)
             common = self._common(scope, attempt, url, method)
-            common |= redactor.value({name: common[name] for name in GIVEN if common[name]})
+            common |= redactor.texts({name: common[name] for name in GIVEN if common[name]})
+            common |= redactor.value({name: common[name] for name in GIVEN_LISTS if common[name]})
             request = common | {
                 "kind": "request",
                 "occurred_ns": time.time_ns(),
@@ -290,7 +290,7 @@ def ack_fields(ack: CancelAck, redactor: Redactor) -> dict[str, Any]:
         "venue_code": ack.code,
         "venue_message": ack.message,
     }
-    return {key: redactor.text(value) for key, value in named.items() if value is not None}
+    return redactor.texts({key: value for key, value in named.items() if value is not None})
 
 
 def _may_have_left(attempt: Attempt, error: BaseException | None) -> bool:
@@ -323,7 +323,12 @@ def _host() -> str:
 
 async def resolve(value: Any) -> Any:
     """Await what can be awaited: ccxt's sync methods return values, its async ones coroutines."""
+    if type(value) in _VALUES:  # the usual ones: to ask whether they can be awaited takes longer
+        return value
     return await value if inspect.isawaitable(value) else value
+
+
+_VALUES = frozenset({dict, list, str})
 
 
 # -- how each colour waits until an event is durable
@@ -342,15 +347,17 @@ async def put_on_loop(recorder: Recorder, draft: dict[str, Any], deadline: float
     """
     loop = asyncio.get_running_loop()
     receipt = recorder.submit(draft, loop)
-    future = receipt.future
-    assert future is not None  # noqa: S101 - submitted with a loop
     interrupted: asyncio.CancelledError | None = None
-    alarm = loop.call_later(0 if recorder.is_down else deadline, _ring, future)
-    while not future.done():
+    late = loop.time() + (0 if recorder.is_down else deadline)
+    alarm = loop.call_at(late, _ring, receipt)
+    while receipt.place is None and loop.time() < late:
+        assert receipt.future is not None  # noqa: S101 - submitted with a loop
         try:
-            await asyncio.shield(future)
+            await receipt.future
         except asyncio.CancelledError as error:
+            # The future went with it, and the writer may have it in hand: `late` is soon enough.
             interrupted = error
+            receipt.future = loop.create_future()
     alarm.cancel()
     if receipt.place is None:
         rescue = in_own_thread(recorder.rescue, receipt)
@@ -394,6 +401,6 @@ def in_own_thread(function: Callable[..., Any], *args: Any) -> "asyncio.Future[A
     return done
 
 
-def _ring(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)
+def _ring(receipt: Receipt) -> None:
+    if receipt.future is not None and not receipt.future.done():
+        receipt.future.set_result(None)

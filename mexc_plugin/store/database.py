@@ -2,20 +2,21 @@
 
 import contextlib
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from mexc_plugin.audit.events import Event, project, project_orders
 from mexc_plugin.errors import StoreError
 from mexc_plugin.store import durability
 from mexc_plugin.store import engine as engines
 from mexc_plugin.store.schema import HEAD, VERSION_TABLE, cancel_audit, cancel_audit_order
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from mexc_plugin.store.turns import Turns
 
 log = logging.getLogger("mexc_plugin")
 
@@ -28,8 +29,8 @@ MAKING_MS = 90_000
 class Database:
     """An open audit database. Not thread-safe: its writer's thread is the only one that uses it.
 
-    SQLAlchemy compiles the insert once for each dialect; rows then go through the driver, which
-    halves the cost of an event.
+    SQLAlchemy opens it and compiles the inserts; what a cancel waits for goes to the driver's own
+    cursor, since SQLAlchemy's share of a commit is as large as SQLite's.
     """
 
     def __init__(self, url: str, timeout_ms: int) -> None:
@@ -37,18 +38,22 @@ class Database:
         self._timeout_ms = timeout_ms
         self._engine: Engine | None = None
         self._connection: Connection | None = None
+        self._cursor: Any = None
         self._waits_ms = timeout_ms
-        self._inserts: list[_Insert] = []
+        self._inserts: Inserts | None = None
         self._doubted = False
-        self._path: Path | None = None
+        self._path: str | None = None
         self._file: tuple[int, int] | None = None
+        self._turns = Turns(None)
 
     def load(self) -> bool:
         """Import the driver and make the engine; True if the database is a SQLite file yet to be.
 
         Raises ConfigError and StoreError. Touches no server.
         """
-        self._path = path = engines.sqlite_path(self._url)
+        path = engines.sqlite_path(self._url)
+        self._path = str(path) if path else None
+        self._turns = Turns(path)
         is_new = path is not None and (not path.exists() or path.stat().st_size == 0)
         self._engine = engines.create(
             self._url, timeout_ms=self._timeout_ms, answer_ms=self._timeout_ms + SILENCE_MS
@@ -74,9 +79,10 @@ class Database:
         except BaseException:
             connection.close()
             raise
-        self._connection = connection
+        self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        self._cursor = connection.connection.cursor()
         self._file = self._file_there()
-        self._inserts = [_Insert(table, engine) for table in (cancel_audit, cancel_audit_order)]
+        self._inserts = Inserts(engine.dialect)
 
     def _make(self) -> None:
         from mexc_plugin.store import migrate
@@ -109,21 +115,22 @@ class Database:
         """Store events in one durable transaction: all of them or none.
 
         wait_ms: how long SQLite may wait for another process's lock, in milliseconds.
+        Raises StoreError and the driver's own errors; close the database then.
         """
         connection = self._require()
-        self._wait_at_most(connection, wait_ms or self._timeout_ms)
-        with connection.begin():
-            self._execute(connection, self._inserts, events)
-            self._require_its_file()
+        with self._turns.turn(wait_ms or self._timeout_ms) as left_ms:
+            self._wait_at_most(connection, left_ms)
+            self._inserted().run(self._cursor, events, self._require_its_file)
 
     def insert_missing(self, events: Sequence[Event], conflicts: list[Event] | None = None) -> int:
         """Store those that are not there yet, in one transaction; return how many. Idempotent.
 
         conflicts: takes the events in whose place another row is. Without it they are a StoreError.
+        Raises StoreError and SQLAlchemy's errors.
         """
         connection = self._require()
         missing, others = [], []
-        with connection.begin():
+        with self._turns.turn(self._timeout_ms), self._transaction(connection):
             for event in events:
                 stored = self._hash_in_place_of(connection, event)
                 if stored is None:
@@ -132,11 +139,21 @@ class Database:
                     others.append(event)
             if others and conflicts is None:
                 raise StoreError(f"another row is in the place of {len(others)} events")
-            self._execute(connection, self._inserts, missing)
+            for sql, rows in self._inserted().rows(missing):
+                _require_all(connection.exec_driver_sql(sql, rows), rows)
             self._require_its_file()
         if conflicts is not None:
             conflicts += others
         return len(missing)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _transaction(connection: Connection) -> Iterator[None]:
+        """SQLAlchemy's, begun by us: the connection commits each statement by itself otherwise."""
+        with connection.begin():
+            if connection.dialect.name != "sqlite":  # whose engine begins them so
+                connection.exec_driver_sql("BEGIN")
+            yield
 
     def _leave_a_moved_file_whole(self, connection: Connection) -> None:
         """Bring the WAL into a file that was moved without it.
@@ -154,7 +171,7 @@ class Database:
         if self._path is None:
             return None
         try:
-            found = self._path.stat()
+            found = os.stat(self._path)  # noqa: PTH116 - with each event, and Path takes longer
         except OSError:
             return None
         return found.st_dev, found.st_ino
@@ -169,24 +186,28 @@ class Database:
     def _wait_at_most(self, connection: Connection, wait_ms: int) -> None:
         if connection.dialect.name == "sqlite" and wait_ms != self._waits_ms:
             # Outside of a transaction, and without SQLAlchemy beginning one.
-            cursor = connection.connection.cursor()
-            cursor.execute(f"PRAGMA busy_timeout = {wait_ms}")
-            cursor.close()
+            self._cursor.execute(f"PRAGMA busy_timeout = {wait_ms}")
             self._waits_ms = wait_ms
 
     def close(self) -> None:
         """Close the connection, whatever state it is in."""
         connection, self._connection = self._connection, None
+        self._cursor = None
         if connection is not None:
             self._leave_a_moved_file_whole(connection)
             try:
                 connection.close()
             except sa.exc.SQLAlchemyError:
                 connection.invalidate()
+        self._turns.close()
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
             self._waits_ms = self._timeout_ms
+
+    def forget(self) -> None:
+        """In a forked child: keep no turn of the parent's, and touch nothing else of it."""
+        self._turns.forget()
 
     def _require(self) -> Connection:
         if self._connection is None:
@@ -194,15 +215,9 @@ class Database:
         assert self._connection is not None  # noqa: S101 - for the type checker: open() sets it
         return self._connection
 
-    @staticmethod
-    def _execute(
-        connection: Connection, inserts: Sequence["_Insert"], events: Sequence[Event]
-    ) -> None:
-        if not events:
-            return
-        audit, orders = inserts
-        audit.run(connection, [project(event) for event in events])
-        orders.run(connection, [row for event in events for row in project_orders(event)])
+    def _inserted(self) -> "Inserts":
+        assert self._inserts is not None  # noqa: S101 - for the type checker: open() sets it
+        return self._inserts
 
     @staticmethod
     def _hash_in_place_of(connection: Connection, event: Event) -> object:
@@ -212,29 +227,69 @@ class Database:
         ).scalar()
 
 
-class _Insert:
-    """An insert into a table, compiled once; rows then go through the driver."""
+class Inserts:
+    """The two inserts of an event, compiled once; rows then go through a cursor of the driver."""
 
-    def __init__(self, table: sa.Table, engine: Engine) -> None:
-        compiled = sa.insert(table).compile(dialect=engine.dialect)
-        self._sql = str(compiled)
-        self._positions = compiled.positiontup if compiled.positional else None
+    def __init__(self, dialect: sa.Dialect) -> None:
+        self._begin = "BEGIN IMMEDIATE" if dialect.name == "sqlite" else "BEGIN"
+        self._audit = Insert(cancel_audit, dialect)
+        self._orders = Insert(cancel_audit_order, dialect)
 
-    def run(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
-        if not rows:
+    def run(self, cursor: Any, events: Sequence[Event], last_check: Callable[[], None]) -> None:  # noqa: ANN401 - a driver's
+        """Store events in one durable transaction. The cursor's connection commits by itself.
+
+        last_check: may still prevent it by raising.
+        """
+        statements = self.rows(events)
+        if len(events) == 1 and len(statements) == 1:
+            # A statement by itself is a transaction, and takes one round trip.
+            [(sql, rows)] = statements
+            last_check()
+            cursor.execute(sql, rows[0])
+            _require_all(cursor, rows)
             return
-        if self._positions is None:
-            result = connection.exec_driver_sql(self._sql, rows)
-        else:
-            names = self._positions
-            values = [tuple(row[name] for name in names) for row in rows]
-            result = connection.exec_driver_sql(self._sql, values)
-        # A trigger or a rule may swallow rows without an error. -1 is a driver that does not count.
-        if result.rowcount not in (len(rows), -1):
-            raise StoreError(
-                f"it stored {result.rowcount} of {len(rows)} rows and reported no error; "
-                "look for a trigger or rule with: mexc-plugin audit verify"
-            )
+        cursor.execute(self._begin)
+        try:
+            for sql, rows in statements:
+                cursor.executemany(sql, rows)
+                _require_all(cursor, rows)
+            last_check()
+            cursor.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(Exception):
+                cursor.execute("ROLLBACK")
+            raise
+
+    def rows(self, events: Sequence[Event]) -> list[tuple[str, list[tuple[Any, ...]]]]:
+        """What has to be executed for these events: statements, and the rows of each."""
+        audit = [self._audit.row(project(event)) for event in events]
+        orders = [self._orders.row(row) for event in events for row in project_orders(event)]
+        statements = (self._audit.sql, audit), (self._orders.sql, orders)
+        return [(sql, rows) for sql, rows in statements if rows]
+
+
+class Insert:
+    """An insert into a table: its text, and how a row becomes its values."""
+
+    def __init__(self, table: sa.Table, dialect: sa.Dialect) -> None:
+        # By position for every driver: psycopg would look up 35 names with each row.
+        style = "qmark" if dialect.paramstyle == "qmark" else "format"
+        by_position: sa.Dialect = type(dialect)(paramstyle=style)  # type: ignore[call-arg]
+        compiled = sa.insert(table).compile(dialect=by_position)
+        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - for the type checker
+        self.sql = str(compiled)
+        self.row: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(
+            *(compiled.positiontup or ())
+        )
+
+
+def _require_all(result: Any, rows: Sequence[object]) -> None:  # noqa: ANN401 - a cursor of any driver
+    """A trigger or a rule may swallow rows without an error. -1 is a driver that does not count."""
+    if result.rowcount not in (len(rows), -1):
+        raise StoreError(
+            f"it stored {result.rowcount} of {len(rows)} rows and reported no error; "
+            "look for a trigger or rule with: mexc-plugin audit verify"
+        )
 
 
 def _is_current(connection: Connection) -> bool:

@@ -145,6 +145,8 @@ def _configure_postgresql(engine: Engine, terms: Terms) -> None:
             "set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
             "WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)"
         )
+        # For transactions that we begin ourselves: psycopg says it only in its own.
+        settings.append("set_config('default_transaction_isolation', 'read committed', false)")
     query = f"SELECT {', '.join(settings)}"
 
     @event.listens_for(engine, "do_connect")

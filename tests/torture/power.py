@@ -14,8 +14,8 @@ import apsw
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.store import engine as engines
-from mexc_plugin.store import migrate, schema, spool
-from mexc_plugin.store.database import Database, _Insert
+from mexc_plugin.store import migrate, spool
+from mexc_plugin.store.database import Inserts
 
 from .disk import Disk, Survivors
 
@@ -76,19 +76,15 @@ class Adapter:
         self.statements: list[str] = []
         self._rows: list[Any] = []
 
-    def execute(self, statement: str) -> "Adapter":
+    def execute(self, statement: str, row: tuple[Any, ...] | None = None) -> "Adapter":
         self.statements.append(statement)
-        self._rows = self._connection.execute(statement).fetchall()
+        self._rows = self._connection.execute(statement, row).fetchall()
         return self
 
     def fetchone(self) -> Any:
         return self._rows[0] if self._rows else None
 
-    def exec_driver_sql(
-        self, statement: str, rows: list[tuple[Any, ...]] | None = None
-    ) -> "Adapter":
-        if rows is None:
-            return self.execute(statement)
+    def executemany(self, statement: str, rows: list[tuple[Any, ...]]) -> "Adapter":
         self._connection.executemany(statement, rows).fetchall()
         return self
 
@@ -152,13 +148,10 @@ def record(folder: Path, synchronous: str | None, chance: random.Random) -> Reco
         listener(adapter, None)
     if synchronous is not None:
         adapter.execute(f"PRAGMA synchronous = {synchronous}")
-    inserts = [_Insert(table, engine) for table in (schema.cancel_audit, schema.cancel_audit_order)]
+    inserts = Inserts(engine.dialect)
     batches = chained(TRANSACTIONS, chance)
     for batch in batches:
-        for listener in engine.dispatch.begin:
-            listener(adapter)
-        Database._execute(adapter, inserts, batch)
-        adapter.execute("COMMIT")
+        inserts.run(adapter, batch, lambda: None)
         disk.note("acknowledged")
     recorded = Recorded(disk, batches, adapter.statements)
     recorded.disk.ops = list(disk.ops)  # closing the connection is no part of the run
