@@ -159,7 +159,7 @@ class Asked:
 
 def read_request(endpoint: Endpoint, url: str, body: object = None) -> Asked:
     """Read what was asked. Total: what cannot be read is left out, the raw request is on record too."""
-    entries = [dict(parse_qsl(urlsplit(url).query)), *_body_entries(body)]
+    entries = [_parameters(urlsplit(url).query), *_body_entries(body)]
     symbols = _named(entries, ("symbol", "symbols"))
     cancels = _named(entries, ("newClientOrderId",))
     return Asked(
@@ -187,6 +187,14 @@ def _named(
                     if (known := text(value)) is not None:
                         found[known] = None
     return tuple(found)
+
+
+def _parameters(query: str) -> Mapping[str, str]:
+    """The parameters of a query that have a value; of several with one name the last."""
+    if "%" in query or "+" in query:
+        return dict(parse_qsl(query))
+    pairs = (pair.partition("=") for pair in query.split("&"))
+    return {name: value for name, _, value in pairs if value}
 
 
 def _body_entries(body: object) -> list[Mapping[str, Any]]:

@@ -35,11 +35,20 @@ SECRET_NAMES = frozenset(
     }
 )
 
-_PARAMETER = re.compile(
-    r"(?P<name>\b(?:signature|apikey|api_key|secret|secretkey|password|listenkey|token))"
-    r"(?P<equals>=|%3D)(?P<value>[^&\s\"'<>]+?)(?=%26|[&\s\"'<>)\]}]|$)",
-    re.IGNORECASE,
+# Of a parameter in a URL, a form or a text, its value is secret.
+_PARAMETERS = (
+    "signature",
+    "apikey",
+    "api_key",
+    "secret",
+    "secretkey",
+    "password",
+    "listenkey",
+    "token",
 )
+_LONGEST = max(map(len, _PARAMETERS))
+_EQUALS = re.compile("=|%3D", re.IGNORECASE)
+_VALUE = re.compile(r"[^&\s\"'<>]+?(?=%26|[&\s\"'<>)\]}]|$)", re.IGNORECASE)
 # A scheme is short, and is said to be: unbounded, a page of dotted words takes minutes.
 _USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,30}://)[^/@\s\"']{1,512}@", re.IGNORECASE)
 
@@ -67,7 +76,8 @@ class Redactor:
     def text(self, value: str) -> str:
         """The text with every known secret, signature parameter and URL password replaced."""
         if "=" in value or "%3" in value:
-            value = _PARAMETER.sub(rf"\g<name>\g<equals>{REPLACEMENT}", value)
+            for start, end in reversed(_secret_values(value)):
+                value = value[:start] + REPLACEMENT + value[end:]
         if "://" in value:
             value = _USERINFO.sub(rf"\g<scheme>{REPLACEMENT}@", value)
         if len(value) < self._shortest:
@@ -111,9 +121,31 @@ class Redactor:
         return self.text(str(value))
 
 
+def _secret_values(text: str) -> list[tuple[int, int]]:
+    """Where the values of secret parameters stand in a text.
+
+    From each sign of equality backwards: one expression for all of it tries every name at every
+    letter, and took a tenth of a cancel's own time.
+    """
+    found: list[tuple[int, int]] = []
+    for equals in _EQUALS.finditer(text):
+        at = equals.start()
+        if found and at < found[-1][1]:
+            continue  # within a value
+        word = text[max(0, at - _LONGEST) : at].casefold()
+        if not word.endswith(_PARAMETERS):
+            continue
+        name = next(name for name in _PARAMETERS if word.endswith(name))
+        before = text[at - len(name) - 1 : at - len(name)]
+        value = _VALUE.match(text, equals.end())
+        if value is not None and not before.isalnum() and before != "_":
+            found.append(value.span())
+    return found
+
+
 def signatures(url: str, headers: Mapping[str, Any] | None) -> tuple[str, ...]:
     """The signatures that a signed request carries, in its URL or its headers."""
-    found = [match["value"] for match in _PARAMETER.finditer(url)]
+    found = [url[start:end] for start, end in _secret_values(url)]
     found += [
         str(value) for name, value in (headers or {}).items() if str(name).lower() == "signature"
     ]
