@@ -84,6 +84,21 @@ def explained(url: str) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise StoreError(sentence(error, url)) from None
+    except (ValueError, TypeError) as error:
+        if not _is_about_a_value(error):
+            raise
+        raise StoreError(
+            f"the audit database {name_of(url)} holds a time that is none: somebody wrote to it; "
+            "look with: mexc-plugin audit verify"
+        ) from None
+
+
+def _is_about_a_value(error: Exception) -> bool:
+    """Whether SQLAlchemy could not make of a stored value what its column is: SQLite keeps any."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and "_processors" in trace.tb_frame.f_code.co_filename
 
 
 def sentence(error: SQLAlchemyError, url: str) -> str:

@@ -4,13 +4,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from mexc_plugin.errors import ConfigError
-from mexc_plugin.store import engine, schema
+from mexc_plugin.store import engine, schema, views
 
 # bot: records, replays its spool, reconciles; auditor: lists, verifies, exports.
 ROLES = {"bot": ("SELECT", "INSERT"), "auditor": ("SELECT",)}
 TABLES = (schema.AUDIT_TABLE, schema.ORDERS_TABLE)
-READ = (schema.HISTORY_VIEW, schema.VERSION_TABLE)
-GUARDS_VIEW = "cancel_audit_guards"
+READ = (*views.VIEWS, schema.VERSION_TABLE)
 
 
 def statements(url: str, role: str, account: str) -> list[str]:
@@ -44,8 +43,11 @@ def _mysql(parsed: URL, role: str, account: str) -> list[str]:
     user, _, host = account.rpartition("@") if "@" in account else (account, "", "%")
     to = f"{_literal(user)}@{_literal(host)}"
     database = quote(str(parsed.database))
+    # Whoever verifies compares the views' definitions, which SELECT alone does not show there.
+    views_too = ("SELECT", "SHOW VIEW") if role == "auditor" else ("SELECT",)
     wanted = [(ROLES[role], name) for name in TABLES]
-    wanted += [(("SELECT",), name) for name in (*READ, GUARDS_VIEW)]
+    wanted += [(views_too, name) for name in (*views.VIEWS, views.GUARDS_VIEW)]
+    wanted += [(("SELECT",), schema.VERSION_TABLE)]
     return [
         f"GRANT {', '.join(privileges)} ON {database}.{quote(name)} TO {to};"
         for privileges, name in wanted

@@ -1,10 +1,12 @@
-"""The triggers that keep the tables append-only, and whether they stand."""
+"""The triggers that keep the tables append-only, and whether they and the views stand."""
 
 import hashlib
 import re
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, exc
+
+from mexc_plugin.store import views
 
 # By dialect: the triggers, and what each is for. SQLite keeps the text that made a trigger: for it,
 # the SHA-256 of that text as the migrations have it, blanks folded.
@@ -31,7 +33,6 @@ GUARDS = {
     },
 }
 GUARDS["mariadb"] = GUARDS["mysql"]
-_SQLITE_VIEW = "18c36b70f28086533465c8a0a5b04b9489c118936dbb1f32117c190a33939e1e"
 # What the whole definition of each has to be elsewhere, blanks folded.
 _SCHEMA = r'(?:\w+\.|"[^"]+"\.)?'
 _WHOLE = {
@@ -58,11 +59,13 @@ _TRIGGERS = {
         SELECT trigger_name, CONCAT(action_timing, ' ', event_manipulation, ' ', action_statement)
         FROM information_schema.triggers
         WHERE event_object_schema = DATABASE()
-        AND event_object_table IN ('cancel_audit', 'cancel_audit_order')""",
+        AND event_object_table IN ('cancel_audit', 'cancel_audit_order')
+        AND action_statement IS NOT NULL""",
 }
 _TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
 
-# Only who may drop a trigger sees it there. The view shows them to those who may read the view.
+# Only who may drop a trigger sees it there, and who may insert its name. The view shows them to
+# those who may read the view.
 _SHOWN_TO_ALL = "SELECT trigger_name, definition FROM cancel_audit_guards"
 
 # Kind and name of whatever runs when somebody writes to a table of ours.
@@ -89,40 +92,48 @@ _PARTITIONS = """
     WHERE i.inhparent = to_regclass('cancel_audit')
     ORDER BY c.relname"""
 _OF_A_PARTITION = ("cancel_audit_no_change", "cancel_audit_no_truncate")
+_STANDING_IN_PARTITIONS = """
+    WITH partition AS (
+      SELECT inhrelid AS id FROM pg_inherits WHERE inhparent = to_regclass('cancel_audit'))
+    SELECT 'trigger', t.tgname, t.tgrelid::regclass::text FROM pg_trigger t
+    JOIN partition ON partition.id = t.tgrelid WHERE NOT t.tgisinternal
+    UNION ALL SELECT 'rule', w.rulename, w.ev_class::regclass::text FROM pg_rewrite w
+    JOIN partition ON partition.id = w.ev_class
+    ORDER BY 3, 2"""
 
 
 def missing(connection: Connection) -> list[str]:
-    """The guards that are missing, switched off, or no longer refuse anything: a line for each."""
+    """What is missing, switched off, or does something else than the migrations say: a line each.
+
+    Guards that refuse nothing any more, views that show something else, triggers of others.
+    """
     backend = connection.dialect.name
     if backend == "sqlite":
-        return _differing_in_sqlite(connection)
+        return _differing_in_sqlite(connection) + views.faults(connection)
     found = _lacking(backend, GUARDS[backend], _present(connection, backend))
     if backend == "postgresql":
         found += _missing_in_partitions(connection)
-    return found + _foreign(connection, backend)
+        found += _foreign_in_partitions(connection)
+    return found + _foreign(connection, backend) + views.faults(connection)
 
 
 def _differing_in_sqlite(connection: Connection) -> list[str]:
-    wanted = {("trigger", name): digest for name, digest in GUARDS["sqlite"].items()}
-    wanted["view", "cancel_history"] = _SQLITE_VIEW
-    present = {(kind, name): _digest(text) for kind, name, text in _in_sqlite(connection)}
-    found = []
-    for (kind, name), digest in wanted.items():
-        if present.get((kind, name)) != digest:
-            duty = "guards the table" if kind == "trigger" else "shows the record"
-            found.append(f"{kind} {name} is missing or no longer {duty}")
-    return found + [_unknown(kind, name) for kind, name in present if (kind, name) not in wanted]
+    wanted = GUARDS["sqlite"]
+    present = {name: _digest(text) for name, text in _in_sqlite(connection)}
+    lacking = [name for name, digest in wanted.items() if present.get(name) != digest]
+    return [f"trigger {name} is missing or no longer guards the table" for name in lacking] + [
+        _unknown("trigger", name) for name in present if name not in wanted
+    ]
 
 
-def _in_sqlite(connection: Connection) -> list[tuple[str, str, str]]:
-    """Kind, name and definition of our view, and of every trigger on what is ours."""
-    query = """
-        SELECT type, name, sql FROM sqlite_master
-        WHERE type = 'trigger' AND lower(tbl_name) IN
-          ('cancel_audit', 'cancel_audit_order', 'cancel_history')
-        OR type = 'view' AND lower(name) = 'cancel_history'"""
-    rows = connection.execute(sa.text(query))
-    return [(str(kind), str(name), str(definition)) for kind, name, definition in rows]
+def _in_sqlite(connection: Connection) -> list[tuple[str, str]]:
+    """Name and definition of every trigger on what is ours."""
+    ours = ["cancel_audit", "cancel_audit_order", *views.VIEWS]
+    query = sa.text("""
+        SELECT name, sql FROM sqlite_master
+        WHERE type = 'trigger' AND lower(tbl_name) IN :ours""")
+    rows = connection.execute(query.bindparams(sa.bindparam("ours", ours, expanding=True)))
+    return [(str(name), str(definition)) for name, definition in rows]
 
 
 def _digest(definition: str) -> str:
@@ -137,6 +148,15 @@ def _foreign(connection: Connection, backend: str) -> list[str]:
     """Triggers and rules on our tables that the migrations do not make."""
     rows = connection.execute(sa.text(_STANDING[backend]))
     return [_unknown(kind, name) for kind, name in rows if name not in GUARDS[backend]]
+
+
+def _foreign_in_partitions(connection: Connection) -> list[str]:
+    rows = connection.execute(sa.text(_STANDING_IN_PARTITIONS.replace("::", r"\:\:")))
+    return [
+        _unknown(kind, f"{name} of the partition {partition}")
+        for kind, name, partition in rows
+        if name not in _OF_A_PARTITION
+    ]
 
 
 def _present(connection: Connection, backend: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import sqlalchemy as sa
 from alembic import command
@@ -54,6 +55,11 @@ def migrations_folder() -> Path:
 @cache
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory(str(migrations_folder()))
+
+
+def revision_module(name: str) -> ModuleType:
+    """The module of a revision: what it made is looked up there, and written down nowhere else."""
+    return _scripts().get_revision(name).module
 
 
 def head() -> str:

@@ -1,22 +1,29 @@
 """The tables as SQLAlchemy sees them. migrations/ makes them; `alembic check` compares the two."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql
 
 from mexc_plugin.audit.events import ORDER_COLUMNS, TEXT_COLUMNS
+from mexc_plugin.store.types import LongText, Timestamp
 
 VERSION_TABLE = "cancel_audit_version"
 # The newest revision in migrations/, so that opening a current database needs no alembic.
-HEAD = "0002"
+HEAD = "0004"
 AUDIT_TABLE = "cancel_audit"
 ORDERS_TABLE = "cancel_audit_order"
 HISTORY_VIEW = "cancel_history"
 
-LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
-TIMESTAMP = (
-    sa.DateTime()
-    .with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
-    .with_variant(postgresql.TIMESTAMP(precision=6), "postgresql")
+LONG_TEXT = LongText()
+TIMESTAMP = Timestamp()
+
+# What reviewing filters and counts by, read from an index by kind and time instead of the table.
+REVIEW_COLUMNS = (
+    "outcome",
+    "latency_us",
+    "venue_code",
+    "account",
+    "bot",
+    "symbol",
+    "native_symbol",
 )
 
 metadata = sa.MetaData()
@@ -44,7 +51,7 @@ cancel_audit = sa.Table(
     sa.Column("hash", sa.CHAR(64), nullable=False),
     sa.PrimaryKeyConstraint("writer_id", "seq", name="pk_cancel_audit"),
     sa.Index("ix_cancel_audit_cancel_id", "cancel_id", "attempt", "kind"),
-    sa.Index("ix_cancel_audit_occurred_at", "kind", "occurred_at"),
+    sa.Index("ix_cancel_audit_review", "kind", "occurred_at", *REVIEW_COLUMNS),
     sa.Index("ix_cancel_audit_order_id", "order_id"),
     sa.Index("ix_cancel_audit_client_order_id", "client_order_id"),
 )

@@ -48,6 +48,10 @@ class Verifier:
         self._seq = 0
         self._hash = chain.GENESIS
 
+    def begin(self, writer_id: str, seq: int, hash_: str) -> None:
+        """Go on behind that event of a writer, which is taken as it stands."""
+        self._writer, self._seq, self._hash = writer_id, seq, hash_
+
     def check(self, row: Row) -> list[Finding]:
         """What is wrong with the next row. Total: a row that makes no sense is a finding."""
         self.events += 1
@@ -74,7 +78,7 @@ class Verifier:
         if missing:
             yield _gap(row, self._seq, missing, lost)
         elif lost:
-            yield _finding(Fault.GAP, row, f"says that {lost} events before it were lost; none is")
+            yield _finding(Fault.LOST, row, f"says that {lost} events before it were lost; none is")
         if not missing and row["prev_hash"] != self._hash:
             before = "the event before it" if self._seq else "the start of a chain"
             yield _finding(Fault.LINK, row, f"prev_hash is not the hash of {before}")
@@ -99,11 +103,16 @@ def verify(
 
 def chained(connection: Connection) -> Rows:
     """Every row of the audit, writer by writer, in sequence."""
+    key = schema.cancel_audit.c
+    yield from stream(connection, as_stored(connection).order_by(key.writer_id, key.seq))
+
+
+def as_stored(connection: Connection) -> sa.Select[Any]:
+    """Rows of the audit, read such that no value in them ends the reading."""
     audit = schema.cancel_audit
     columns = [column for column in audit.c if column is not audit.c.occurred_at]
     _read_any_text(connection)
-    query = sa.select(*columns, _time_column(connection)).order_by(audit.c.writer_id, audit.c.seq)
-    yield from stream(connection, query)
+    return sa.select(*columns, _time_column(connection))
 
 
 def _time_column(connection: Connection) -> sa.ColumnElement[Any]:
@@ -124,7 +133,8 @@ def _read_any_text(connection: Connection) -> None:
 def _gap(row: Row, last: int, missing: int, lost: object) -> Finding:
     if missing < 0:
         return _finding(Fault.GAP, row, "a sequence starts at 1")
-    if lost == missing:
+    # Less may be missing: what a disk reported as failed, it may have kept.
+    if type(lost) is int and lost >= missing:
         return _finding(Fault.LOST, row, f"{missing} events lost, said so by the writer itself")
     where = f"events {last + 1} to {row['seq'] - 1}" if missing > 1 else f"event {last + 1}"
     claim = f"; the writer says that {lost} were lost" if lost else ""

@@ -209,6 +209,7 @@ class MariaDB(Server):
         kinds = self.execute(f"SHOW FULL TABLES IN {template}")
         tables = [row[f"Tables_in_{template}"] for row in kinds if row["Table_type"] != "VIEW"]
         views = [row[f"Tables_in_{template}"] for row in kinds if row["Table_type"] == "VIEW"]
+        views.sort(key="cancel_history".__ne__)  # others select from it
         triggers = last(f"SHOW TRIGGERS IN {template}", "Trigger")
         return [
             *(

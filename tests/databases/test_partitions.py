@@ -7,6 +7,7 @@ import pytest
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.recorder import Place
+from mexc_plugin.hosting import checks
 from mexc_plugin.store import engine, migrate, partitions
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.writer import Writer
@@ -149,6 +150,13 @@ def test_missing_partitions_need_attention_before_they_are_needed(partitioned: A
     assert said is not None
     assert "cancel_audit_2031_12 and cancel_audit_2032_01" in said
     assert "mexc-plugin db partitions" in said
+
+
+def test_the_doctor_asks_for_partitions_that_are_missing(partitioned: Audit) -> None:
+    name = partitions.name_of(THIS_MONTH)
+    partitioned.execute(f"ALTER TABLE cancel_audit DETACH PARTITION {name}")
+    (alarm,) = [f.text for f in checks.database(partitioned.url, "given") if f.needs_attention]
+    assert alarm == f"server: partition {name} is missing; run: mexc-plugin db partitions"
 
 
 def test_a_migration_down_and_up_again_keeps_partitions_and_guards(partitioned: Audit, run) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.errors import StoreError
+from mexc_plugin.hosting import checks
 from mexc_plugin.store import bounded, durability, engine, migrate
 from mexc_plugin.store.writer import Writer
 from tests.conftest import Audit
@@ -204,6 +205,8 @@ def says_so(audit_url: str, run, caplog, setting: str) -> None:
     result = run("db", "check", "--database-url", audit_url)
     assert result.exit_code == 3
     assert f"{setting} is" in result.stdout
+    alarms = [f.text for f in checks.database(audit_url, "given") if f.needs_attention]
+    assert any(text.startswith(f"server: {setting} is") for text in alarms)
 
 
 @pytest.mark.server
