@@ -467,3 +467,14 @@ def test_the_default_database_is_made_in_the_user_s_data_folder(sandbox: Sandbox
             ).scalar()
             == 1
         )
+
+
+def test_who_only_reads_makes_no_file_where_one_was_a_moment_ago(tmp_path: Path) -> None:
+    path = tmp_path / "audit 1%#.db"
+    path.touch()
+    reading = engine.create(f"sqlite:///{path}", read_only=True)
+    reading.connect().close()
+    path.unlink()
+    with pytest.raises(sa.exc.OperationalError, match="unable to open"):
+        reading.connect()
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -104,6 +105,13 @@ FROM sqlite_master WHERE type = 'table'"""
 
 def _configure_sqlite(engine: Engine, terms: Terms) -> None:
     begin = "BEGIN" if terms.read_only else "BEGIN IMMEDIATE"
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: object, _record: object, args: Any, parameters: Any) -> None:  # noqa: ANN401
+        # The file may go away after it was looked for: whoever only reads must not make a new one.
+        if terms.read_only and not args[0].startswith((":memory:", "file:")):
+            args[0] = f"file:{quote(args[0])}?mode=rw"
+            parameters["uri"] = True
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _record: object) -> None:

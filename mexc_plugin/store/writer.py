@@ -18,6 +18,7 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.audit.recorder import Place, Receipt
 from mexc_plugin.errors import MexcPluginError
+from mexc_plugin.store import late
 from mexc_plugin.store import spool as spools
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.engine import BUSY_TIMEOUT_MS, describe, mask, sqlite_path
@@ -53,6 +54,7 @@ class Writer:
         self._seq = 0
         self._last_hash = chain.GENESIS
         self._lost = 0
+        self._spooled: dict[str, int] | None = None  # since the last event that said so
         self._failures = 0
         self._down_until = 0.0  # on the monotonic clock
         self._busy_and_late = False  # the thread is inside the database, and overdue
@@ -162,6 +164,7 @@ class Writer:
     def forget(self) -> None:
         """In a forked child: let go of what the parent owns without touching it."""
         self._closing = True
+        self._database.forget()
         self._spool.close()
 
     def _commit_here(self, draft: Mapping[str, Any], deadline: float) -> Place | None:
@@ -209,6 +212,9 @@ class Writer:
         if self._lost:
             draft = {**draft, "lost": self._lost}
             self._lost = 0
+        if self._spooled:
+            draft = {**draft, late.FIELD: self._spooled}
+            self._spooled = None
         self._seq += 1
         event = events.seal(draft, self.writer_id, self._seq, self._last_hash)
         self._last_hash = event.hash
@@ -363,14 +369,19 @@ class Writer:
             try:
                 self._spool.append([receipt.event for receipt in waiting])
                 place = Place.SPOOL
+                with self._chain_lock:
+                    self._spooled = late.merged(self._spooled, late.mark(r.event for r in waiting))
             except Exception as error:  # noqa: BLE001 - it must neither stop a cancel nor the thread
                 place = Place.LOST
-                self._count_lost(len(waiting), error)
+                self._count_lost(waiting, error)
             self._settle(waiting, place)
 
-    def _count_lost(self, count: int, error: Exception) -> None:
+    def _count_lost(self, receipts: list[Receipt], error: Exception) -> None:
+        count = len(receipts)
         with self._chain_lock:
-            self._lost += count
+            # What a lost event was to say of earlier ones, the next one has to say.
+            self._lost += count + sum(events.losses(receipt.event) for receipt in receipts)
+            self._spooled = late.merged(self._spooled, *(late.said(r.event) for r in receipts))
         log.error(
             "audit: %d events lost: the spool %s cannot be written either (%s)",
             count,
