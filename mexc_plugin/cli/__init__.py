@@ -5,6 +5,7 @@ ccxt inside their functions: `--help` needs none of them.
 """
 
 import io
+import os
 import sys
 
 import click
@@ -39,6 +40,7 @@ def program() -> None:
 
 def main() -> None:
     """Run the program and exit with its code."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets it written out, not a traceback.
         if isinstance(stream, io.TextIOWrapper):
@@ -49,3 +51,13 @@ def main() -> None:
         start = handover.start
     # `run --in-process`: outside of the handler, so that the bot's errors are its own.
     start()
+
+
+def _open_what_is_closed() -> None:
+    """Somebody may have closed our streams (`>&-`): what we open must not take their place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))

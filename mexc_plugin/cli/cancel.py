@@ -10,8 +10,9 @@ from mexc_plugin.audit.outcomes import UNRESOLVED
 from mexc_plugin.cli import options, venue
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Alarm, Problem
-from mexc_plugin.cli.terminal import Screen, emit, visible
+from mexc_plugin.cli.terminal import Screen, emit
 from mexc_plugin.config import FAILURE_POLICIES
+from mexc_plugin.review.text import encode, visible
 
 
 @click.command()
@@ -134,7 +135,6 @@ def _as_lines(order: Mapping[str, Any]) -> list[str]:
 
 
 def _as_json(order: Mapping[str, Any]) -> list[str]:
-    from mexc_plugin.cli.render import encode
 
     return [encode(order)]
 

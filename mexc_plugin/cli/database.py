@@ -8,7 +8,7 @@ import click
 from mexc_plugin.cli import options
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Alarm, Exit
-from mexc_plugin.cli.servers import grants, opened, partitions
+from mexc_plugin.cli.servers import grants, opened, partitions, say_unchecked
 from mexc_plugin.cli.terminal import emit, say
 from mexc_plugin.config import URL_VARIABLE
 
@@ -84,6 +84,7 @@ def check(database: Chosen) -> None:
 
     try:
         faults = list(_faults(database.url))
+        say_unchecked(database.url)
     except StoreMissing as error:
         raise Alarm(str(error)) from None
     if faults:
@@ -115,12 +116,9 @@ def _faults(url: str) -> Iterator[str]:
         if state is not migrate.State.CURRENT:
             yield f"schema: {state.value}; {REMEDIES[state.name]}"
             return
-        inspector = sa.inspect(connection)
-        if not inspector.has_table(schema.AUDIT_TABLE):
+        if not sa.inspect(connection).has_table(schema.AUDIT_TABLE):
             yield f"table {schema.AUDIT_TABLE} is missing; restore it from a backup"
             return
-        if schema.HISTORY_VIEW not in inspector.get_view_names():
-            yield f"view {schema.HISTORY_VIEW} is missing; make it again as the migrations do"
         for finding in verify.check_guards(connection):
             yield f"{finding.message}; make it again as the migrations do, then: audit verify"
         if shortage := partitions.shortage(connection):

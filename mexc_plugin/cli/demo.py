@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mexc_plugin.cli.terminal import Screen, emit, say, visible
+from mexc_plugin.cli.terminal import Screen, emit, say
 from mexc_plugin.config import database_url as checked
+from mexc_plugin.review.text import visible
 
 if TYPE_CHECKING:
     from mexc_plugin.sandbox import Sandbox

@@ -41,7 +41,7 @@ class Program(LazyGroup):
             return super().invoke(ctx)
 
 
-class DefaultGroup(click.Group):
+class DefaultGroup(LazyGroup):
     """A group whose first command is meant where none is named; options may stand before either."""
 
     def __init__(self, *args: Any, default: str, **kwargs: Any) -> None:  # noqa: ANN401 - click's own
@@ -57,10 +57,15 @@ class DefaultGroup(click.Group):
         found = super().shell_complete(ctx, incomplete)
         if incomplete.startswith("-"):
             named = {item.value for item in found}
-            default = self.commands[self.default]
+            default = self._default(ctx)
             below = click.Context(default, parent=ctx, info_name=self.default)
             more = default.shell_complete(below, incomplete)
             found += [item for item in more if item.value not in named]
+        return found
+
+    def _default(self, ctx: click.Context) -> click.Command:
+        found = self.get_command(ctx, self.default)
+        assert found is not None  # noqa: S101 - it is one of the group's own
         return found
 
     def _with_command(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -73,14 +78,14 @@ class DefaultGroup(click.Group):
 
     def _named_later(self, ctx: click.Context, args: list[str]) -> int | None:
         """Where a command's name follows options, as in `audit --database-url URL show ID`."""
-        default = self.commands[self.default]
+        default = self._default(ctx)
         below = click.Context(default, parent=ctx, info_name=self.default)
         below.allow_interspersed_args = False
         try:
             _, rest, _ = default.make_parser(below).parse_args(list(args))
         except click.UsageError:
             return None
-        return len(args) - len(rest) if rest and rest[0] in self.commands else None
+        return len(args) - len(rest) if rest and rest[0] in self.list_commands(ctx) else None
 
 
 def _asks_for(ctx: click.Context, args: list[str]) -> bool:

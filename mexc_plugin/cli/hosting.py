@@ -9,7 +9,8 @@ import click
 from mexc_plugin.cli import options
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Exit, Problem
-from mexc_plugin.cli.terminal import Screen, emit, visible
+from mexc_plugin.cli.terminal import Screen, emit
+from mexc_plugin.review.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

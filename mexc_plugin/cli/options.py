@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from mexc_plugin.cli import times
 from mexc_plugin.config import URL_VARIABLE, database_url
+from mexc_plugin.review import moments
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -68,7 +68,7 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            return times.moment(str(value), _now(ctx))
+            return moments.moment(str(value), _now(ctx))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

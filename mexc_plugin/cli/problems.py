@@ -9,8 +9,8 @@ from typing import IO, Any
 
 import click
 
-from mexc_plugin.cli.terminal import visible
 from mexc_plugin.errors import ConfigError, MexcPluginError
+from mexc_plugin.review.text import visible
 
 PROGRAM = "mexc-plugin"
 
@@ -29,7 +29,7 @@ class Problem(click.ClickException):
     """One line on stderr, and exit code 1."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(visible(" ".join(message.split())))
+        super().__init__(one_line(message))
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"{PROGRAM}: {self.message}", file=file, err=file is None)
@@ -47,6 +47,11 @@ class Alarm(Problem):
     exit_code = Exit.ATTENTION
 
 
+def one_line(message: str) -> str:
+    """The message in one line that controls no terminal."""
+    return visible(" ".join(message.split()))
+
+
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
     """Turn what a command raises into exit codes and lines; a bug stays a traceback."""
@@ -55,6 +60,11 @@ def reported() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        # It repeats what was given, whatever that was.
+        raise click.UsageError(one_line(error.format_message()), error.ctx) from None
     except BrokenPipeError:
         _forget_stdout()
         raise click.exceptions.Exit(Exit.FINE) from None

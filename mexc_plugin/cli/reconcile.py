@@ -8,7 +8,8 @@ import click
 from mexc_plugin.cli import options, venue
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Exit, Problem
-from mexc_plugin.cli.terminal import emit, say, visible
+from mexc_plugin.cli.terminal import emit, say
+from mexc_plugin.review.text import encode, visible
 
 
 @click.command(short_help="Ask the venue about cancels whose outcome is unknown.")
@@ -109,13 +110,11 @@ def _as_lines(results: list[dict[str, Any]]) -> list[str]:
 
 
 def _as_json(results: list[dict[str, Any]]) -> list[str]:
-    from mexc_plugin.cli.render import encode
 
     return ["[" + ",\n ".join(map(encode, results)) + "]"]
 
 
 def _as_jsonl(results: list[dict[str, Any]]) -> list[str]:
-    from mexc_plugin.cli.render import encode
 
     return [encode(result) for result in results]
 

@@ -32,6 +32,19 @@ def opened(url: str, *, read_only: bool = True, answer_ms: int | None = None) ->
         engine.dispose()
 
 
+def say_unchecked(url: str) -> None:
+    """Say which views could not be compared, for want of a right to see what they select."""
+    from mexc_plugin.store import views
+
+    with opened(url) as engine, engine.connect() as connection:
+        unseen = views.unchecked(connection)
+    if unseen:
+        say(
+            f"not compared, for want of the right SHOW VIEW: {', '.join(unseen)}; "
+            "grants for an auditor: mexc-plugin db grants --role auditor"
+        )
+
+
 @click.command()
 @click.option(
     "--role",

@@ -1,108 +1,110 @@
-"""One cancel as a story: every event with what it changed, what was sent and what came back."""
+"""`audit show`: one cancel as a story, every event with what it changed, what was sent and what came back."""
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from mexc_plugin.audit import canonical
-from mexc_plugin.audit.events import COLUMNS, INTEGER_COLUMNS, TEXT_COLUMNS
-from mexc_plugin.cli.render import array, encode, plain
-from mexc_plugin.cli.terminal import Screen, visible
+import click
 
-Row = Mapping[str, Any]
+from mexc_plugin.audit.events import COLUMNS
+from mexc_plugin.cli import options
+from mexc_plugin.cli.filters import storable
+from mexc_plugin.cli.listing import clock, count, pager
+from mexc_plugin.cli.options import Chosen
+from mexc_plugin.cli.pager import emit_paged
+from mexc_plugin.cli.problems import Exit, Problem
+from mexc_plugin.cli.render import array
+from mexc_plugin.cli.terminal import Screen, say
+from mexc_plugin.review.events import FIELDS, Findings, Row, changes, checked, document, reindent
+from mexc_plugin.review.showing import duration
+from mexc_plugin.review.text import encode, visible
 
-# Said in an event's headline already.
-HEADLINE = ("kind", "attempt", "outcome", "cancel_id", "latency_us")
+if TYPE_CHECKING:
+    from mexc_plugin.store.verify import Finding
+
+MOST_MATCHES = 5
 SIDES = ("request", "response", "error")
-FIELDS = tuple(name for name in (*TEXT_COLUMNS, *INTEGER_COLUMNS) if name not in HEADLINE)
-
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
-def document(row: Row) -> dict[str, Any]:
-    """An event's payload with its hashes; a payload that cannot be read is given as it stands."""
-    try:
-        found = canonical.decode(row["payload"])
-    except (ValueError, RecursionError):
-        found = {"payload": row["payload"], "writer_id": row["writer_id"], "seq": row["seq"]}
-    return found | {"prev_hash": row["prev_hash"], "hash": row["hash"]}
+@click.command()
+@click.argument("cancel_id", callback=storable)
+@clock
+@pager
+@options.output("table", "json", "jsonl")
+@options.database
+def show(cancel_id: str, database: Chosen, form: str, utc: bool, pager: bool) -> None:
+    """Show every event of one cancel, oldest first, and whether the chain around them holds.
+
+    CANCEL_ID is an id from `audit list`, or as much of its beginning as names only one; an order's
+    id or client order id does too, where it was cancelled once. Exit 3 when a chain is broken.
+    """
+    from mexc_plugin.store import queries, surroundings
+
+    with queries.reading(database.url) as connection:
+        most = MOST_MATCHES + 1
+        found = queries.cancel_ids(connection, cancel_id, most) or queries.cancels_of_order(
+            connection, cancel_id, most
+        )
+        if len(found) != 1:
+            raise Problem(_not_one(cancel_id, found))
+        events = list(queries.events(connection, found[0]))
+        findings = surroundings.findings(connection, events)
+    emit_paged(RENDERERS[form](events, findings, Screen.detect(utc=utc)), wanted=pager)
+    if broken := sum(map(len, findings.values())):
+        say(f"the chain is broken here: {count(broken, 'finding', 'findings')}")
+        raise click.exceptions.Exit(Exit.ATTENTION)
 
 
-def as_json(rows: Iterable[Row], _screen: Screen) -> Iterator[str]:
+def as_json(rows: Iterable[Row], findings: Findings, _screen: Screen) -> Iterator[str]:
     """One array of documents."""
-    return array(document(row) for row in rows)
+    return array(checked(row, findings) for row in rows)
 
 
-def as_jsonl(rows: Iterable[Row], _screen: Screen) -> Iterator[str]:
+def as_jsonl(rows: Iterable[Row], findings: Findings, _screen: Screen) -> Iterator[str]:
     """One document a line."""
     for row in rows:
-        yield encode(document(row))
+        yield encode(checked(row, findings))
 
 
-def as_text(rows: Iterable[Row], screen: Screen) -> Iterator[str]:
+def as_text(rows: Iterable[Row], findings: Findings, screen: Screen) -> Iterator[str]:
     """For people: each event with its time, what it changed, and the raw words of both sides."""
     known: dict[str, Any] = {}
+    before: Row | None = None
     for row in rows:
-        if not known:
+        if before is None:
             yield screen.styled(f"cancel {visible(str(row['cancel_id']))}", bold=True)
         yield ""
-        yield _headline(row, screen)
-        for name, before, now in changes(known, row):
-            was = "" if before is None else f"{visible(str(before))} → "
-            yield f"  {name}: {was}{visible(str(now))}"
+        yield _headline(row, before, screen)
+        for name, was, now in changes(known, row):
+            yield f"  {name}: {'' if was is None else f'{visible(str(was))} → '}{visible(str(now))}"
         known |= {name: row[name] for name in FIELDS if row[name] is not None}
         yield from _raw(document(row))
         yield f"  writer: {visible(str(row['writer_id']))} seq {row['seq']}"
         yield f"  hash: {visible(str(row['hash']))}"
+        yield from _chain(findings[row["writer_id"], row["seq"]], screen)
+        before = row
 
 
-RENDERERS: dict[str, Callable[[Iterable[Row], Screen], Iterator[str]]] = {
+RENDERERS: dict[str, Callable[[Iterable[Row], Findings, Screen], Iterator[str]]] = {
     "table": as_text,
     "json": as_json,
     "jsonl": as_jsonl,
 }
 
 
-def changes(known: Mapping[str, Any], row: Row) -> list[tuple[str, Any, Any]]:
-    """What this event says for the first time or says differently: name, before, now."""
-    return [
-        (name, known.get(name), row[name])
-        for name in FIELDS
-        if row[name] is not None and row[name] != known.get(name)
-    ]
+def _not_one(cancel_id: str, found: list[str]) -> str:
+    if not found:
+        return f"no cancel {cancel_id!r} is on record; find ids with: mexc-plugin audit list"
+    more = ", …" if len(found) > MOST_MATCHES else ""
+    return f"{cancel_id!r} stands for several cancels: {', '.join(found[:MOST_MATCHES])}{more}"
 
 
-def reindent(text: str) -> str | None:
-    """JSON with line breaks and blanks, every number as it was written; None if it is not JSON."""
-    try:
-        json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
-    except (ValueError, RecursionError):
-        return None
-    return "".join(_laid_out(_TOKEN.findall(text)))
-
-
-def _laid_out(words: list[str]) -> Iterator[str]:
-    depth = 0
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word in "{[":
-            depth += 1
-            yield word if following in "}]" else word + _line(depth)
-        elif word in "}]":
-            depth -= 1
-            yield word
-        else:
-            yield {",": "," + _line(depth), ":": ": "}.get(word, word)
-        if following and following in "}]" and word not in "{[":
-            yield _line(depth - 1)
-
-
-def _line(depth: int) -> str:
-    return "\n" + "  " * depth
-
-
-def _headline(row: Row, screen: Screen) -> str:
-    parts = [plain(row["occurred_at"]), visible(str(row["kind"]))]
+def _headline(row: Row, before: Row | None, screen: Screen) -> str:
+    parts = [screen.written(row["occurred_at"])]
+    if before is not None:
+        nanoseconds = row["occurred_ns"] - before["occurred_ns"]
+        sign = "-" if nanoseconds < 0 else "+"  # the wall clock may have been set meanwhile
+        parts.append(sign + duration(abs(nanoseconds) // 1000))
+    parts.append(visible(str(row["kind"])))
     if row["attempt"] is not None:
         parts.append(f"attempt {row['attempt']}")
     if row["outcome"] is not None:
@@ -110,6 +112,13 @@ def _headline(row: Row, screen: Screen) -> str:
     if row["latency_us"] is not None:
         parts.append(f"after {row['latency_us'] / 1000:.3f} ms")
     return "  ".join(parts)
+
+
+def _chain(found: Sequence["Finding"], screen: Screen) -> Iterator[str]:
+    if not found:
+        yield "  chain: holds, as do the links to its neighbours"
+    for item in found:
+        yield screen.styled(f"  chain: {item.fault}: {visible(item.message)}", "red")
 
 
 def _raw(found: Mapping[str, Any]) -> Iterator[str]:

@@ -6,8 +6,11 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import click
+
+from mexc_plugin.review.text import plain
 
 # By final outcome; a test says that none is missing.
 COLOURS = {
@@ -27,17 +30,37 @@ COLOURS = {
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Where stdout goes. width: columns of a terminal, None elsewhere: nothing is left out there."""
+    """Where stdout goes. width: columns of a terminal, None elsewhere: nothing is left out there.
+
+    utc: whether times are shown in UTC, or in this machine's zone.
+    """
 
     width: int | None = None
     colour: bool = False
+    utc: bool = True
 
     @classmethod
-    def detect(cls) -> "Screen":
+    def detect(cls, *, utc: bool = True) -> "Screen":
         if not sys.stdout.isatty():
-            return cls()
+            return cls(utc=utc)
         plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        return cls(width=shutil.get_terminal_size().columns, colour=not plain)
+        return cls(width=shutil.get_terminal_size().columns, colour=not plain, utc=utc)
+
+    @property
+    def zone(self) -> str:
+        return "UTC" if self.utc else "local"
+
+    def clock(self, moment: datetime) -> datetime:
+        """A time of the record, which is naive UTC, as it is shown: naive too."""
+        if self.utc:
+            return moment
+        return moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+
+    def written(self, moment: datetime) -> str:
+        """A time of the record in ISO 8601, with its zone."""
+        if self.utc:
+            return plain(moment)
+        return moment.replace(tzinfo=UTC).astimezone().isoformat(timespec="microseconds")
 
     def outcome(self, text: str, outcome: object) -> str:
         """The text in the colour of that outcome, where there are colours."""
@@ -45,15 +68,6 @@ class Screen:
 
     def styled(self, text: str, colour: str | None = None, *, bold: bool | None = None) -> str:
         return click.style(text, fg=colour, bold=bold) if self.colour else text
-
-
-def visible(text: str) -> str:
-    """The text with control characters, escapes and direction marks written out, like \\x1b."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def cells(text: str) -> int:

@@ -2,46 +2,42 @@
 
 import contextlib
 import re
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy import Connection
 
 from mexc_plugin.errors import ConfigError, StoreMissing
 from mexc_plugin.store import engine as engines
-from mexc_plugin.store import schema
+from mexc_plugin.store import filters, schema
+from mexc_plugin.store.direction import Position
 from mexc_plugin.store.explain import explained, name_of
+from mexc_plugin.store.filters import Filters, conditions
+from mexc_plugin.store.history import history, history_query
+from mexc_plugin.store.rows import BATCH, Row, Rows, stream
 
-BATCH = 500
-
-Row = Mapping[str, Any]
-Rows = Generator[Row, None, None]
+__all__ = [
+    "BATCH",
+    "Filters",
+    "Position",
+    "Row",
+    "Rows",
+    "attempts",
+    "cancel_ids",
+    "cancels_of_order",
+    "conditions",
+    "connected",
+    "events",
+    "history",
+    "history_query",
+    "prefix_bounds",
+    "reading",
+    "require_current",
+    "stream",
+]
 
 _UUID = "00000000-0000-0000-0000-000000000000"
 _HEX_PLACES = re.compile("[0-9a-f]")
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which attempts are wanted: within one field any of its values, between fields all of them.
-
-    since, until: naive UTC, since <= requested_at < until; symbols: unified or native;
-    outcomes: final outcomes. An empty tuple asks for nothing in particular.
-    """
-
-    since: datetime | None = None
-    until: datetime | None = None
-    symbols: tuple[str, ...] = ()
-    order_ids: tuple[str, ...] = ()
-    client_order_ids: tuple[str, ...] = ()
-    accounts: tuple[str, ...] = ()
-    bots: tuple[str, ...] = ()
-    outcomes: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -83,27 +79,6 @@ def require_current(connection: Connection, url: str) -> None:
     migrate.refuse(found)
 
 
-def history(connection: Connection, filters: Filters, limit: int | None = None) -> Rows:
-    """The rows of the view `cancel_history`, newest first, with its columns in its order."""
-    yield from stream(connection, history_query(filters, limit))
-
-
-def history_query(filters: Filters, limit: int | None) -> sa.Select[Any]:
-    """The query behind `history`.
-
-    It sorts by nothing but the time: a second criterion makes MariaDB sort the whole table.
-    """
-    view = schema.cancel_history
-    query = sa.select(view).where(*_conditions(filters))
-    drivers = [_cancels(name, values) for name, values in _ids(filters) if values]
-    if drivers:
-        driver = drivers[0].subquery()
-        query = query.select_from(_CrossJoin(driver, view, sa.true()))
-        query = query.where(driver.c.cancel_id == view.c.cancel_id)
-        query = query.where(*(view.c.cancel_id.in_(others) for others in drivers[1:]))
-    return query.order_by(view.c.requested_at.desc()).limit(limit)
-
-
 def events(connection: Connection, cancel_id: str) -> Rows:
     """Every event of one cancel, all attempts, oldest first."""
     audit = schema.cancel_audit.c
@@ -129,11 +104,16 @@ def cancel_ids(connection: Connection, prefix: str, limit: int) -> list[str]:
 
 def cancels_of_order(connection: Connection, order_id: str, limit: int) -> list[str]:
     """The cancels of an order, by either of its ids, oldest first, at most `limit` of them."""
-    found = sa.union(
-        _cancels("order_id", (order_id,)), _cancels("client_order_id", (order_id,))
-    ).subquery()
+    found = filters.cancels_of_order(order_id).subquery()
     query = sa.select(found.c.cancel_id).order_by(found.c.cancel_id).limit(limit)
     return list(connection.scalars(query))
+
+
+def attempts(connection: Connection, cancel_id: str) -> tuple[Row, ...]:
+    """The rows of `cancel_history` of one cancel, in their order."""
+    view = schema.cancel_history
+    query = sa.select(view).where(view.c.cancel_id == cancel_id).order_by(view.c.attempt)
+    return tuple(stream(connection, query))
 
 
 def prefix_bounds(prefix: str) -> tuple[str, str] | tuple[None, None]:
@@ -150,67 +130,8 @@ def prefix_bounds(prefix: str) -> tuple[str, str] | tuple[None, None]:
     return word + rest, word + rest.replace("0", "f")
 
 
-def stream(connection: Connection, query: sa.Select[Any]) -> Rows:
-    """The rows of a query, fetched in batches: memory stays flat. Close it if you stop early."""
-    with connection.execution_options(yield_per=BATCH).execute(query) as result:
-        names = tuple(result.keys())
-        for values in result:
-            yield dict(zip(names, values, strict=True))
-
-
 def _revision(connection: Connection) -> str | None:
     if not sa.inspect(connection).has_table(schema.VERSION_TABLE):
         return None
     version = sa.table(schema.VERSION_TABLE, sa.column("version_num", sa.String()))
     return connection.scalar(sa.select(version.c.version_num))
-
-
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
-    view = schema.cancel_history.c
-    found: list[ColumnElement[bool]] = []
-    if filters.since is not None:
-        found.append(view.requested_at >= filters.since)
-    if filters.until is not None:
-        found.append(view.requested_at < filters.until)
-    if filters.symbols:
-        found.append(
-            sa.or_(view.symbol.in_(filters.symbols), view.native_symbol.in_(filters.symbols))
-        )
-    if filters.accounts:
-        found.append(view.account.in_(filters.accounts))
-    if filters.bots:
-        found.append(view.bot.in_(filters.bots))
-    if filters.outcomes:
-        found.append(view.final_outcome.in_(filters.outcomes))
-    return found
-
-
-def _ids(filters: Filters) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return ("order_id", filters.order_ids), ("client_order_id", filters.client_order_ids)
-
-
-def _cancels(column: str, values: tuple[str, ...]) -> sa.Select[tuple[str]]:
-    # The view's own columns are COALESCEd over two rows, which no index serves. The second table
-    # knows the orders of requests that had several, such as a cancel-all.
-    selects = [
-        sa.select(table.c.cancel_id).where(
-            table.c[column].in_(values), table.c.cancel_id.is_not(None)
-        )
-        for table in (schema.cancel_audit, schema.cancel_audit_order)
-    ]
-    found = sa.union(*selects).subquery()
-    return sa.select(found.c.cancel_id)
-
-
-class _CrossJoin(sa.Join):
-    """CROSS JOIN, whose order SQLite keeps: else it walks every request, because they are sorted."""
-
-    inherit_cache = True
-
-
-@compiles(_CrossJoin)
-def _cross_join(join: _CrossJoin, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
-    sides = (
-        compiler.process(side, **options | {"asfrom": True}) for side in (join.left, join.right)
-    )
-    return " CROSS JOIN ".join(sides)

@@ -119,3 +119,75 @@ def test_an_order_that_was_cancelled_twice_names_both_cancels(ledger, show):
     result = show("C02__8")
     assert result.exit_code == 1
     assert all(cancel_id in result.stderr for cancel_id in ids)
+
+
+# -- the chain around it
+
+
+def faults(result):
+    documents = json.loads(result.stdout)
+    return [[finding["fault"] for finding in document["chain"]] for document in documents]
+
+
+def test_a_chain_that_holds_is_said_to_hold(ledger, show):
+    ledger.cancel()
+    cancel_id = ledger.cancel()
+    ledger.cancel()
+    result = show(cancel_id, "--format", "json")
+    assert [result.exit_code, faults(result)] == [0, [[], []]]
+    text = show(cancel_id, "--format", "table").stdout
+    assert text.count("  chain: holds, as do the links to its neighbours\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("UPDATE cancel_audit SET outcome = 'closed' WHERE seq = 4", [[], ["column"]]),
+        ("UPDATE cancel_audit SET hash = prev_hash WHERE seq = 3", [["hash", "link"], ["link"]]),
+        ("UPDATE cancel_audit SET prev_hash = hash WHERE seq = 5", [[], ["link"]]),
+        ("UPDATE cancel_audit SET hash = prev_hash WHERE seq = 2", [["link"], []]),
+        ("DELETE FROM cancel_audit WHERE seq = 2", [["gap"], []]),
+        ("DELETE FROM cancel_audit WHERE seq IN (1, 2)", [["gap"], []]),
+        ("DELETE FROM cancel_audit WHERE seq = 5", [[], ["gap"]]),
+        ("UPDATE cancel_audit SET payload = '{}' WHERE seq = 4", [[], ["hash", "payload"]]),
+        ("UPDATE cancel_audit SET occurred_at = 'never' WHERE seq = 6", [[], []]),
+        ("UPDATE cancel_audit SET hash = 'x' WHERE seq = 1", [[], []]),
+    ],
+)
+def test_what_is_broken_around_a_cancel_is_named_and_exits_3(
+    ledger, show, path, statement, expected
+):
+    ledger.cancel()
+    cancel_id = ledger.cancel()  # events 3 and 4 of 6
+    ledger.cancel()
+    tamper(path, statement)
+    result = show(cancel_id, "--format", "json")
+    assert faults(result) == expected
+    assert result.exit_code == (3 if any(expected) else 0)
+    if any(expected):
+        assert "the chain is broken here" in result.stderr
+        assert "  chain: " in show(cancel_id, "--format", "table").stdout
+
+
+def test_the_first_and_the_last_event_of_a_writer_have_one_neighbour(ledger, show):
+    assert faults(show(ledger.cancel(), "--format", "json")) == [[], []]
+
+
+def test_a_timeline_says_the_time_between_events(ledger, show):
+    cancel_id = ledger.cancel("unknown")
+    ledger.reconcile(cancel_id, "canceled", at=90)
+    lines = show(cancel_id, "--format", "table").stdout.splitlines()
+    assert (
+        "2026-11-23T12:00:00.001500Z  +1.50 ms  response  attempt 1  unknown  after 1.500 ms"
+        in lines
+    )
+    assert any("+90.0 s  reconciliation" in line for line in lines)
+
+
+def test_a_clock_that_was_set_back_is_shown_as_it_was(ledger, show):
+    cancel_id = ledger.cancel(None)
+    ledger.store(
+        ledger.seal(kind="response", cancel_id=cancel_id, attempt=1, outcome="canceled", at=-2)
+    )
+    text = show(cancel_id, "--format", "table").stdout
+    assert "2026-11-23T12:00:00.000000Z  +2.00 s  request" in text

@@ -86,6 +86,7 @@ def test_help_is_everywhere(run, command, option):
         (["completion", "bash"], {"ccxt", "sqlalchemy", "alembic", "rich", "aiohttp"}),
         (["db", "path"], {"ccxt", "alembic"}),
         (["audit", "list"], {"ccxt", "alembic", "aiohttp", "requests"}),
+        (["audit", "export", "-o", "-"], {"ccxt", "alembic", "aiohttp", "requests", "pyarrow"}),
         (["audit", "verify"], {"ccxt", "aiohttp", "requests"}),
     ],
 )

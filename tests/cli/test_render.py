@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mexc_plugin.audit.outcomes import Outcome
-from mexc_plugin.cli import options, show
-from mexc_plugin.cli.render import RENDERERS, cell, encode
-from mexc_plugin.cli.terminal import COLOURS, Screen, cells, visible
+from mexc_plugin.cli import options, show, table
+from mexc_plugin.cli.render import RENDERERS, cell
+from mexc_plugin.cli.terminal import COLOURS, Screen, cells
+from mexc_plugin.review.text import encode, visible
 from mexc_plugin.store.schema import HISTORY_COLUMNS
 
 ROW = dict.fromkeys(HISTORY_COLUMNS) | {
@@ -163,3 +164,38 @@ def test_reindenting_keeps_every_number_as_it_was_written() -> None:
 @pytest.mark.parametrize("text", ["", "<html>", "{", "[" * 100_000, '{"a":1}x'])
 def test_what_is_no_json_is_not_reindented(text: str) -> None:
     assert show.reindent(text) is None
+
+
+# -- tables of any length
+
+
+def test_a_table_keeps_no_more_rows_than_decide_its_layout() -> None:
+    taken: list[int] = []
+
+    def rows():
+        for number in range(3 * table.LAYOUT_ROWS):
+            taken.append(number)
+            yield ROW
+
+    lines = RENDERERS["table"](rows(), HISTORY_COLUMNS, OFF)
+    next(lines)
+    assert len(taken) == table.LAYOUT_ROWS
+    for number, _ in enumerate(lines, 1):
+        assert len(taken) == max(table.LAYOUT_ROWS, number)
+
+
+@pytest.mark.parametrize("width", [60, 110, 180])
+def test_a_later_row_that_is_too_wide_becomes_lines_that_fit(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "LAYOUT_ROWS", 2)
+    long = ROW | {"symbol": "LONG" * 6, "bot": "b" * 20, "venue_message": "m" * 90}
+    text = rendered("table", ROW, ROW, long, ROW, screen=Screen(width=width))
+    assert max(map(cells, text)) <= width
+    assert sum(ROW["cancel_id"] in line for line in text) == 4
+
+
+def test_a_column_that_only_later_rows_have_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "LAYOUT_ROWS", 2)
+    *_, last = rendered("table", ROW, ROW, ROW | {"venue_message": "late"})
+    assert last.endswith("late")

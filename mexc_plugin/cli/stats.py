@@ -1,0 +1,169 @@
+"""`audit stats`: how many, what became of them, how long it took."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mexc_plugin.cli import options
+from mexc_plugin.cli.filters import filters as filter_options
+from mexc_plugin.cli.options import Chosen
+from mexc_plugin.cli.terminal import Screen, emit, say
+
+if TYPE_CHECKING:
+    from mexc_plugin.store.overview import Overview
+    from mexc_plugin.store.queries import Filters
+
+BY = ("symbol", "bot", "account", "outcome", "hour", "day")
+MOST_REASONS = 20
+
+
+@click.command()
+@click.option("--by", type=click.Choice(BY), help="A row for each; times are UTC.")
+@filter_options
+@options.output("table", "json", "csv", piped="json")
+@options.database
+def stats(filters: "Filters", by: str | None, database: Chosen, form: str) -> None:
+    """Count cancels: outcomes, failures and their reasons, latencies, bursts, repetitions.
+
+    Every attempt counts once, in the hour or day of its request, by its final outcome. Filters are
+    those of `audit list`. Percentiles are exact, by nearest rank.
+    """
+    from mexc_plugin.store import overview, queries, statistics
+
+    with queries.reading(database.url) as connection:
+        statistics.steady(connection)
+        if by is not None:
+            groups = statistics.by(connection, filters, statistics.By(by))
+            emit(_groups(form, by, groups))
+            found = bool(groups)
+        else:
+            now = datetime.now(UTC).replace(tzinfo=None)
+            seen = overview.read(connection, filters, now)
+            emit({"table": _told, "json": _as_json, "csv": _as_csv}[form](seen))
+            found = bool(seen.total.attempts)
+    if form == "table" and not found:
+        say("no cancel on record matches")
+
+
+def _groups(form: str, by: str, groups: list[tuple[str | None, Any]]) -> Iterator[str]:
+    from mexc_plugin.cli.grid import as_grid
+    from mexc_plugin.cli.render import RENDERERS
+    from mexc_plugin.review.figures import FIGURES, figures
+
+    rows = [{by: name, **figures(tally)} for name, tally in groups]
+    if form == "table":
+        shown = [_readable(row) for row in rows]
+        return as_grid(shown, [by, *READABLE], Screen.detect())
+    return RENDERERS[form](rows, [by, *FIGURES], Screen())
+
+
+READABLE = ("attempts", "failed", "share", "unresolved", "p50", "p95", "p99", "max")
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a row for people."""
+    from mexc_plugin.review.figures import LATENCIES, milliseconds, share
+
+    shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in row.items()}
+    shown["share"] = share(row["failed_share"])
+    return shown | {name.removesuffix("_us"): milliseconds(row[name]) for name in LATENCIES}
+
+
+def _told(seen: "Overview") -> Iterator[str]:
+    """Sections for people; one with nothing in it is left out."""
+    from mexc_plugin.cli.grid import as_grid
+    from mexc_plugin.review.figures import figures
+
+    if not seen.total.attempts:
+        return
+    screen = Screen.detect()
+    yield from as_grid([_readable(figures(seen.total))], READABLE, screen)
+    for title, rows in _sections(seen).items():
+        if rows:
+            yield ""
+            yield screen.styled(title, bold=True)
+            yield from as_grid(rows, list(rows[0]), screen)
+    rest = len(seen.reasons) - MOST_REASONS
+    if rest > 0:
+        say(f"{rest:,} more reasons; all of them: --format json")
+
+
+def _sections(seen: "Overview") -> dict[str, list[dict[str, Any]]]:
+    total = seen.total.attempts
+    repeated, still_open = seen.repetitions, seen.open
+    since = f", the oldest asked at {still_open.oldest} UTC" if still_open.oldest else ""
+    return {
+        "Outcomes": [
+            {"outcome": name, "attempts": f"{count:,}", "share": f"{count / total:.2%}"}
+            for name, count in seen.total.outcomes.most_common()
+        ],
+        "Reasons": [
+            {
+                "answered": reason.outcome,
+                "code": reason.code,
+                "attempts": f"{reason.attempts:,}",
+                "error": reason.error_type,
+                "message": reason.message,
+            }
+            for reason in seen.reasons[:MOST_REASONS]
+        ],
+        f"Unresolved{since}": [
+            {"age": age, "attempts": f"{count:,}"} for age, count in still_open.ages.items()
+        ],
+        "Bursts, the most in one second": [
+            {"second (UTC)": second, "attempts": f"{count:,}"} for second, count in seen.bursts
+        ],
+        f"Orders that more than one cancel asked for: {repeated.orders:,}": [
+            {"order": one.order, "cancels": f"{one.cancels:,}"} for one in repeated.most
+        ],
+    }
+
+
+def document(seen: "Overview") -> dict[str, Any]:
+    """An overview in the words of its JSON."""
+    from mexc_plugin.review.figures import figures
+
+    return {
+        **figures(seen.total),
+        "outcomes": dict(seen.total.outcomes.most_common()),
+        "reasons": [asdict(reason) for reason in seen.reasons],
+        "unresolved_oldest": seen.open.oldest,
+        "unresolved_ages": seen.open.ages,
+        "bursts": [{"second": second, "attempts": count} for second, count in seen.bursts],
+        "repeated_orders": seen.repetitions.orders,
+        "repeated": [asdict(one) for one in seen.repetitions.most],
+    }
+
+
+def _as_json(seen: "Overview") -> Iterator[str]:
+    from mexc_plugin.review.text import encode
+
+    yield encode(document(seen))
+
+
+def _as_csv(seen: "Overview") -> Iterator[str]:
+    """One figure a line: its section, its name, its value."""
+    from mexc_plugin.cli.render import RENDERERS
+
+    return RENDERERS["csv"](_lines(seen), ("section", "name", "value"), Screen())
+
+
+def _lines(seen: "Overview") -> Iterator[dict[str, Any]]:
+    for name, value in document(seen).items():
+        if isinstance(value, dict):
+            yield from ({"section": name, "name": k, "value": v} for k, v in value.items())
+        elif isinstance(value, list):
+            for item in value:
+                *words, number = _counted(item)
+                label = " ".join(str(word) for word in words if word is not None)
+                yield {"section": name, "name": label, "value": number}
+        else:
+            yield {"section": "total", "name": name, "value": value}
+
+
+def _counted(item: dict[str, Any]) -> list[Any]:
+    """The words of an entry, and its number last."""
+    return list(item.values())

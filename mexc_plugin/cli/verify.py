@@ -1,0 +1,111 @@
+"""`audit verify`: is the record whole?"""
+
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from mexc_plugin.cli import options
+from mexc_plugin.cli.listing import count as _count
+from mexc_plugin.cli.options import Chosen
+from mexc_plugin.cli.problems import Exit
+from mexc_plugin.cli.servers import say_unchecked
+from mexc_plugin.cli.terminal import emit, say
+from mexc_plugin.review.text import encode, visible
+
+if TYPE_CHECKING:
+    from mexc_plugin.store.queries import Row
+    from mexc_plugin.store.verify import Finding, Verifier
+
+PROGRESS_EVERY = 20_000
+
+
+@click.command(short_help="Check that the record is whole; exit 3 if not.")
+@options.output("table", "json", piped="table")
+@options.database
+def verify(database: Chosen, form: str) -> None:
+    """Check that the record is whole: sequences, hashes, columns and guards.
+
+    Exit 3 when something is broken, with a line for each finding.
+    """
+    from mexc_plugin.store import queries
+    from mexc_plugin.store import verify as verifying
+
+    verifier = verifying.Verifier()
+    with (
+        queries.reading(database.url) as connection,
+        queries.reading(database.url) as second,
+        closing(verifying.chained(connection)) as rows,
+    ):
+        orders = verifying.OrderRows(second)
+        findings = _Counted(
+            itertools.chain(
+                verifying.check_guards(second),
+                verifying.verify(_progress(rows), verifier, orders),
+            )
+        )
+        emit((_findings_json if form == "json" else _findings_text)(findings, verifier))
+    _say_what_waits(database.url)
+    say_unchecked(database.url)
+    if findings.count:
+        raise click.exceptions.Exit(Exit.ATTENTION)
+
+
+class _Counted:
+    """Findings, counted as they pass."""
+
+    def __init__(self, findings: Iterable["Finding"]) -> None:
+        self._findings = findings
+        self.count = 0
+
+    def __iter__(self) -> Iterator["Finding"]:
+        for finding in self._findings:
+            self.count += 1
+            yield finding
+
+
+def _say_what_waits(url: str) -> None:
+    from mexc_plugin.store import spool
+
+    waiting = spool.files(url)
+    if waiting:
+        files = _count(len(waiting), "spool file waits", "spool files wait")
+        say(f"{files}, whose events are gaps here until: mexc-plugin audit recover")
+
+
+def _progress(rows: Iterable["Row"]) -> Iterator["Row"]:
+    """The same rows; on a terminal, stderr says how far it is."""
+    shown = sys.stderr.isatty()
+    for number, row in enumerate(rows, 1):
+        if shown and number % PROGRESS_EVERY == 0:
+            click.echo(f"\r{number:,} events …", err=True, nl=False)
+        yield row
+    if shown:
+        click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _findings_text(findings: _Counted, verifier: "Verifier") -> Iterator[str]:
+    for finding in findings:
+        seq = "" if finding.seq is None else f" seq {finding.seq}"
+        where = f"writer {finding.writer_id}{seq}: " if finding.writer_id else ""
+        yield visible(f"{finding.fault}: {where}{finding.message}")
+    result = _count(findings.count, "finding", "findings") if findings.count else "whole"
+    events = _count(verifier.events, "event", "events")
+    yield f"{events} of {_count(verifier.writers, 'writer', 'writers')}: {result}"
+
+
+def _findings_json(findings: _Counted, verifier: "Verifier") -> Iterator[str]:
+    from mexc_plugin.cli.render import array
+
+    yield '{"findings":'
+    yield from array(map(asdict, findings))
+    totals = {
+        "events": verifier.events,
+        "writers": verifier.writers,
+        "whole": findings.count == 0,
+    }
+    yield ", " + encode(totals)[1:]

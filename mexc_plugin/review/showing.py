@@ -1,0 +1,78 @@
+"""How values of the record are said to people: outcomes, times between, and a page's sum. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mexc_plugin.audit.outcomes import FAILED, UNRESOLVED, Outcome
+
+# Each outcome has a sign of its own kind, for whoever does not see the colour.
+MARKS: Mapping[str, tuple[str, str]] = {
+    Outcome.CANCELED: ("✓", "done"),
+    Outcome.PARTIALLY_CANCELED: ("◑", "done"),
+    Outcome.ACCEPTED: ("✓", "done"),
+    Outcome.CLOSED: ("●", "filled"),
+    Outcome.NOT_FOUND: ("∅", "missed"),
+    Outcome.RATE_LIMITED: ("⏳︎", "missed"),
+    Outcome.NOT_SENT: ("↯", "missed"),
+    Outcome.REJECTED: ("✕", "refused"),
+    Outcome.UNAUTHORIZED: ("✕", "refused"),
+    Outcome.UNKNOWN: ("?", "open"),
+    Outcome.PENDING: ("…", "open"),
+}
+
+_STEPS = ((60, 1, "s"), (3_600, 60, "min"), (86_400, 3_600, "h"), (None, 86_400, "d"))
+
+
+def age(then: datetime, now: datetime) -> str:
+    """How long ago, in one unit: `3 min ago`. Both naive UTC, or both with a zone."""
+    seconds = int((now - then).total_seconds())
+    if seconds < 0:
+        return "ahead of this clock"
+    for below, unit, name in _STEPS:
+        if below is None or seconds < below:
+            return f"{seconds // unit:,} {name} ago"
+    raise AssertionError("the last step has no end")
+
+
+def duration(microseconds: int) -> str:
+    """A time between, with three digits: `1.50 ms`, `23.4 ms`, `1.20 s`."""
+    for unit, name in ((1_000_000, "s"), (1_000, "ms")):
+        if microseconds >= unit:
+            value = microseconds / unit
+            return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {name}"
+    return f"{microseconds} µs"
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What a page of attempts comes to. p50, p99: latency in microseconds, None if none is known."""
+
+    rows: int
+    failed: int
+    unresolved: int
+    p50: int | None
+    p99: int | None
+
+
+def summed(rows: Iterable[Mapping[str, Any]]) -> Sum:
+    """Rows of `cancel_history` counted."""
+    listed = list(rows)
+    latencies = sorted(row["latency_us"] for row in listed if row["latency_us"] is not None)
+    outcomes = [row["final_outcome"] for row in listed]
+    return Sum(
+        rows=len(listed),
+        failed=sum(outcome in FAILED for outcome in outcomes),
+        unresolved=sum(outcome in UNRESOLVED for outcome in outcomes),
+        p50=percentile(latencies, 50),
+        p99=percentile(latencies, 99),
+    )
+
+
+def percentile(ascending: Sequence[int], percent: int) -> int | None:
+    """The nearest rank: a value that was measured, never one between two."""
+    if not ascending:
+        return None
+    rank = -(-len(ascending) * percent // 100)
+    return ascending[max(0, rank - 1)]

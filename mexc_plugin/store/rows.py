@@ -1,0 +1,21 @@
+"""Rows of any query, as mappings, in batches."""
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+BATCH = 500
+
+Row = Mapping[str, Any]
+Rows = Generator[Row, None, None]
+
+
+def stream(connection: Connection, query: sa.Select[Any]) -> Rows:
+    """The rows of a query, fetched in batches: memory stays flat. Close it if you stop early."""
+    # Options of this statement: those of the connection would make every later one a stream, too.
+    with connection.execute(query, execution_options={"yield_per": BATCH}) as result:
+        names = tuple(result.keys())
+        for values in result:
+            yield dict(zip(names, values, strict=True))
