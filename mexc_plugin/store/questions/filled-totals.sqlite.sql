@@ -1,0 +1,16 @@
+-- How much had been filled, by symbol
+--
+-- What was filled of the orders that cancels were answered for, added up exactly. An order that was
+-- cancelled twice counts twice.
+-- SQLite has no exact SUM: `decimal_sum` is in its shell, and `audit sql` brings one of the same name.
+--
+-- :since time = 1970-01-01 - asked from then on
+-- :until time = 9999-12-31 - asked before then
+
+SELECT symbol, COUNT(*) AS attempts, decimal_sum(filled) AS filled, decimal_sum(cost) AS cost
+FROM cancel_facts
+WHERE final_outcome IN ('canceled', 'partially_canceled', 'closed')
+AND symbol IS NOT NULL AND filled IS NOT NULL
+AND requested_at >= :since AND requested_at < :until
+GROUP BY symbol
+ORDER BY symbol
