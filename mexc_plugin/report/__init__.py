@@ -1,0 +1,26 @@
+"""One page about the record, for those who were not there: statistics drawn and told.
+
+It needs the extra `report`; `require` says so in words.
+"""
+
+from importlib.util import find_spec
+
+from mexc_plugin.errors import ConfigError
+
+LIBRARIES = ("altair", "jinja2", "vl_convert")
+
+
+def require() -> None:
+    """Raise ConfigError where a library is missing that draws or fills in the page."""
+    missing = [name for name in LIBRARIES if not _is_there(name)]
+    if missing:
+        raise ConfigError(
+            f"the report needs {', '.join(missing)}; run: pip install 'mexc-plugin[report]'"
+        )
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ValueError:  # somebody keeps it from being imported
+        return False

@@ -1,0 +1,148 @@
+"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+
+  // -- light and dark
+
+  const theme = byId("theme");
+  const root = document.documentElement;
+  const prefersDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : prefersDark());
+  const named = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
+  theme.hidden = false;
+  theme.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; named(); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", named);
+  named();
+
+  // -- the rows
+
+  if (!byId("data")) return;
+  const { columns, rows, series, groups, total } = JSON.parse(byId("data").textContent);
+  const at = Object.fromEntries(columns.map(([name], index) => [name, index]));
+  const PAGE = 100;
+  // What a link may ask for, and whether a row is it.
+  const same = (name) => (row, wanted) => String(row[at[name]] ?? "") === wanted;
+  const asks = {
+    outcome: (row, wanted) => (groups[wanted] || [wanted]).includes(row[at.outcome]),
+    series: (row, wanted) => (series[wanted] || []).includes(row[at.outcome]),
+    time: (row, wanted) => String(row[at["asked at"]]).startsWith(wanted),
+    order: (row, wanted) => row[at.order] === wanted || row[at["client order"]] === wanted,
+    q: (row, wanted) => row.some((value) => value !== null && String(value).toLowerCase().includes(wanted.toLowerCase())),
+    answered: same("answered"), code: same("code"), message: same("message"), error: same("error"),
+    bot: same("bot"), symbol: same("symbol"), account: same("account"), cancel: same("cancel"),
+  };
+  let query = new URLSearchParams();
+  let counted = null;
+  let sorted = { index: at["asked at"], up: false };
+  let shown = PAGE;
+  let found = rows;
+
+  const filtered = () => rows.filter((row) => [...query].every(([name, value]) => !asks[name] || asks[name](row, value)));
+  const before = (a, b) => {
+    if (a === b) return 0;
+    if (a === null || a === "") return 1;
+    if (b === null || b === "") return -1;
+    const order = typeof a === "number" && typeof b === "number" ? a - b : String(a) < String(b) ? -1 : 1;
+    return sorted.up ? order : -order;
+  };
+  const node = (tag, text, name) => {
+    const made = document.createElement(tag);
+    if (text !== undefined) made.textContent = text;
+    if (name) made.className = name;
+    return made;
+  };
+  const took = (us) => (us === null ? "" : us >= 1e6 ? `${(us / 1e6).toFixed(2)} s` : `${(us / 1e3).toFixed(1)} ms`);
+
+  const head = () => {
+    const line = node("tr");
+    columns.forEach(([name], index) => {
+      const cell = node("th");
+      cell.scope = "col";
+      const button = node("button", name);
+      button.type = "button";
+      button.addEventListener("click", () => {
+        sorted = { index, up: sorted.index === index ? !sorted.up : true };
+        draw();
+        byId("table").tHead.rows[0].cells[index].firstChild.focus();
+      });
+      if (sorted.index === index) cell.setAttribute("aria-sort", sorted.up ? "ascending" : "descending");
+      cell.append(button);
+      line.append(cell);
+    });
+    byId("table").tHead.replaceChildren(line);
+  };
+  const body = () => {
+    const lines = found.slice(0, shown).map((row) => {
+      const line = node("tr");
+      row.forEach((value, index) => {
+        const [name, kind] = columns[index];
+        line.append(node("td", name === "took" ? took(value) : value ?? "", kind));
+      });
+      return line;
+    });
+    byId("table").tBodies[0].replaceChildren(...lines);
+  };
+  const chips = () => {
+    const made = [...query].filter(([name]) => name !== "q" && name !== "outcome").map(([name, value]) => {
+      const chip = node("button", `${name}: ${value || "(none)"} ×`);
+      chip.type = "button";
+      chip.setAttribute("aria-label", `Remove the filter ${name} ${value}`);
+      chip.addEventListener("click", () => { query.delete(name); ask(); });
+      return chip;
+    });
+    byId("chips").replaceChildren(...made);
+  };
+  const number = (value) => value.toLocaleString("en-GB");
+  const status = () => {
+    const several = found.length === 1 ? "row" : "rows";
+    let words = `${number(found.length)} ${several} of the ${number(rows.length)} that are embedded here`;
+    if (counted !== null && counted > found.length) {
+      words += `; the number that you followed counts ${number(counted)} attempts, the others are in the record only`;
+    } else if (!query.size && total > rows.length) {
+      words += `, of ${number(total)} on record`;
+    }
+    byId("status").textContent = `${words}.`;
+  };
+  const draw = () => {
+    found = filtered().sort((a, b) => before(a[sorted.index], b[sorted.index]));
+    head();
+    body();
+    chips();
+    status();
+    byId("search").value = query.get("q") || "";
+    byId("outcome").value = query.get("outcome") || "";
+    byId("more").hidden = found.length <= shown;
+  };
+  const ask = () => { counted = null; shown = PAGE; history.replaceState(null, "", `#rows?${query}`); draw(); };
+  const follow = () => {
+    const [place, words] = location.hash.slice(1).split(/\?(.*)/s);
+    if (place !== "rows") return;
+    query = new URLSearchParams(words || "");
+    shown = PAGE;
+    draw();
+    byId("rows").scrollIntoView();
+    byId("rows").focus({ preventScroll: true });
+  };
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#rows']");
+    if (!link) return;
+    event.preventDefault();
+    counted = link.dataset && link.dataset.count ? Number(link.dataset.count) : null;
+    history.pushState(null, "", link.getAttribute("href"));
+    follow();
+  });
+  addEventListener("popstate", () => { counted = null; follow(); });
+  byId("search").addEventListener("input", (event) => {
+    if (event.target.value) query.set("q", event.target.value); else query.delete("q");
+    ask();
+  });
+  byId("outcome").addEventListener("change", (event) => {
+    if (event.target.value) query.set("outcome", event.target.value); else query.delete("outcome");
+    ask();
+  });
+  byId("more").addEventListener("click", () => { shown += PAGE; body(); byId("more").hidden = found.length <= shown; });
+  byId("controls").hidden = false;
+  draw();
+  follow();
+})();

@@ -1,0 +1,59 @@
+"""The figures are the same on every database, whichever way they are counted."""
+
+import pytest
+
+from mexc_plugin.store import highlights, overview, queries, statistics
+from mexc_plugin.store.queries import Filters
+from mexc_plugin.store.statistics import By
+from tests.cli.conftest import Ledger
+from tests.test_statistics import KEYS, NOON, ONE, SWAPPED, counted, naively, plain, record, wanted
+
+DAY = 86_400
+AUDIT = [
+    *SWAPPED,
+    ONE | {"at": 0.25, "outcome": None},
+    ONE | {"at": 0.5, "outcome": "unknown", "resolved": ["canceled", "closed"], "bot": None},
+    ONE | {"at": 0.75, "outcome": "unknown", "order_id": None, "client_order_id": "mine"},
+    ONE | {"at": 60, "outcome": "not_found", "again": True, "symbol": "BTC/USDT"},
+    ONE | {"at": 3_599.5, "outcome": "rejected", "latency_us": 40_000_000},
+    ONE | {"at": DAY, "outcome": "not_sent", "latency_us": None},
+    ONE | {"at": DAY + 1, "step": 3_600},
+]
+FILTERS = [
+    Filters(),
+    Filters(outcomes=("not_found", "rejected")),
+    Filters(bots=("grid",), latency_over_us=2_000_000),
+    Filters(since=NOON.replace(minute=0, second=1), until=NOON.replace(hour=13)),
+]
+
+
+@pytest.mark.parametrize("few", [10**9, -1], ids=["through the view", "from the index"])
+def test_the_figures_are_those_of_the_view(audit, few, monkeypatch, run):
+    monkeypatch.setattr(statistics, "FEW", few)
+    run("db", "upgrade", "--database-url", audit.url)
+    record(Ledger(audit.url), AUDIT)
+    with queries.reading(audit.url) as connection:
+        statistics.steady(connection)
+        for filters in FILTERS:
+            rows = wanted(connection, filters)
+            for what in KEYS:
+                groups = statistics.by(connection, filters, what)
+                found = {name: counted(tally) for name, tally in groups}
+                assert found == naively(rows, what), (filters, what)
+            seen = overview.read(connection, filters, NOON)
+            assert counted(seen.total) == plain(rows)
+            assert len(highlights.slowest(connection, filters, 3)) == min(
+                3, sum(row["latency_us"] is not None for row in rows)
+            )
+
+
+def test_it_is_all_of_one_moment(audit, run):
+    run("db", "upgrade", "--database-url", audit.url)
+    ledger = Ledger(audit.url)
+    ledger.cancel()
+    with queries.reading(audit.url) as connection:
+        statistics.steady(connection)
+        before = statistics.by(connection, Filters(), By.DAY)
+        ledger.cancel()
+        after = statistics.by(connection, Filters(), By.DAY)
+    assert [tally.attempts for _, tally in (*before, *after)] == [1, 1]
