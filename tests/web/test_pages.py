@@ -1,0 +1,338 @@
+"""The pages and their JSON, asked for by a program."""
+
+import json
+import socket
+import threading
+import time
+from contextlib import closing
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.review.asking import NAMES
+from tests.cli.conftest import Ledger
+from tests.cli.tampering import tamper
+
+from .conftest import HOST, Serve, Site, served
+
+NONSENSE = [
+    ("outcome=lost", "no outcome 'lost'"),
+    ("since=yesterday", "'yesterday' is not a time"),
+    ("since=1h&until=2h", "until is before since"),
+    ("since=1h&since=2h", "since is given 2 times"),
+    ("latency-over=soon", "'soon' is not a duration"),
+    ("colour=red", "no filter 'colour'"),
+    ("limit=0", "limit is '0'"),
+    ("limit=ten", "limit is 'ten'"),
+    ("limit=1001", "limit is '1001'"),
+    ("limit=%D9%A3", "limit is"),
+    ("after=x&before=y", "after and before"),
+    ("symbol=" + "x" * 300, "too much is asked for"),
+    ("symbol=a%00b", "holds a NUL"),
+    ("&".join(f"bot={number}" for number in range(60)), "too much is asked for"),
+    ("after=x", "cursor"),
+    ("after=%FF", "cursor"),
+    ("before=eyJ9", "cursor"),
+]
+
+
+def shown(site: Site, path: str = "/") -> list[str]:
+    """The cancel ids that a page links to, in its order."""
+    body = site.page(path).body
+    return [part.split('"')[0] for part in body.split('href="/cancels/')[1:]]
+
+
+def test_an_empty_record_is_a_page_that_says_so(site: Site) -> None:
+    answer = site.page("/")
+    assert answer.status == 200
+    assert "No cancel is on record yet" in answer.body
+
+
+def test_cancels_are_listed_newest_first_each_with_its_page(site: Site, ledger: Ledger) -> None:
+    ids = [ledger.cancel(at=second) for second in range(3)]
+    assert ids[::-1] == shown(site)
+    assert [site.page(f"/cancels/{id_}").status for id_ in ids] == [200] * 3
+
+
+@pytest.mark.parametrize(
+    ("query", "matching"),
+    [
+        ("symbol=ltcbtc", "L"),
+        ("symbol=LTC/BTC&symbol=DOGE/USDT", "LD"),
+        ("bot=grid&outcome=failed", "R"),
+        ("outcome=unresolved", "P"),
+        ("outcome=rejected&outcome=canceled", "LDR"),
+        ("latency-over=1s", "D"),
+        ("order-id=77", "R"),
+        ("symbol=&bot=&since=", "LDRP"),
+        ("since=2026-11-23T12:00:02Z", "RP"),
+        ("until=2026-11-23T12:00:01Z", "L"),
+        ("account=nobody", ""),
+    ],
+)
+def test_the_query_filters_as_the_command_line_does(
+    site: Site, ledger: Ledger, query: str, matching: str
+) -> None:
+    ids = {
+        ledger.cancel(at=0): "L",
+        ledger.cancel(
+            at=1, symbol="DOGE/USDT", native_symbol="DOGEUSDT", answer={"latency_us": 2_000_000}
+        ): "D",
+        ledger.cancel("rejected", at=2, native_symbol="XY", symbol="X/Y", order_id="77"): "R",
+        ledger.cancel(None, at=3, symbol="X/Y", native_symbol="XY"): "P",
+    }
+    assert matching[::-1] == "".join(ids[id_] for id_ in shown(site, f"/?{query}"))
+    rows = site.ask(f"/api/cancels?{query}").json["cancels"]
+    assert matching[::-1] == "".join(ids[row["cancel_id"]] for row in rows)
+
+
+def test_the_command_line_has_the_same_filters(run) -> None:
+    from mexc_plugin.cli.listing import list_
+
+    options = {name.removeprefix("--") for option in list_.params for name in option.opts}
+    assert set(NAMES) <= options
+
+
+@pytest.mark.parametrize(("query", "words"), NONSENSE)
+def test_nonsense_in_the_query_is_a_page_that_says_what_to_write(
+    site: Site, query: str, words: str
+) -> None:
+    answer = site.page(f"/?{query}")
+    assert answer.status == 400
+    assert words in unescape(answer.body)
+
+
+@pytest.mark.parametrize(("query", "words"), NONSENSE)
+def test_nonsense_from_a_program_is_an_error_in_json(site: Site, query: str, words: str) -> None:
+    answer = site.ask(f"/api/unresolved?{query}")
+    assert answer.status == 400
+    assert words in answer.json["error"]
+
+
+def test_what_was_written_in_the_form_stays_there(site: Site) -> None:
+    body = site.page("/?symbol=LTC/BTC&since=never").body
+    assert 'value="LTC/BTC"' in body
+    assert 'value="never"' in body
+
+
+def test_pages_turn_both_ways_and_show_every_cancel_once(site: Site, ledger: Ledger) -> None:
+    ids = [ledger.cancel(at=second) for second in range(7)]
+    path = "/api/cancels?limit=3"
+    pages = [site.ask(path).json]
+    while pages[-1]["after"]:
+        pages.append(site.ask(f"{path}&after={pages[-1]['after']}").json)
+    there = [[row["cancel_id"] for row in page["cancels"]] for page in pages]
+    assert [id_ for page in there for id_ in page] == ids[::-1]
+    back = [pages[-1]]
+    while back[-1]["before"]:
+        back.append(site.ask(f"{path}&before={back[-1]['before']}").json)
+    assert [[row["cancel_id"] for row in page["cancels"]] for page in back] == there[::-1]
+
+
+def test_a_bookmarked_page_keeps_its_filters_when_it_is_turned(site: Site, ledger: Ledger) -> None:
+    for second in range(60):
+        ledger.cancel(at=second, bot="a&b")
+    body = unescape(site.page("/?bot=a%26b").body)
+    assert 'rel="next" href="/?bot=a%26b&after=' in body
+
+
+def test_the_unresolved_are_those_and_the_longest_waiting_comes_first(
+    site: Site, ledger: Ledger
+) -> None:
+    ledger.cancel()
+    ids = [ledger.cancel("unknown", at=1), ledger.cancel(None, at=2)]
+    ledger.reconcile(ledger.cancel("unknown", at=3), "canceled")
+    assert ids == shown(site, "/unresolved")
+    assert ids == [row["cancel_id"] for row in site.ask("/api/unresolved").json["cancels"]]
+
+
+@pytest.mark.parametrize("name", ["order_id", "client_order_id"])
+def test_a_cancel_is_found_by_its_order(site: Site, ledger: Ledger, name: str) -> None:
+    cancel_id = ledger.cancel(**{name: "my order/1"})
+    assert cancel_id in site.page("/cancels/my%20order%2F1").body
+
+
+def test_an_order_that_was_cancelled_twice_is_a_choice(site: Site, ledger: Ledger) -> None:
+    ids = [ledger.cancel(order_id="9") for _ in range(2)]
+    assert sorted(ids) == shown(site, "/cancels/9")
+    answer = site.ask("/api/cancels/9")
+    assert [answer.status, sorted(answer.json["cancel_ids"])] == [300, sorted(ids)]
+
+
+@pytest.mark.parametrize("name", ["none", "01a2", "%00", "%FF", "..%2F..%2Fetc", "x" * 3000])
+def test_an_id_that_is_not_on_record_is_not_found(site: Site, name: str) -> None:
+    assert site.page(f"/cancels/{name}").status == 404
+    assert "error" in site.ask(f"/api/cancels/{name}").json
+
+
+def test_a_page_that_does_not_exist_is_not_found_in_words(site: Site) -> None:
+    answer = site.page("/nothing")
+    assert answer.status == 404
+    assert "<h1>Not found</h1>" in answer.body
+
+
+def test_the_json_of_a_cancel_is_what_audit_show_prints(
+    site: Site, ledger: Ledger, run, url: str
+) -> None:
+    cancel_id = ledger.cancel(body='{"orderId": "4"}')
+    arguments = ("audit", "show", cancel_id, "--format", "json", "--database-url", url)
+    assert (
+        json.loads(run(*arguments).stdout) == site.ask(f"/api/cancels/{cancel_id}").json["events"]
+    )
+
+
+def test_the_json_of_the_list_is_what_audit_list_prints(
+    site: Site, ledger: Ledger, run, url: str
+) -> None:
+    for second, outcome in enumerate(Outcome):
+        ledger.cancel(None if outcome is Outcome.PENDING else outcome.value, at=second)
+    lines = run("audit", "list", "--format", "jsonl", "--database-url", url).stdout.splitlines()
+    assert [json.loads(line) for line in lines] == site.ask("/api/cancels").json["cancels"]
+
+
+def test_a_changed_event_is_told_on_its_page(site: Site, ledger: Ledger, path: Path) -> None:
+    cancel_id = ledger.cancel()
+    assert "the chain holds" in site.page(f"/cancels/{cancel_id}").body
+    tamper(path, "UPDATE cancel_audit SET payload = replace(payload, 'LTC/BTC', 'XRP/BTC')")
+    assert "The chain is broken here" in site.page(f"/cancels/{cancel_id}").body
+
+
+def test_data_of_others_is_text_and_nothing_else(site: Site, ledger: Ledger) -> None:
+    evil = "<script>alert(1)</script>\x1b[31m\u202egnp.exe\x00"
+    cancel_id = ledger.cancel(
+        "rejected",
+        bot="<b>bot</b>",
+        answer={"venue_message": evil, "venue_code": '"><img src=x>'},
+        body='{"msg": "</pre><script>alert(2)</script>"}',
+    )
+    for page in ("/", f"/cancels/{cancel_id}", "/?outcome=rejected"):
+        body = site.page(page).body
+        assert "alert(" in unescape(body) or page == "/"
+        assert [
+            mark
+            for mark in ("<script>alert", "<img src=x", "<b>bot", "\x1b", "\u202e")
+            if mark in body
+        ] == []
+        assert "\\u202e" in body
+
+
+def test_the_search_is_escaped_where_it_is_said_again(site: Site) -> None:
+    body = site.page('/?symbol="><script>alert(1)</script>&since=<img>').body
+    assert "<script>alert" not in body
+    assert "<img>" not in body
+
+
+# -- the database
+
+
+def test_a_database_that_went_away_is_a_page_that_says_so(site: Site, path: Path) -> None:
+    path.unlink()
+    answer = site.page("/")
+    assert answer.status == 503
+    assert "there is no audit database" in answer.body
+    assert site.ask("/api/cancels").status == 503
+    assert [site.ask("/healthz").status, site.ask("/healthz").json] == [
+        503,
+        {"status": "no record"},
+    ]
+
+
+def test_a_database_of_a_newer_version_is_a_page_that_names_the_way_out(
+    site: Site, path: Path
+) -> None:
+    tamper(path, "UPDATE cancel_audit_version SET version_num = '9999'")
+    answer = site.page("/")
+    assert answer.status == 503
+    assert "upgrade mexc-plugin" in answer.body
+
+
+def test_the_server_is_well_when_the_record_can_be_read(site: Site) -> None:
+    answer = site.ask("/healthz")
+    assert [answer.status, answer.json] == [200, {"status": "ok"}]
+
+
+def test_no_page_can_write_to_the_record(site: Site, ledger: Ledger, path: Path) -> None:
+    cancel_id = ledger.cancel()
+    before = path.read_bytes()
+    for page in ("/", "/unresolved", "/charts", f"/cancels/{cancel_id}", "/api/stats"):
+        assert site.page(page).status == 200
+    assert path.read_bytes() == before
+
+
+# -- watching
+
+
+def states(site: Site, seconds: float) -> list[dict]:
+    """What a watcher is told meanwhile."""
+    found = []
+    until = time.monotonic() + seconds
+    with site.opened("/events") as answer:
+        while time.monotonic() < until and not found[1:]:
+            line = answer.readline().decode()
+            if line.startswith("data: "):
+                found.append(json.loads(line.removeprefix("data: ")))
+    return found
+
+
+def test_who_watches_is_told_of_a_new_cancel(site: Site, ledger: Ledger) -> None:
+    site.page("/")
+    cancelling = threading.Timer(0.5, ledger.cancel)
+    cancelling.start()
+    told = states(site, 9)
+    cancelling.join()
+    assert [state["trouble"] for state in told] == [None, None]
+    assert told[0]["version"] != told[1]["version"]
+
+
+def test_many_who_watch_are_told_by_one_poller(site: Site, ledger: Ledger) -> None:
+    watchers = 20
+    told: list[list[dict]] = []
+    threads = [
+        threading.Thread(target=lambda: told.append(states(site, 9))) for _ in range(watchers)
+    ]
+    site.page("/")
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    ledger.cancel()
+    for thread in threads:
+        thread.join()
+    assert {tuple(state["version"] for state in found) for found in told} == {
+        tuple(state["version"] for state in told[0])
+    }
+    assert [len(found) for found in told] == [2] * watchers
+
+
+def test_a_database_that_goes_and_comes_back_is_told(site: Site, path: Path) -> None:
+    moved = path.with_suffix(".away")
+    site.page("/")
+    with site.opened("/events") as answer:
+
+        def told() -> dict:
+            while not (line := answer.readline().decode()).startswith("data: "):
+                pass
+            return json.loads(line.removeprefix("data: "))
+
+        assert told()["trouble"] is None
+        path.rename(moved)
+        assert str(path) in told()["trouble"]
+        assert not path.exists()
+        moved.rename(path)
+        while told()["trouble"]:
+            pass
+
+
+def test_a_watcher_who_does_not_read_holds_nobody_up(site: Site, ledger: Ledger) -> None:
+    with closing(socket.create_connection((HOST, site.port))) as idle:
+        idle.sendall(f"GET /events HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        for second in range(5):
+            cancel_id = ledger.cancel(at=second)
+            assert shown(site)[0] == cancel_id
+
+
+def test_the_server_ends_although_somebody_watches(serve: Serve, url: str) -> None:
+    with served(url) as site, site.opened("/events") as answer:
+        answer.readline()
+    # `served` has checked that the server's thread came to its end.
