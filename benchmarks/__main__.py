@@ -7,9 +7,7 @@ Writes a JSON file for each into FOLDER; `python -m benchmarks.report FOLDER` ma
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from benchmarks import durable, latency, throughput
 from benchmarks.subjects import markets
@@ -19,7 +17,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     known = markets()
-    runs: dict[str, Callable[[], Any]] = {
+    runs = {
         "durable": lambda: durable.measure(2000),
         "latency_0": lambda: latency.measure(1000, 0, known),
         "latency_50": lambda: latency.measure(500, 50, known),
