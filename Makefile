@@ -1,9 +1,10 @@
 # make demo   a local MEXC, a few cancels over real HTTP, and the audit of them
 # make test   every quick test, in random order, warnings as errors
 # make test-freqtrade   freqtrade in live mode against the sandbox, in an environment of its own
-# make check  format, lint, types, import contracts, migrations
+# make check  format, lint, types, import contracts, migrations, pages that are made
+# make docs   the pages that are made from the schema and from SQL
 
-.PHONY: demo test test-freqtrade check build clean
+.PHONY: demo test test-freqtrade check docs build clean
 PYTHON = python3
 VENV = .venv
 BIN = $(VENV)/bin
@@ -26,6 +27,12 @@ check: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.alembic_check
+	$(BIN)/python -m docs.dictionary --check
+	$(BIN)/python -m docs.questions --check
+
+docs: $(DEV)
+	$(BIN)/python -m docs.dictionary
+	$(BIN)/python -m docs.questions
 
 build: $(DEV)
 	rm -rf dist
@@ -39,7 +46,7 @@ $(READY): pyproject.toml
 	@touch $(READY)
 
 $(DEV): $(READY) pyproject.toml
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev --editable ".[postgres,mysql]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev --editable ".[postgres,mysql,parquet,report,web]"
 	@touch $(DEV)
 
 $(FREQTRADE)/.ready: pyproject.toml
@@ -77,3 +84,10 @@ torture: $(DEV)
 	rm -rf $(TORTURE)
 	MEXC_PLUGIN_TORTURE=long MEXC_PLUGIN_TORTURE_FIGURES=$(CURDIR)/$(TORTURE) $(BIN)/python -m pytest tests/torture
 	$(BIN)/python -m tests.torture.report $(TORTURE)
+
+# What auditing costs, paired with plain ccxt in one run; writes docs/performance.md. For a machine with nothing else to do.
+.PHONY: bench
+BENCH = build/bench
+bench: $(DEV)
+	$(BIN)/python -m benchmarks $(BENCH)
+	$(BIN)/python -m benchmarks.report $(BENCH)
