@@ -119,6 +119,29 @@ def test_every_way_to_cancel_is_on_record(
     )
 
 
+@pytest.mark.parametrize(
+    ("backend", "colour"),
+    [
+        pytest.param("postgresql", "async", marks=pytest.mark.server),
+        pytest.param("mariadb", "sync", marks=pytest.mark.server),
+        pytest.param("mariadb", "pro", marks=pytest.mark.server),
+    ],
+)
+def test_every_way_to_cancel_is_on_record_on_a_server_too(
+    bot: Bot, sandbox: Sandbox, audit: Audit
+) -> None:
+    """One bot goes all the ways: what each of them does is told apart on SQLite, above."""
+    for name, way in WAYS.items():
+        if name != "request, spelt oddly":  # the sandbox does not know that spelling
+            way(bot, sandbox)
+    requests_on_record = audit.events("request")
+    assert len(requests_on_record) == len(audit.events("response")) == len(sandbox.arrivals)
+    assert {row["cancel_id"] for row in audit.history()} == {
+        event["cancel_id"] for event in requests_on_record
+    }
+    assert "pending" not in {row["outcome"] for row in audit.history()}
+
+
 def test_what_deletes_no_order_is_not_recorded(bot: Bot, sandbox: Sandbox, audit: Audit) -> None:
     key = bot.spotPrivatePostUserDataStream()["listenKey"]
     bot.spotPrivateDeleteUserDataStream({"listenKey": key})

@@ -77,7 +77,7 @@ def database(url: str, chosen_by: str) -> Iterator[Finding]:
         yield from _absent(url, name, chosen_by)
         return
     try:
-        missing = _missing_guards(url)
+        missing, doubts = _missing_guards_and_doubts(url)
     except MexcPluginError as error:
         yield Finding(f"database: {error} ({chosen_by})", needs_attention=True)
         return
@@ -89,20 +89,25 @@ def database(url: str, chosen_by: str) -> Iterator[Finding]:
         )
     if not missing:
         yield Finding("guards: the triggers stand")
+    for message in doubts:
+        yield Finding(f"server: {message}", needs_attention=True)
     if path is not None:
         yield from _modes(str(path))
 
 
-def _missing_guards(url: str) -> list[str]:
+def _missing_guards_and_doubts(url: str) -> tuple[list[str], list[str]]:
     """Open the database and try to write nothing. Raises MexcPluginError where that fails."""
     import sqlalchemy as sa
 
+    from mexc_plugin.store import durability, partitions, queries, schema, verify
     from mexc_plugin.store import engine as engines
-    from mexc_plugin.store import queries, schema, verify
     from mexc_plugin.store.explain import explained
 
     with queries.reading(url) as connection:
         missing = [finding.message for finding in verify.check_guards(connection)]
+        doubts = durability.doubts(connection)
+        if shortage := partitions.shortage(connection):
+            doubts.append(shortage)
     # Only now, when it is known to be ours: opening for writing sets SQLite's journal mode.
     engine = engines.create(url, timeout_ms=PATIENCE_MS)
     table = schema.cancel_audit
@@ -113,7 +118,7 @@ def _missing_guards(url: str) -> list[str]:
             transaction.rollback()
     finally:
         engine.dispose()
-    return missing
+    return missing, doubts
 
 
 def _absent(url: str, name: str, chosen_by: str) -> Iterator[Finding]:

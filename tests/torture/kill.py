@@ -2,11 +2,13 @@
 
 import json
 import random
+import shutil
 import sqlite3
 import time
 import urllib.request
 from collections import Counter
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from mexc_plugin.sandbox import Sandbox
@@ -19,6 +21,9 @@ from .victims import cancel_for_ever
 KILLS_PER_DATABASE = 50
 ORDERS = 30
 LATEST = scaled(0.2, 0.4)  # seconds after the first cancel of a victim
+AT_ONCE = scaled(1, 2)
+PATIENCE = 120
+LOCKED = 0.25  # of the victims find their database locked
 
 
 @dataclass
@@ -26,11 +31,15 @@ class Figures:
     """What all kills of a run add up to."""
 
     kills: int = 0
+    locked: int = 0
     arrivals: int = 0
     unrecorded: int = 0
-    intact: int = 0
+    returned: int = 0
+    unanswered: int = 0
+    broken: int = 0
     pending: int = 0
     spooled: int = 0
+    inherited: int = 0
     torn: int = 0
     events: int = 0
     findings: list[str] = field(default_factory=list)
@@ -43,55 +52,78 @@ class Killing:
         self.path = folder / "audit.db"
         self.url = f"sqlite:///{self.path}"
         self._sandbox, self._log, self._figures = sandbox, log, figures
+        self._heard = folder / "returned"
         self._rowid = 0
         self._arrived = 0
+        self._returned = 0
+        self._spooled: set[tuple[str, int]] = set()
 
     def once(self, chance: random.Random) -> None:
         """Start a victim, kill it, look."""
         colour = chance.choice(["sync", "threads", "async"])
-        locked = chance.random() < 0.25  # then it writes to the spool when it dies
+        locked = chance.random() < LOCKED
         orders = [self._sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(ORDERS)]
-        config = {**self._sandbox.ccxt_config(), "options": {"audit": {"url": self.url}}}
+        # Where the database is locked, it is the spool that the victim dies over.
+        audit = {"url": self.url} | ({"deadline_ms": 20} if locked else {})
+        # A busy machine is no fault of the venue: ccxt's own 10 s are not to end a victim.
+        options = {"audit": audit, "recvWindow": 60_000}
+        config = {**self._sandbox.ccxt_config(), "timeout": PATIENCE * 1000, "options": options}
         before = self._sandbox_count()
-        victim = Child(cancel_for_ever, colour, config, orders)
-        self._until_first_arrival(before)
+        victim = Child(cancel_for_ever, colour, config, orders, str(self._heard))
+        self._until_first_arrival(before, victim)
         lock = self._lock(chance) if locked else None
         time.sleep(chance.uniform(0, LATEST))
         victim.kill()
         if lock is not None:
             lock.close()
         self._let_the_venue_finish()
-        self._look()
+        self._figures.kills += 1
+        self._figures.locked += locked
+        # What is left alone here, the next victim replays, and may be killed at it.
+        self._look(recover=chance.random() < 0.5)
 
     def finish(self) -> None:
         """What holds of the whole database, whatever came late."""
-        payloads = [row[1] for row in self._rows(0)]
-        recorded = ledger.requests_of(payloads)
-        missing = Counter(ledger.arrived(self._log)) - recorded
-        self._figures.unrecorded += missing.total()
-        self._figures.events += len(payloads)
-        self._figures.arrivals += len(ledger.arrived(self._log))
-        self._figures.findings += [str(found) for found in ledger.findings(self.url)]
-
-    def _look(self) -> None:
+        self._look(recover=True)
         figures = self._figures
-        figures.kills += 1
-        figures.intact += ledger.is_intact(self.path)
+        payloads = [row[1] for row in self._rows(0)]
+        arrived = Counter(ledger.arrived(self._log))
+        figures.unrecorded += (arrived - ledger.requests_of(payloads)).total()
+        figures.arrivals += arrived.total()
+        figures.returned += self._returned
+        figures.events += len(payloads)
+        figures.torn += len(list(self.path.parent.glob("*.torn")))
+        figures.findings += [str(found) for found in ledger.findings(self.url)]
+
+    def _look(self, *, recover: bool) -> None:
+        figures = self._figures
+        figures.broken += not ledger.is_intact(self.path)
         waiting = ledger.spooled(self.url)
-        figures.spooled += len(waiting)
+        self._count_spooled({(event.writer_id, event.seq) for event in waiting})
         new = ledger.arrived(self._log, self._arrived)
         rows = self._rows(self._rowid)
         payloads = [row[1] for row in rows] + [event.payload for event in waiting]
-        missing = Counter(new) - ledger.requests_of(payloads)
-        figures.unrecorded += missing.total()
-        figures.pending += self._pending(payloads)
+        figures.unrecorded += (Counter(new) - ledger.requests_of(payloads)).total()
+        heard = self._heard.read_text().split()[self._returned :] if self._heard.exists() else []
+        figures.unanswered += (Counter(heard) - ledger.answers_of(payloads)).total()
+        if not recover:
+            return
         ledger.replay(self.url)
-        figures.torn += len(list(self.path.parent.glob("*.torn")))
-        writers = {row[2] for row in self._rows(self._rowid)}
+        self._spooled = set()
+        rows = self._rows(self._rowid)
+        figures.pending += self._pending([row[1] for row in rows])
+        writers = {row[2] for row in rows}
         found = ledger.findings(self.url, writers) if writers else []
         figures.findings += [str(finding) for finding in found]
         self._arrived += len(new)
-        self._rowid = max((row[0] for row in self._rows(self._rowid)), default=self._rowid)
+        self._returned += len(heard)
+        self._rowid = max((row[0] for row in rows), default=self._rowid)
+
+    def _count_spooled(self, waiting: set[tuple[str, int]]) -> None:
+        """Those of this kill, and those of an earlier one that its victim replayed."""
+        self._figures.spooled += len(waiting - self._spooled)
+        self._figures.inherited += len(self._spooled - waiting)
+        self._spooled = waiting
 
     def _pending(self, payloads: list[str]) -> int:
         """Requests without an answer, which the view must show as `pending`."""
@@ -135,9 +167,11 @@ class Killing:
     def _sandbox_count(self) -> int:
         return len(self._sandbox._arrivals._arrivals)  # a copy of them all would take too long
 
-    def _until_first_arrival(self, before: int) -> None:
-        until = time.monotonic() + 30
+    def _until_first_arrival(self, before: int, victim: Child) -> None:
+        until = time.monotonic() + PATIENCE
         while self._sandbox_count() == before:
+            if victim.has_ended:
+                victim.kill()  # which says why
             assert time.monotonic() < until, "the victim sends nothing"
             time.sleep(0.001)
 
@@ -154,16 +188,27 @@ class Killing:
 def run(folder: Path, kills: int, seed: int) -> Figures:
     """So many kills, with a new database and a new venue now and then."""
     chance = random.Random(seed)
-    figures = Figures()
-    while figures.kills < kills:
-        here = folder / f"{figures.kills:04d}"
-        here.mkdir()
-        log = here / "venue.jsonl"
-        with Sandbox(log_path=log).serve() as sandbox:
-            killing = Killing(here, sandbox, log, figures)
-            for _ in range(min(KILLS_PER_DATABASE, kills - figures.kills)):
-                killing.once(chance)
-            killing.finish()
-        for path in here.iterdir():
-            path.unlink()
+    parts = [
+        (folder / f"{first:04d}", min(KILLS_PER_DATABASE, kills - first), chance.random())
+        for first in range(0, kills, KILLS_PER_DATABASE)
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return total(list(pool.map(_one_database, *zip(*parts, strict=True))))
+
+
+def total(parts: list[Figures]) -> Figures:
+    """Their sum, name by name."""
+    rows = [astuple(part) for part in parts]
+    return Figures(*(sum(column[1:], column[0]) for column in zip(*rows, strict=True)))
+
+
+def _one_database(folder: Path, kills: int, seed: float) -> Figures:
+    chance, figures, log = random.Random(seed), Figures(), folder / "venue.jsonl"
+    folder.mkdir()
+    with Sandbox(log_path=log).serve() as sandbox:
+        killing = Killing(folder, sandbox, log, figures)
+        for _ in range(kills):
+            killing.once(chance)
+        killing.finish()
+    shutil.rmtree(folder)
     return figures

@@ -48,6 +48,12 @@ def requests_of(payloads: list[str]) -> Counter[Key]:
     return Counter(key for key in map(key_of_payload, payloads) if key is not None)
 
 
+def answers_of(payloads: list[str]) -> Counter[str]:
+    """How many responses each order has on record."""
+    documents = map(json.loads, payloads)
+    return Counter(d.get("order_id") for d in documents if d["kind"] == "response")
+
+
 def replay(url: str) -> int:
     """What `audit recover` does; returns how many events were stored."""
     database = Database(url, 5_000)

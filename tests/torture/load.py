@@ -8,10 +8,12 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.store import recorders
+from mexc_plugin.store.turns import Turns
 
 DEADLINE = 0.25
 
@@ -140,3 +142,9 @@ def two_writers_of_one_file(url: str, other: str, count: int) -> None:
     )
     cancels_left_open(url, count)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hold_a_turn(database: str) -> None:
+    """Take a turn at a file, and keep it until killed."""
+    assert Turns(Path(database)).take(10)
+    time.sleep(600)

@@ -1,25 +1,32 @@
-"""One cancel in a process of its own, for strace to break: says as JSON what the bot saw.
+"""One cancel in a process of its own, for strace to break."""
 
-python -m tests.torture.one_cancel CONFIG_AS_JSON ORDER_ID
-"""
-
-import json
+import ctypes
 import logging
-import sys
+import os
+import time
 import uuid
+from pathlib import Path
+from typing import Any
+
+import ccxt
+
+from mexc_plugin import mexc
+from mexc_plugin.store import recorders
 
 WRITER = "00000000-0000-4000-8000-000000000001"
+# prctl(2): lets a process that is no ancestor trace this one, where Yama would refuse it.
+PR_SET_PTRACER, ANY = 0x59616D61, -1
+# From being attached to being stopped at every system call.
+SETTLING = 0.03
 
 
-def main() -> None:
-    config, order_id = json.loads(sys.argv[1]), sys.argv[2]
+def when_traced(config: dict[str, Any], order_id: str, log: str) -> dict[str, Any]:
+    """Wait for a tracer, then cancel; what the bot saw, and how many events it made."""
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 2)
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s")
     uuid.uuid4 = lambda: uuid.UUID(WRITER)  # so that the name of its spool is known beforehand
-    import ccxt
-
-    from mexc_plugin import mexc
-    from mexc_plugin.store import recorders
-
+    _wait_for_the_tracer()
     error = None
     try:
         exchange = mexc(config)
@@ -28,11 +35,15 @@ def main() -> None:
         error = f"ccxt.{type(raised).__name__}"
     except BaseException as raised:
         error = f"{type(raised).__module__}.{type(raised).__name__}: {raised}"
-    url = config["options"]["audit"]["url"]
-    writer = recorders.recorder_for(url)
+    writer = recorders.recorder_for(config["options"]["audit"]["url"])
     recorders.close_all()
-    print(json.dumps({"error": error, "sealed": writer._seq}))
+    return {"error": error, "sealed": writer._seq}
 
 
-if __name__ == "__main__":
-    main()
+def _wait_for_the_tracer(seconds: float = 30) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_long(ANY), 0, 0, 0)
+    until = time.monotonic() + seconds
+    while "TracerPid:\t0\n" in Path("/proc/self/status").read_text():
+        assert time.monotonic() < until, "nobody traces this process"
+        time.sleep(0.002)
+    time.sleep(SETTLING)

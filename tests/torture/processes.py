@@ -8,8 +8,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
+DIED = "the child died"
+
 _context: ForkServerContext = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.torture.victims", "tests.torture.load"])
+_context.set_forkserver_preload(
+    ["tests.torture.victims", "tests.torture.load", "tests.torture.one_cancel"]
+)
 
 
 class Child:
@@ -30,10 +34,17 @@ class Child:
         assert self._process.pid is not None
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """True when it has returned, raised or died."""
+        return self._answer.poll()
+
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
+        """SIGKILL, and wait until it is gone. Raises AssertionError if it had ended by itself."""
         self._process.kill()
+        said = self._last_words()[0]
         self.wait()
+        assert said == DIED, said or "the child ended by itself"
 
     def wait(self, seconds: float = 30) -> None:
         self._process.join(seconds)
@@ -44,13 +55,18 @@ class Child:
     def result(self, seconds: float) -> Any:
         """What it returned. Raises AssertionError with the child's own traceback."""
         assert self._answer.poll(seconds), "the child did not answer in time"
-        try:
-            error, value = self._answer.recv()
-        except EOFError:
-            error, value = "the child died", None
+        error, value = self._last_words()
         self.wait()
         assert error is None, error
         return value
+
+    def _last_words(self) -> tuple[str | None, Any]:
+        """The traceback of its error, and what it returned."""
+        try:
+            error, value = self._answer.recv()
+        except EOFError:
+            return DIED, None
+        return error, value
 
 
 def together(function: Callable[..., Any], arguments: list[tuple[Any, ...]], seconds: float) -> Any:

@@ -14,8 +14,6 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from .frozen import TOLERANCE_MS
-
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 TEMPLATE = Path(__file__).with_name("reliability.md.in")
 BACKENDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB"}
@@ -50,12 +48,10 @@ def page(found: Figures) -> str:
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "ccxt": version("ccxt"),
-        "tolerance": str(TOLERANCE_MS),
         "concurrency": concurrency(found),
         "frozen": frozen(found),
-        "frozen_seconds": next(
-            (shown(v["seconds"]) for k, v in found.items() if k.startswith("frozen_")), NOT_RUN
-        ),
+        "frozen_seconds": of_any(found, "frozen_", "seconds"),
+        "tolerance": of_any(found, "frozen_", "tolerance_ms"),
         "late": late(found),
         "clock": clock(found),
     }
@@ -141,6 +137,11 @@ def frozen(found: Figures) -> str:
         "loop lag, p99",
     ]
     return table(head, rows)
+
+
+def of_any(found: Figures, prefix: str, key: str) -> str:
+    """What all runs of that kind have in common."""
+    return next((shown(each[key]) for k, each in found.items() if k.startswith(prefix)), NOT_RUN)
 
 
 def late(found: Figures) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 LONG = os.environ.get("MEXC_PLUGIN_TORTURE") == "long"
+DATABASES = ["sqlite", "postgresql", "mariadb"] if LONG else ["sqlite"]
 FIGURES = os.environ.get("MEXC_PLUGIN_TORTURE_FIGURES")
 
 

@@ -21,11 +21,19 @@ PATHS = "/usr/local/sbin:/usr/sbin:/usr/lib/postgresql/bin"
 
 
 class Server:
-    """A running server: its process, those that it started, and the URL of its database."""
+    """A running server: its process, those that it started, and the URL of an owner's."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", url: str) -> None:
         self._process = process
-        self.url = url
+        self._url = url
+        self._databases = 0
+
+    def fresh(self) -> str:
+        """The URL of a new, empty database."""
+        self._databases += 1
+        name = f"audit_{self._databases}"
+        _statement(self._url, f"CREATE DATABASE {name}")
+        return f"{self._url.rpartition('/')[0]}/{name}"
 
     def pids(self) -> list[int]:
         """The server's process and its descendants, the server's first."""
@@ -92,10 +100,8 @@ def mariadb() -> Iterator[Server]:
             daemon, own[1], own[0], *account, f"--port={port}", "--bind-address=127.0.0.1",
             f"--socket={folder}/s", f"--pid-file={folder}/pid", "--skip-name-resolve",
         )  # fmt: skip
-        admin = f"mariadb+pymysql://root@127.0.0.1:{port}/mysql"
-        with _serving(process, admin, signal.SIGTERM) as server:
-            _statement(admin, "CREATE DATABASE audit")
-            server.url = f"mariadb+pymysql://root@127.0.0.1:{port}/audit"
+        url = f"mariadb+pymysql://root@127.0.0.1:{port}/mysql"
+        with _serving(process, url, signal.SIGTERM) as server:
             yield server
 
 
@@ -105,8 +111,18 @@ SERVERS: dict[str, Callable[[], contextlib.AbstractContextManager[Server]]] = {
 }
 
 
-def has_mariadb() -> bool:
-    return shutil.which("mariadbd", path=_search_path()) is not None
+class Running:
+    """The servers that run, by name; they end with the stack."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self._servers: dict[str, Server] = {}
+
+    def of(self, name: str) -> Server:
+        """The server of that name, started if it has to be."""
+        if name not in self._servers:
+            self._servers[name] = self._stack.enter_context(SERVERS[name]())
+        return self._servers[name]
 
 
 def _wheel_programs() -> Path:
@@ -177,9 +193,9 @@ def _serving(process: "subprocess.Popen[bytes]", url: str, end: signal.Signals) 
 
 
 def _statement(url: str, statement: str) -> None:
-    engine = engines.create(url)
+    engine = engines.create(url).execution_options(isolation_level="AUTOCOMMIT")
     try:
-        with engine.begin() as connection:
+        with engine.connect() as connection:
             connection.exec_driver_sql(statement)
     finally:
         engine.dispose()

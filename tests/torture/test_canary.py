@@ -1,15 +1,20 @@
 """Canaries: a key, a secret and every signature made, searched for wherever anything is written."""
 
+import contextlib
 import json
-import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from mexc_plugin.cli import program
+from mexc_plugin.cli.problems import Exit
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 
 from .scale import keep
@@ -31,16 +36,26 @@ FAULTS = [
     Fault(FaultKind.REFUSAL, times=1, code=700002, message=f"bad signature of {KEY}"),
     Fault(FaultKind.DELAY_AFTER, times=1, seconds=2),
 ]
+# Whatever shows or writes the record; OUT and ID stand for a folder and for a cancel.
 COMMANDS = [
-    ["audit", "list", "--format", "json"],
-    ["audit", "stats"],
-    ["audit", "export", "--format", "jsonl"],
-    ["audit", "verify"],
-    ["db", "check"],
-    ["db", "current"],
-    ["doctor"],
-    ["audit", "recover"],
-    ["audit", "list", "--format", "csv"],
+    "audit list --format json",
+    "audit list --format csv",
+    "audit tail",
+    "audit show ID",
+    "audit show ID --format jsonl",
+    "audit stats",
+    "audit stats --by outcome --format json",
+    "audit export -o OUT/export.jsonl",
+    "audit export -o OUT/export.csv",
+    "audit export --what events -o OUT/events.jsonl",
+    "audit report -o OUT/report.html",
+    "audit sql failed",
+    "audit verify",
+    "db check",
+    "db current",
+    "doctor",
+    "audit recover",
+    "audit verify --format json",
 ]
 
 
@@ -71,11 +86,20 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def run(texts: dict[str, bytes], name: str, command: list[str], **environment: str) -> None:
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, capture_output=True, timeout=120
-    )
-    texts[f"{name}: stdout"], texts[f"{name}: stderr"] = done.stdout, done.stderr
+def run_bot(texts: dict[str, bytes], *arguments: str) -> None:
+    command = [sys.executable, "-m", "tests.torture.canary_bot", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120)
+    texts["bot: stdout"], texts["bot: stderr"] = done.stdout, done.stderr
+
+
+def run(texts: dict[str, bytes], line: str, url: str, folder: Path, cancel_id: str) -> None:
+    """One command in this process. It has to do its work: a usage error shows no secret either."""
+    words = line.replace("OUT", str(folder)).replace("ID", cancel_id).split()
+    environment = {"MEXC_API_KEY": KEY, "MEXC_API_SECRET": SECRET}
+    result = CliRunner().invoke(program, [*words, "--database-url", url], env=environment)
+    assert result.exit_code in (Exit.FINE, Exit.ATTENTION), f"{line}: {result.output[-500:]}"
+    texts[f"{line}: stdout"] = result.stdout_bytes
+    texts[f"{line}: stderr"] = result.stderr_bytes
 
 
 def released(sandbox: Sandbox, tmp_path: Path) -> Canaries:
@@ -91,14 +115,12 @@ def released(sandbox: Sandbox, tmp_path: Path) -> Canaries:
     }
     signatures = tmp_path / "signatures"
     sandbox.inject(*FAULTS)
-    bot = [sys.executable, "-m", "tests.torture.canary_bot", json.dumps(config)]
-    run(texts, "bot", [*bot, json.dumps(orders), str(signatures)])
+    run_bot(texts, json.dumps(config), json.dumps(orders), str(signatures))
     collect(texts, "after the bot", folder)
-    environment = {"MEXC_API_KEY": KEY, "MEXC_API_SECRET": SECRET}
-    database = ["--database-url", f"sqlite:///{folder / 'audit.db'}"]
-    for words in COMMANDS:
-        command = [sys.executable, "cli.py", *words, *database]
-        run(texts, " ".join(words), command, **environment)
+    with contextlib.closing(sqlite3.connect(folder / "audit.db")) as connection:
+        (cancel_id,) = connection.execute("SELECT max(cancel_id) FROM cancel_audit").fetchone()
+    for line in COMMANDS:
+        run(texts, line, f"sqlite:///{folder / 'audit.db'}", folder, cancel_id)
     collect(texts, "after the commands", folder)
     made = signatures.read_bytes().split()
     quoted = [SECRET.encode(), json.dumps(SECRET)[1:-1].encode()]
@@ -124,3 +146,11 @@ def test_no_secret_is_in_any_file_log_exception_or_output(sandbox: Sandbox, tmp_
     assert any(name.endswith(".spool") for name in canaries.texts), "nothing was spooled"
     assert len(canaries.secrets) > 20
     assert canaries.hits() == []
+
+
+def test_every_command_of_the_audit_is_searched() -> None:
+    group = program.get_command(click.Context(program), "audit")
+    assert isinstance(group, click.Group)
+    elsewhere = {"reconcile", "serve"}  # they need a venue and a browser
+    named = {line.split()[1] for line in COMMANDS if line.startswith("audit ")}
+    assert named == set(group.list_commands(click.Context(group))) - elsewhere

@@ -1,6 +1,5 @@
 """A database that freezes: cancels go on, nothing is lost, nothing is there twice."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,18 +9,16 @@ from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.store import engine, migrate
 
 from . import frozen, ledger, servers
-from .scale import LONG, keep, scaled
+from .scale import DATABASES, keep, scaled
 
 SECONDS = scaled(3, 10)
-NAMES = ["sqlite"]
-if LONG:
-    NAMES += ["postgresql", *(["mariadb"] if servers.has_mariadb() else [])]
 
 
-@pytest.fixture(params=NAMES)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[frozen.Database]:
-    with frozen.database(request.param, tmp_path) as made:
-        yield made
+@pytest.fixture(params=DATABASES)
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, own_servers: servers.Running
+) -> frozen.Database:
+    return frozen.database(request.param, tmp_path, own_servers)
 
 
 @pytest.mark.parametrize("colour", ["sync", "async"])
@@ -30,11 +27,16 @@ def test_a_frozen_database_delays_no_cancel_beyond_the_deadline(
 ) -> None:
     figures = frozen.freeze_while_cancelling(database, sandbox, colour, SECONDS)
     ledger.replay(database.url)
-    keep(f"frozen_{database.name}_{colour}", seconds=SECONDS, **asdict(figures))
+    keep(
+        f"frozen_{database.name}_{colour}",
+        seconds=SECONDS,
+        tolerance_ms=frozen.TOLERANCE_MS,
+        **asdict(figures),
+    )
     assert figures.met > 0, "no cancel met the freeze"
     assert figures.late == 0, figures
-    # Where the machine is too busy for 5 ms without a freeze, the freeze must at least not add to it.
-    assert figures.lag_p99 < max(5, figures.lag_p99_before), figures
+    # Where the machine is too busy for that without a freeze, the freeze must at least not add to it.
+    assert figures.lag_p99 < max(frozen.LAG_MS, figures.lag_p99_before), figures
     assert ledger.spooled(database.url) == []
     assert ledger.events(database.url, "request") == figures.cancels == len(sandbox.arrivals)
     assert ledger.events(database.url, "response") == figures.cancels

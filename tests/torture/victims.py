@@ -3,19 +3,32 @@
 import asyncio
 import contextlib
 import itertools
-import threading
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import ccxt
+import platformdirs
+from sqlalchemy.dialects import sqlite
 
-import mexc_plugin.cli  # noqa: F401 - so that a forked process need not import it
 from mexc_plugin import async_support, mexc
-from mexc_plugin.store import migrate, recorders, spool, writer  # noqa: F401 - likewise
+from mexc_plugin.store import migrate, recorders, spool, writer
+
+# What is imported as late as the first cancel, is imported here: a forked process has it then.
+WARM = (
+    async_support.mexc,
+    migrate,
+    platformdirs.user_state_path,
+    spool,
+    sqlite.dialect,
+    writer,
+)
 
 SYMBOL = "LTC/BTC"
 TASKS = 5
+Returned = Callable[[str], object]
 
 
 def ids(orders: list[str]) -> Iterator[str]:
@@ -25,30 +38,52 @@ def ids(orders: list[str]) -> Iterator[str]:
         yield f"9{n:017d}"
 
 
-def cancel_for_ever(colour: str, config: dict[str, Any], orders: list[str]) -> None:
-    """Cancel until killed: one after the other, in five threads, or in five tasks."""
+def cancel_for_ever(colour: str, config: dict[str, Any], orders: list[str], heard: str) -> None:
+    """Cancel until killed: one after the other, in five threads, or in five tasks.
+
+    heard: a file that takes the order's id when its cancel has returned, a line each.
+    """
+    file = os.open(heard, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def returned(order_id: str) -> None:
+        # In one call: what the kernel was given survives the process.
+        os.write(file, f"{order_id}\n".encode())
+
     if colour == "async":
-        asyncio.run(_cancel_for_ever(config, ids(orders)))
+        asyncio.run(_cancel_for_ever(config, ids(orders), returned))
     elif colour == "sync":
-        _cancel_each(mexc(config), ids(orders))
+        _cancel_each(mexc(config), ids(orders), returned)
     else:
         # Each has a session of its own, as ccxt's sync class asks for; the writer is one for all.
-        parts = [iter([*orders[n::TASKS], *map(str, range(10**6))]) for n in range(TASKS)]
+        parts = [iter([*orders[n::TASKS], *strangers(n)]) for n in range(TASKS)]
         exchanges = [mexc(config) for _ in parts]
         exchanges[0].load_markets()
         for exchange in exchanges[1:]:
             exchange.set_markets(exchanges[0].markets)
-        for work in zip(exchanges, parts, strict=True):
-            threading.Thread(target=_cancel_each, args=work).start()
+        pool = ThreadPoolExecutor(TASKS)
+        running = [
+            pool.submit(_cancel_each, *work, returned)
+            for work in zip(exchanges, parts, strict=True)
+        ]
+        for done in as_completed(running):
+            done.result()
 
 
-def _cancel_each(exchange: Any, order_ids: Iterator[str]) -> None:
+def strangers(thread: int) -> list[str]:
+    """Orders that never were, for a thread of its own."""
+    return [f"8{thread}{n:016d}" for n in range(20_000)]
+
+
+def _cancel_each(exchange: Any, order_ids: Iterator[str], returned: Returned) -> None:
     for order_id in order_ids:
         with contextlib.suppress(ccxt.BaseError):
             exchange.cancel_order(order_id, SYMBOL)
+        returned(order_id)
 
 
-async def _cancel_for_ever(config: dict[str, Any], order_ids: Iterator[str]) -> None:
+async def _cancel_for_ever(
+    config: dict[str, Any], order_ids: Iterator[str], returned: Returned
+) -> None:
     exchange = async_support.mexc(config)
     await exchange.load_markets()
 
@@ -56,6 +91,7 @@ async def _cancel_for_ever(config: dict[str, Any], order_ids: Iterator[str]) -> 
         for order_id in order_ids:
             with contextlib.suppress(ccxt.BaseError):
                 await exchange.cancel_order(order_id, SYMBOL)
+            returned(order_id)
 
     await asyncio.gather(*(work() for _ in range(TASKS)))
 

@@ -1,0 +1,35 @@
+"""Neither the database nor the spool takes an event: it is lost, and the next one says how many were."""
+
+from pathlib import Path
+
+import pytest
+
+from mexc_plugin.audit.recorder import Place
+from mexc_plugin.store.verify import Fault
+from mexc_plugin.store.writer import Writer
+
+from . import ledger
+
+PATIENCE = 10
+
+
+@pytest.mark.parametrize("lost", [1, 2, 5])
+def test_the_first_event_that_can_be_kept_names_all_that_were_lost_before_it(
+    tmp_path: Path, lost: int
+) -> None:
+    database = tmp_path / "audit.db"
+    database.write_bytes(b"this is no database" * 100)
+    writer = Writer(f"sqlite:///{database}")
+    in_the_way = tmp_path / f"audit.db.{writer.writer_id}.spool"
+    in_the_way.mkdir()
+    drafts = ({"kind": "request", "occurred_ns": number} for number in range(1, 100))
+    assert [writer.commit(next(drafts), PATIENCE) for _ in range(lost)] == [Place.LOST] * lost
+    in_the_way.rmdir()
+    assert writer.commit(next(drafts), PATIENCE) is Place.SPOOL
+    database.unlink()
+    writer.close()
+    url = f"sqlite:///{database}"
+    ledger.replay(url)
+    (finding,) = ledger.findings(url)
+    assert finding.fault is Fault.LOST
+    assert f"{lost + 1} events lost" in finding.message  # `start` went with the first of them
