@@ -85,9 +85,10 @@ torture: $(DEV)
 	MEXC_PLUGIN_TORTURE=long MEXC_PLUGIN_TORTURE_FIGURES=$(CURDIR)/$(TORTURE) $(BIN)/python -m pytest tests/torture
 	$(BIN)/python -m tests.torture.report $(TORTURE)
 
-# What auditing costs, paired with plain ccxt in one run; writes docs/performance.md. For a machine with nothing else to do.
+# What auditing costs, paired with plain ccxt in one run; writes docs/performance.md. For a machine with nothing else
+# to do. RECORD=big.db, made by `python -m benchmarks.history --events 10000000 --out big.db`: what reviewing costs, too.
 .PHONY: bench
 BENCH = build/bench
 bench: $(DEV)
-	$(BIN)/python -m benchmarks $(BENCH)
+	$(BIN)/python -m benchmarks $(BENCH) $(RECORD)
 	$(BIN)/python -m benchmarks.report $(BENCH)

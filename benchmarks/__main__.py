@@ -1,21 +1,32 @@
-"""Every measurement of the write path, one after the other: `make bench`.
+"""Every measurement, one after the other: `make bench`.
 
-    python -m benchmarks FOLDER
+    python -m benchmarks FOLDER [RECORD]
 
-Writes a JSON file for each into FOLDER; `python -m benchmarks.report FOLDER` makes the page of them.
+Writes a file for each into FOLDER; `python -m benchmarks.report FOLDER` makes the page of them.
+RECORD: a large record of `python -m benchmarks.history`, for reviewing; without one that is left out.
 """
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks import durable, latency, throughput
 from benchmarks.subjects import markets
 
+# What reviewing costs: modules whose output is the table, and what they are told.
+OF_A_RECORD = {
+    "review": ["--rounds", "3"],
+    "counting": ["--rounds", "3"],
+    "exporting": ["--rounds", "1"],
+}
+
 
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
+    if len(sys.argv) > 2:
+        measure_reviewing(folder, sys.argv[2])
     known = markets()
     runs = {
         "durable": lambda: durable.measure(2000),
@@ -25,8 +36,22 @@ def main() -> None:
         "throughput_50": lambda: throughput.measure(400, 3, 50, known),
     }
     for name, run in runs.items():
-        print(f"{name} …", file=sys.stderr, flush=True)
+        say(name)
         (folder / f"{name}.json").write_text(json.dumps(run(), indent=1))
+
+
+def measure_reviewing(folder: Path, record: str) -> None:
+    commands = {name: [record, *options] for name, options in OF_A_RECORD.items()}
+    commands["index_cost"] = []
+    for name, arguments in commands.items():
+        say(name)
+        command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        (folder / f"{name}.txt").write_text(done.stdout)
+
+
+def say(name: str) -> None:
+    print(f"{name} …", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

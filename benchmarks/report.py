@@ -20,8 +20,8 @@ TEMPLATE = Path(__file__).with_name("performance.md.in")
 NOT_MEASURED = "not measured"
 
 
-def page(found: dict[str, Any]) -> str:
-    """The page; what was not measured says so."""
+def page(found: dict[str, Any], printed: dict[str, str]) -> str:
+    """The page, of figures and of tables as they were printed; what was not measured says so."""
     values: defaultdict[str, str] = defaultdict(lambda: NOT_MEASURED)
     values |= {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
@@ -33,6 +33,7 @@ def page(found: dict[str, Any]) -> str:
         **{name: _latency(each) for name, each in found.items() if name.startswith("latency")},
         **{name: _rates(each) for name, each in found.items() if name.startswith("throughput")},
         **{name: _latency(found[name]) for name in found if name == "durable"},
+        **{name: f"```text\n{text.rstrip()}\n```" for name, text in printed.items()},
     }
     return Template(TEMPLATE.read_text()).substitute(values)
 
@@ -72,7 +73,8 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def main() -> None:
     folder = Path(sys.argv[1])
     found = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
-    PAGE.write_text(page(found))
+    printed = {path.stem: path.read_text() for path in sorted(folder.glob("*.txt"))}
+    PAGE.write_text(page(found, printed))
 
 
 if __name__ == "__main__":

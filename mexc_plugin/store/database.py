@@ -195,9 +195,9 @@ class Database:
         self._cursor = None
         if connection is not None:
             self._leave_a_moved_file_whole(connection)
-            try:
-                connection.close()
-            except sa.exc.SQLAlchemyError:
+            # Not merely given back: SQLAlchemy would first talk to a server that may be gone, which
+            # it cannot know, since what failed did not pass through it.
+            with contextlib.suppress(Exception):
                 connection.invalidate()
         self._turns.close()
         if self._engine is not None:
