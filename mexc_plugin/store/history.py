@@ -27,6 +27,9 @@ from mexc_plugin.store.rows import Row, Rows, stream
 
 # So many requests are walked past before their answers are asked; so many answers then, at first.
 STEP = 1_000
+# Before any answers are: 1,000, 4,000 and 16,000, which finds a page of what is not rare. Looking at
+# all reconciliations first costs more than that.
+FIRST_WALKS = 3
 CHUNK, MOST_CHUNK = 64, 4_000
 # No time of a reconciliation says where its request is: all that may count are looked at first.
 MOST_RECONCILED = 20_000
@@ -133,7 +136,7 @@ class _Listing:
     # -- by answers
 
     def _by_answers(self) -> Rows:
-        here, step, most = self._start, STEP, CHUNK
+        here, step, most, walks = self._start, STEP, CHUNK, FIRST_WALKS
         reconciled: list[Row] | None = None
         while True:
             there = self._time_after(here, step)
@@ -141,6 +144,9 @@ class _Listing:
             if there is None:
                 return
             here = there
+            if walks > 1:
+                walks, step = walks - 1, 4 * step
+                continue
             if reconciled is None and (reconciled := self._reconciled(here)) is None:
                 yield from self._walk(here, None)
                 return

@@ -44,6 +44,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(autouse=True)
 def _short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "STEP", 2)
+    monkeypatch.setattr(history, "FIRST_WALKS", 1)
     monkeypatch.setattr(history, "CHUNK", 2)
     monkeypatch.setattr(history, "MOST_CHUNK", 8)
 
