@@ -3,8 +3,10 @@
 import hashlib
 import hmac
 import json
+import re
 import uuid
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import ccxt
 import pytest
@@ -292,3 +294,33 @@ def test_the_fingerprint_names_a_key_without_holding_it() -> None:
     assert account_fingerprint("mx0key") != account_fingerprint("mx0kez")
     assert "mx0key" not in str(account_fingerprint("mx0key"))
     assert account_fingerprint("") is None
+
+
+# Where a parameter of such a name stands in any text: simple, and too slow for every cancel.
+ORACLE = re.compile(
+    r"\b(?:signature|apikey|api_key|secret|secretkey|password|listenkey|token)(?:=|%3D)"
+    r"(?P<value>[^&\s\"'<>]+?)(?=%26|[&\s\"'<>)\]}]|$)",
+    re.IGNORECASE,
+)
+WORDS = ["signature", "SIGNATURE", "apikey", "api_key", "secret", "secretkey", "password", "token", "listenkey", "toKen", "\u017fecret", "=", "%3D", "%3d", "&", "%26", "+", ";", "x", "_", "-", "?", "abc", "1", "é", "ß", '"', "<", ")", "]", "%41", "symbol", " ", "\n"]  # fmt: skip
+PIECES = st.lists(st.sampled_from(WORDS), max_size=14).map("".join)
+
+
+@given(PIECES)
+@example("abctoken=1")
+@example("x_token=1")
+@example("?token=a&x=1&\u017fecret%3Db)")
+@example("token=a=signature=b token=&apikey=c%26")
+def test_secret_parameters_are_found_wherever_one_expression_finds_them(text: str) -> None:
+    assert list(signatures(text, None)) == [match["value"] for match in ORACLE.finditer(text)]
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), PIECES | st.just("of key-1234567 once")))
+def test_texts_looked_at_together_are_redacted_as_each_by_itself(values: dict[str, str]) -> None:
+    redactor = Redactor(["key-1234567"])
+    assert redactor.texts(values) == {name: redactor.text(text) for name, text in values.items()}
+
+
+@given(PIECES)
+def test_a_query_is_read_as_the_standard_library_reads_it(query: str) -> None:
+    assert wire._parameters(query) == dict(parse_qsl(query))

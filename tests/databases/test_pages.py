@@ -41,10 +41,10 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(autouse=True)
-def _short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=[1, 2], ids="{}-first-walks".format)
+def _short_steps(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.setattr(history, "STEP", 2)
-    monkeypatch.setattr(history, "FIRST_WALKS", 1)
+    monkeypatch.setattr(history, "FIRST_WALKS", request.param)
     monkeypatch.setattr(history, "CHUNK", 2)
     monkeypatch.setattr(history, "MOST_CHUNK", 8)
 
