@@ -21,7 +21,7 @@ settings.register_profile("default", deadline=None)
 settings.load_profile("default")
 
 COLOURS = ("sync", "async", "pro")
-WIRE = Path(__file__).parent / "wire"
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 @pytest.fixture(autouse=True)
@@ -193,4 +193,4 @@ def as_text(value: Any) -> Any:
 
 
 def wire_answer(name: str) -> str:
-    return (WIRE / f"{name}.json").read_text()
+    return (FIXTURES / f"{name}.json").read_text()

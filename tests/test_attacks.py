@@ -21,12 +21,12 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from mexc_plugin import wire
 from mexc_plugin.audit import chain
 from mexc_plugin.audit.events import COLUMNS
 from mexc_plugin.audit.redaction import Redactor
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 from mexc_plugin.store import engine, guards, recorders, spool, verify
+from mexc_plugin.venue import endpoints
 
 from .conftest import Audit, Bot, assert_complete
 
@@ -316,7 +316,7 @@ def test_a_default_folder_that_cannot_be_made_is_no_bare_oserror(
 
 @pytest.mark.parametrize("path", ["order/.", "order/x/..", "order;x=1", "x/../order"])
 def test_a_path_that_clients_or_servers_fold_hides_no_cancel(path: str) -> None:
-    assert wire.classify("DELETE", f"https://api.mexc.com/api/v3/{path}?symbol=LTCBTC")
+    assert endpoints.classify("DELETE", f"https://api.mexc.com/api/v3/{path}?symbol=LTCBTC")
 
 
 # -- secrets

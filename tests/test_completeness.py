@@ -17,9 +17,9 @@ import pytest
 import requests
 import urllib3
 
-from mexc_plugin import wire
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 from mexc_plugin.store import recorders
+from mexc_plugin.venue import endpoints
 
 from .conftest import Audit, Bot, MakeBot, assert_complete
 
@@ -58,10 +58,10 @@ def test_every_endpoint_of_ccxt_that_may_cancel_is_in_one_of_our_two_tables() ->
             continue
         seen += 1
         url = exchange.sign(path, [section, access], method.upper(), {})["url"]
-        known = wire.classify(method, url) is not None
-        harmless = (method.upper(), path) in wire.NO_CANCEL
+        known = endpoints.classify(method, url) is not None
+        harmless = (method.upper(), path) in endpoints.NO_CANCEL
         assert known != harmless, f"{method} {path} is in {'both' if known else 'no'} table"
-    assert seen >= len(wire.ENDPOINTS)
+    assert seen >= len(endpoints.ENDPOINTS)
 
 
 # -- every way to ask

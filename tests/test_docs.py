@@ -20,7 +20,7 @@ import pytest
 
 from mexc_plugin import config
 from mexc_plugin.audit import events
-from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.cli import program
 from mexc_plugin.cli.groups import DefaultGroup
 from mexc_plugin.cli.problems import Exit

@@ -5,17 +5,18 @@ import pickle
 import ccxt
 import pytest
 
-from mexc_plugin import wire
-from mexc_plugin.audit.outcomes import CODE_OUTCOMES, Answer, Outcome, decide
-from mexc_plugin.exchange import faults
+from mexc_plugin.audit.outcome import Outcome
+from mexc_plugin.exchange import errors
 from mexc_plugin.sandbox import Fault, FaultKind
+from mexc_plugin.venue import endpoints, requests, responses
+from mexc_plugin.venue.verdict import CODE_OUTCOMES, HttpAnswer, decide
 
 from .conftest import Bot
 
 URL = "https://api.mexc.com/api/v3/order?symbol=LTCBTC&orderId=4"
-ENDPOINT = wire.classify("DELETE", URL)
+ENDPOINT = endpoints.classify("DELETE", URL)
 assert ENDPOINT is not None
-ASKED = wire.read_request(ENDPOINT, URL)
+ASKED = requests.read_request(ENDPOINT, URL)
 
 # code, message, HTTP status, the error's classes, the outcome
 TABLE = [
@@ -69,25 +70,25 @@ def test_the_table_names_every_code_that_we_judge_ourselves() -> None:
     listed = {str(code) for code, *_ in TABLE}
     futures = {"2040", "2041"}
     gateways = {"401", "403", "502", "503", "504", "510"}
-    assert set(faults.ERRORS) | set(CODE_OUTCOMES) == listed | futures | gateways
-    assert set(CODE_OUTCOMES) - set(faults.ERRORS) == {"401", "403"}
+    assert set(errors.ERRORS) | set(CODE_OUTCOMES) == listed | futures | gateways
+    assert set(CODE_OUTCOMES) - set(errors.ERRORS) == {"401", "403"}
 
 
 @pytest.mark.parametrize("code", sorted(ccxt.mexc().exceptions["exact"]))
 def test_every_code_that_ccxt_knows_has_an_outcome_and_an_error(code: str) -> None:
     body = f'{{"code":{code},"msg":"m"}}'
-    if wire.read_refusal(body) is None:
-        assert code in wire.SUCCESS_CODES or not code.lstrip("-").isdigit()
+    if responses.read_refusal(body) is None:
+        assert code in responses.SUCCESS_CODES or not code.lstrip("-").isdigit()
         return
-    verdict = decide(ASKED, Answer(400, body), may_have_left=True)
+    verdict = decide(ASKED, HttpAnswer(400, body), may_have_left=True)
     assert verdict.outcome not in (Outcome.CANCELED, Outcome.ACCEPTED, Outcome.PENDING)
     plain = ccxt.mexc()
     with pytest.raises(ccxt.BaseError):
-        faults.raise_for(verdict, 400, body, "mexc")
+        errors.raise_for(verdict, 400, body, "mexc")
         plain.handle_errors(400, "", URL, "DELETE", {}, body, {"code": code}, None, None)
 
 
-@pytest.mark.parametrize("kind", {*faults.ERRORS.values(), *faults.HTTP_ERRORS.values()})
+@pytest.mark.parametrize("kind", {*errors.ERRORS.values(), *errors.HTTP_ERRORS.values()})
 def test_every_class_is_built_from_one_text_and_survives_pickling(kind: type[Exception]) -> None:
     error = pickle.loads(pickle.dumps(kind("mexc text")))
     assert (type(error), str(error)) == (kind, "mexc text")

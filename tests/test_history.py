@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks import history
 from benchmarks.traffic import Traffic
 from mexc_plugin.audit import events
-from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.store import queries, schema, verify
 
 EVENTS = 3_000

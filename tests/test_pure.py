@@ -13,19 +13,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mexc_plugin import mapping, wire
 from mexc_plugin.audit import canonical, chain, events, ids
-from mexc_plugin.audit.outcomes import Answer, Outcome, decide
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.redaction import Redactor, account_fingerprint, redact_exception, signatures
-from mexc_plugin.exchange import cancelling, faults
-from mexc_plugin.exchange.attempts import Scope
+from mexc_plugin.exchange import arguments, errors
+from mexc_plugin.exchange.context import Scope
+from mexc_plugin.venue import endpoints, requests, responses, unified_order
+from mexc_plugin.venue.verdict import HttpAnswer, decide
 
-from .conftest import WIRE, wire_answer
+from .conftest import FIXTURES, wire_answer
 
 URL = "https://api.mexc.com/api/v3/order?symbol=LTCBTC&orderId=4&timestamp=1&signature=ab"
-CANCEL_ONE = wire.classify("DELETE", URL)
+CANCEL_ONE = endpoints.classify("DELETE", URL)
 assert CANCEL_ONE is not None
-ASKED = wire.read_request(CANCEL_ONE, URL)
+ASKED = requests.read_request(CANCEL_ONE, URL)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -66,19 +67,19 @@ def plain() -> ccxt.mexc:
 )
 @pytest.mark.parametrize("method", ["DELETE", "delete"])
 def test_no_spelling_of_the_url_hides_a_cancel(url: str, method: str) -> None:
-    found = wire.classify(method, url)
+    found = endpoints.classify(method, url)
     assert found is not None
     assert (found.path, found.market_type) == ("order", "spot")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
 def test_looking_up_or_placing_an_order_is_not_a_cancel(method: str) -> None:
-    assert wire.classify(method, URL) is None
+    assert endpoints.classify(method, URL) is None
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(wire.NO_CANCEL))
+@pytest.mark.parametrize(("method", "path"), sorted(endpoints.NO_CANCEL))
 def test_what_deletes_no_order_is_no_cancel(method: str, path: str) -> None:
-    assert wire.classify(method, f"https://api.mexc.com/api/v3/{path}?a=b") is None
+    assert endpoints.classify(method, f"https://api.mexc.com/api/v3/{path}?a=b") is None
 
 
 # -- decoding and mapping
@@ -92,11 +93,11 @@ def test_any_json_answer_maps_to_an_order_or_raises_ccxt_s_error(answer, plain: 
     body = json.dumps(answer)
     scope = Scope(asked=ASKED)
     try:
-        scope.verdict = decide(ASKED, Answer(200, body), may_have_left=True)
-        faults.raise_for(scope.verdict, 200, body, "mexc")
+        scope.verdict = decide(ASKED, HttpAnswer(200, body), may_have_left=True)
+        errors.raise_for(scope.verdict, 200, body, "mexc")
         if scope.verdict.refusal is not None:
-            faults.raise_error(ccxt.ExchangeError, "mexc", body)
-        order = cancelling.unified_order(plain, scope, {"symbol": "LTC/BTC"}, answer)
+            errors.raise_error(ccxt.ExchangeError, "mexc", body)
+        order = arguments.unified_order(plain, scope, {"symbol": "LTC/BTC"}, answer)
     except ccxt.BaseError:
         return
     assert order["id"] == "4"
@@ -107,7 +108,7 @@ def test_any_json_answer_maps_to_an_order_or_raises_ccxt_s_error(answer, plain: 
 
 @given(status=st.integers(100, 599), body=st.text() | JSON.map(json.dumps), left=st.booleans())
 def test_the_decision_is_total(status: int, body: str, left: bool) -> None:
-    verdict = decide(ASKED, Answer(status, body), may_have_left=left)
+    verdict = decide(ASKED, HttpAnswer(status, body), may_have_left=left)
     assert verdict.outcome in set(Outcome) - {Outcome.PENDING, Outcome.NOT_SENT}
     assert decide(ASKED, None, may_have_left=True).outcome is Outcome.UNKNOWN
     assert decide(ASKED, None, may_have_left=False).outcome is Outcome.NOT_SENT
@@ -115,7 +116,7 @@ def test_the_decision_is_total(status: int, body: str, left: bool) -> None:
 
 @given(status=st.integers(500, 599), body=ORDERISH.map(json.dumps))
 def test_a_5xx_is_unknown_whatever_it_says(status: int, body: str) -> None:
-    assert decide(ASKED, Answer(status, body), may_have_left=True).outcome is Outcome.UNKNOWN
+    assert decide(ASKED, HttpAnswer(status, body), may_have_left=True).outcome is Outcome.UNKNOWN
 
 
 @given(
@@ -126,29 +127,34 @@ def test_a_5xx_is_unknown_whatever_it_says(status: int, body: str) -> None:
 def test_every_endpoint_reads_any_request_and_any_answer(
     body: str, url_tail: str, request_body: str
 ) -> None:
-    for endpoint in wire.ENDPOINTS:
-        asked = wire.read_request(endpoint, f"https://x/{endpoint.path}?{url_tail}", request_body)
+    for endpoint in endpoints.ENDPOINTS:
+        asked = requests.read_request(
+            endpoint, f"https://x/{endpoint.path}?{url_tail}", request_body
+        )
         assert isinstance(
-            wire.decode(asked, body), wire.Acknowledged | wire.Refusal | wire.Unreadable
+            responses.decode(asked, body),
+            responses.Acknowledged | responses.Refusal | responses.Unreadable,
         )
 
 
 def test_the_answer_to_another_order_is_none() -> None:
     body = wire_answer("cancel_order_short")
     assert (
-        decide(ASKED, Answer(200, body), may_have_left=True).reason
+        decide(ASKED, HttpAnswer(200, body), may_have_left=True).reason
         == "the answer is about another order"
     )
 
 
 def test_a_futures_list_gives_each_order_its_own_result() -> None:
-    endpoint = wire.classify("POST", "https://api.mexc.com/api/v1/private/order/cancel")
+    endpoint = endpoints.classify("POST", "https://api.mexc.com/api/v1/private/order/cancel")
     assert endpoint is not None
-    asked = wire.read_request(
+    asked = requests.read_request(
         endpoint, "https://x/", "[101716841474621953,108885377779302912,108886241042563584]"
     )
     assert asked.order_ids == ("101716841474621953", "108885377779302912", "108886241042563584")
-    verdict = decide(asked, Answer(200, wire_answer("futures_cancel_orders")), may_have_left=True)
+    verdict = decide(
+        asked, HttpAnswer(200, wire_answer("futures_cancel_orders")), may_have_left=True
+    )
     assert [(ack.order_id, ack.code) for ack in verdict.orders] == [
         ("101716841474621953", "2040"),
         ("108885377779302912", "2041"),
@@ -156,20 +162,20 @@ def test_a_futures_list_gives_each_order_its_own_result() -> None:
     ]
 
 
-@pytest.mark.parametrize("path", sorted(WIRE.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.json")), ids=lambda path: path.stem)
 def test_every_stored_answer_is_json(path: Path) -> None:
     assert json.loads(path.read_text())
 
 
 def test_every_type_and_side_of_the_venue_is_mapped() -> None:
-    assert set(mapping.TYPES) == {
+    assert set(unified_order.TYPES) == {
         "LIMIT",
         "MARKET",
         "LIMIT_MAKER",
         "IMMEDIATE_OR_CANCEL",
         "FILL_OR_KILL",
     }
-    assert set(mapping.SIDES) == {"BUY", "SELL"}
+    assert set(unified_order.SIDES) == {"BUY", "SELL"}
 
 
 # -- signing
@@ -323,4 +329,4 @@ def test_texts_looked_at_together_are_redacted_as_each_by_itself(values: dict[st
 
 @given(PIECES)
 def test_a_query_is_read_as_the_standard_library_reads_it(query: str) -> None:
-    assert wire._parameters(query) == dict(parse_qsl(query))
+    assert requests._parameters(query) == dict(parse_qsl(query))

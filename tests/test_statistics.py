@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mexc_plugin.audit.outcomes import FAILED, UNRESOLVED, Outcome
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 from mexc_plugin.store import highlights, overview, queries, schema, statistics
 from mexc_plugin.store.queries import Filters
 from mexc_plugin.store.statistics import By

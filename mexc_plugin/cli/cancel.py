@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mexc_plugin.audit.outcomes import UNRESOLVED
+from mexc_plugin.audit.outcome import UNRESOLVED
 from mexc_plugin.cli import options, venue
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Alarm, Problem
@@ -105,7 +105,7 @@ def _is_unknown(
     from ccxt.base.errors import BadResponse, DDoSProtection, InvalidNonce, NetworkError
 
     from mexc_plugin.errors import MexcPluginError
-    from mexc_plugin.exchange.faults import NotRecorded
+    from mexc_plugin.exchange.errors import NotRecorded
     from mexc_plugin.store import queries
 
     if isinstance(error, NotRecorded):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from mexc_plugin.audit.outcomes import FAILED, UNRESOLVED
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
 from mexc_plugin.cli import options
 from mexc_plugin.cli.filters import filters as filter_options
 from mexc_plugin.cli.options import Chosen

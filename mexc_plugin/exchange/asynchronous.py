@@ -2,7 +2,7 @@
 
 from ccxt.async_support.mexc import mexc as _ccxt_mexc
 
-from mexc_plugin.exchange.colours import Asynchronous
+from mexc_plugin.exchange.sync_async import Asynchronous
 
 
 class mexc(Asynchronous, _ccxt_mexc):  # noqa: N801 - ccxt looks its classes up by the exchange's id

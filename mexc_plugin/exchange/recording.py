@@ -18,7 +18,6 @@ from urllib.parse import unquote, urlsplit
 from ccxt.base import errors as ccxt_errors
 
 from mexc_plugin.audit import events
-from mexc_plugin.audit.outcomes import Verdict, decide, order_outcome
 from mexc_plugin.audit.recorder import Place, Receipt, Recorder
 from mexc_plugin.audit.redaction import (
     Redactor,
@@ -27,10 +26,13 @@ from mexc_plugin.audit.redaction import (
     signatures,
 )
 from mexc_plugin.config import AuditSettings
-from mexc_plugin.exchange import faults
-from mexc_plugin.exchange.attempts import Attempt, Scope, attempting, scoped
+from mexc_plugin.exchange import errors
+from mexc_plugin.exchange.context import Attempt, Scope, attempting, scoped
 from mexc_plugin.exchange.transport import never_connected
-from mexc_plugin.wire import CancelAck, Endpoint, read_request
+from mexc_plugin.venue.endpoints import Endpoint
+from mexc_plugin.venue.requests import read_request
+from mexc_plugin.venue.responses import CancelAck
+from mexc_plugin.venue.verdict import Verdict, decide, order_outcome
 
 Send = Callable[..., Any]
 Put = Callable[[Recorder, dict[str, Any], float], Awaitable[Place]]
@@ -93,7 +95,7 @@ class Recording:
         """Record the request, send it, record what came of it, hand that on.
 
         Raises what ccxt raised, secrets taken out of its texts; ccxt's BadResponse for an answer
-        that decides nothing; faults.NotRecorded when on_failure is "refuse" and nothing was sent.
+        that decides nothing; errors.NotRecorded when on_failure is "refuse" and nothing was sent.
         """
         asked = read_request(endpoint, url, body)
         redactor = self._redactor(url, headers)
@@ -153,11 +155,11 @@ class Recording:
         assert attempt.answer is not None  # noqa: S101 - taken, or taken from the result
         assert verdict is not None  # noqa: S101
         body, exchange_id = attempt.answer.body, self._exchange.id
-        faults.raise_for(verdict, attempt.answer.status, body, exchange_id)
+        errors.raise_for(verdict, attempt.answer.status, body, exchange_id)
         if verdict.refusal is not None:
-            faults.raise_error(ccxt_errors.ExchangeError, exchange_id, body)
+            errors.raise_error(ccxt_errors.ExchangeError, exchange_id, body)
         if scope.unified and len(verdict.orders) == 1:
-            faults.raise_for_item(verdict.orders[0], exchange_id, body)
+            errors.raise_for_item(verdict.orders[0], exchange_id, body)
 
     async def _conclude(
         self,
@@ -194,7 +196,7 @@ class Recording:
 
     def _refuse_unrecorded(self, place: Place) -> None:
         if place is not Place.DATABASE and self._settings.on_failure == "refuse":
-            raise faults.NotRecorded(
+            raise errors.NotRecorded(
                 f"{self._exchange.id} the cancel was not sent: the audit database cannot be written "
                 'and on_failure is "refuse"; see the log, or run: mexc-plugin db check'
             )

@@ -2,7 +2,7 @@
 
 from ccxt.mexc import mexc as _ccxt_mexc
 
-from mexc_plugin.exchange.colours import Synchronous
+from mexc_plugin.exchange.sync_async import Synchronous
 
 
 class mexc(Synchronous, _ccxt_mexc):  # noqa: N801 - ccxt looks its classes up by the exchange's id

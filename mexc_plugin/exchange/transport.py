@@ -16,7 +16,7 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from mexc_plugin.audit.redaction import Redactor
-from mexc_plugin.exchange.attempts import ATTEMPT, Attempt
+from mexc_plugin.exchange.context import ATTEMPT, Attempt
 
 MARK = "_mexc_plugin_guarded"
 

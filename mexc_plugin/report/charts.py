@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from mexc_plugin.audit.outcomes import FAILED, UNRESOLVED, Outcome
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 from mexc_plugin.review.figures import PERCENTILES, milliseconds
 from mexc_plugin.review.text import visible
 from mexc_plugin.store.tallies import Tally

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mexc_plugin.audit.outcomes import FAILED
+from mexc_plugin.audit.outcome import FAILED
 from mexc_plugin.report import periods
 from mexc_plugin.report.periods import Periods
 from mexc_plugin.store import highlights, overview, queries, statistics

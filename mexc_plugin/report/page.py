@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mexc_plugin import __version__
-from mexc_plugin.audit.outcomes import FAILED, UNRESOLVED
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
 from mexc_plugin.report import charts
 from mexc_plugin.report.facts import MOST, SLOWEST, Facts, Groups
 from mexc_plugin.report.rows import COLUMNS, embedded, shown

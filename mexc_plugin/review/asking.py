@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mexc_plugin.audit.outcomes import FAILED, UNRESOLVED, Outcome
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 from mexc_plugin.review import moments
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mexc_plugin.audit.outcomes import FAILED, UNRESOLVED, Outcome
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 
 # Each outcome has a sign of its own kind, for whoever does not see the colour.
 MARKS: Mapping[str, tuple[str, str]] = {

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from mexc_plugin.audit.outcomes import UNRESOLVED
+from mexc_plugin.audit.outcome import UNRESOLVED
 from mexc_plugin.store import queries, schema, spans, statistics
 from mexc_plugin.store.dialects import SECOND, clock_text
 from mexc_plugin.store.filters import Filters, wanted

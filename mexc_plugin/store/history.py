@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.store import schema
 from mexc_plugin.store.direction import Direction, Position, key, moved, within
 from mexc_plugin.store.filters import Filters, wanted

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Table
 
-from mexc_plugin.audit.outcomes import FAILED, Outcome
+from mexc_plugin.audit.outcome import FAILED, Outcome
 from mexc_plugin.store import schema, spans
 from mexc_plugin.store.dialects import DAY, HOUR, SECOND, clock_text
 from mexc_plugin.store.filters import Filters, wanted

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from mexc_plugin.audit.outcomes import FAILED, UNRESOLVED
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
 
 RUN = 65_536
 LONG = 4_096

@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import sqlalchemy as sa
 
-from mexc_plugin import wire
-from mexc_plugin.audit.outcomes import UNRESOLVED
-from mexc_plugin.audit.reconciliation import CLOCK_MARGIN_MS
+from mexc_plugin.audit.outcome import UNRESOLVED
 from mexc_plugin.store import queries
 from mexc_plugin.store.schema import cancel_audit, cancel_history
+from mexc_plugin.venue import endpoints, requests
+from mexc_plugin.venue.reconciliation import CLOCK_MARGIN_MS
 
 DEFAULT_RECV_WINDOW = 5_000
 
@@ -27,7 +27,7 @@ class Unresolved:
     market_type: str | None
     symbol: str | None
     native_symbol: str | None
-    asked: wire.Asked | None
+    asked: requests.ParsedRequest | None
     expires_ms: int
 
     @property
@@ -75,7 +75,7 @@ def _unresolved(payload: str, outcome: str) -> Unresolved:
     document: dict[str, Any] = json.loads(payload)
     request = document.get("request") or {}
     url = str(request.get("url") or "")
-    endpoint = wire.classify(str(request.get("method") or ""), url)
+    endpoint = endpoints.classify(str(request.get("method") or ""), url)
     sent_ms, window = _validity(url, document["occurred_ns"])
     return Unresolved(
         cancel_id=document["cancel_id"],
@@ -85,7 +85,7 @@ def _unresolved(payload: str, outcome: str) -> Unresolved:
         market_type=document.get("market_type"),
         symbol=document.get("symbol"),
         native_symbol=document.get("native_symbol"),
-        asked=wire.read_request(endpoint, url, request.get("body")) if endpoint else None,
+        asked=requests.read_request(endpoint, url, request.get("body")) if endpoint else None,
         expires_ms=sent_ms + window + CLOCK_MARGIN_MS,
     )
 

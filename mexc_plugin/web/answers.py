@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from mexc_plugin.audit.outcomes import UNRESOLVED
+from mexc_plugin.audit.outcome import UNRESOLVED
 from mexc_plugin.web import listing, shared, story
 from mexc_plugin.web.asked import Nonsense, Query
 from mexc_plugin.web.listing import Listing

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from mexc_plugin.audit.ids import uuid7
-from mexc_plugin.audit.outcomes import FAILED, UNRESOLVED, Outcome
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 from mexc_plugin.store import queries
 from mexc_plugin.store.schema import HISTORY_COLUMNS
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.cli import options, show, table
 from mexc_plugin.cli.render import RENDERERS, cell
 from mexc_plugin.cli.terminal import COLOURS, Screen, cells

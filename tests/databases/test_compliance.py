@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.store import engine, migrate, questions, recorders, schema
 
 from . import known

@@ -21,7 +21,7 @@ from benchmarks import history as made_up
 from benchmarks.traffic import Traffic
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.ids import uuid7
-from mexc_plugin.audit.outcomes import FAILED, UNRESOLVED, Outcome
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 from mexc_plugin.store import engine as engines
 from mexc_plugin.store import history, migrate, queries, schema
 from mexc_plugin.store.database import Database

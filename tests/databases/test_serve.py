@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.store.following import heads
 from mexc_plugin.store.patience import TooLong
 from mexc_plugin.web.reading import Reader

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mexc_plugin.audit.outcomes import FAILED, Outcome
+from mexc_plugin.audit.outcome import FAILED, Outcome
 from mexc_plugin.cli import program
 from mexc_plugin.cli.problems import PROGRAM
 from tests.browser import browse, browser

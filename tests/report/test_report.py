@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.report import LIBRARIES, charts, periods
 from mexc_plugin.report.page import TEMPLATES, script_safe
 from mexc_plugin.store.tallies import Part, Tally

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.sandbox import Sandbox
 from tests.browser import DESKTOP, PHONE, Browse, Visit
 from tests.cli.conftest import Ledger

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.review.asking import NAMES
 from tests.cli.conftest import Ledger
 from tests.cli.tampering import tamper

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mexc_plugin.audit.outcomes import Outcome
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.errors import StoreError
 from mexc_plugin.review import asking, showing
 from mexc_plugin.review.asking import Asking

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mexc_plugin import config, wire
+from mexc_plugin import config
 from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import Redactor, redact_exception
-from mexc_plugin.exchange import faults, transport
-from mexc_plugin.exchange.attempts import ATTEMPT, LOOKUP, SCOPE, Attempt, attempting, scoped
+from mexc_plugin.exchange import errors, transport
+from mexc_plugin.exchange.context import ATTEMPT, LOOKUP, SCOPE, Attempt, attempting, scoped
 from mexc_plugin.exchange.recording import Recording, Unrecorded, credentials_redactor, resolve
 from mexc_plugin.store.recorders import recorder_for
+from mexc_plugin.venue import endpoints
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ class Audited:
             replaced.claimed = True
             return await self._send(False, replaced.attempt, url, method, headers, body)
         own = self._own_fetch is not None and replaced is None
-        endpoint = wire.classify(method, url)
+        endpoint = endpoints.classify(method, url)
         if endpoint is not None:
             recording = await self._recording()
             send = functools.partial(self._send, own)
@@ -142,7 +143,7 @@ class Audited:
                 attempt.answered(code, str(body), headers)
             verdict = attempt.verdict()
             if verdict is not None:
-                faults.raise_for(verdict, code, str(body), self.id)
+                errors.raise_for(verdict, code, str(body), self.id)
         parent: Any = super()
         return parent.handle_errors(code, reason, url, method, headers, body, *rest)
 

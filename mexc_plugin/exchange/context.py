@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
 from mexc_plugin.audit.ids import uuid7
-from mexc_plugin.audit.outcomes import Answer, Verdict, decide
 from mexc_plugin.audit.redaction import Redactor
-from mexc_plugin.wire import Asked
+from mexc_plugin.venue.requests import ParsedRequest
+from mexc_plugin.venue.verdict import HttpAnswer, Verdict, decide
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Scope:
     forced: bool = False
     cancel_id: str = field(default_factory=uuid7)
     attempts: int = 0
-    asked: Asked | None = None
+    asked: ParsedRequest | None = None
     verdict: Verdict | None = None
 
 
@@ -43,14 +43,14 @@ class Attempt:
     unseen: the answer is what a replaced `fetch` returned, its HTTP status was not shown.
     """
 
-    asked: Asked
+    asked: ParsedRequest
     number: int
     method: str
     path: str
     redactor: Redactor = field(default_factory=Redactor)
     started_ns: int = 0
     answered_ns: int | None = None
-    answer: Answer | None = None
+    answer: HttpAnswer | None = None
     response_headers: dict[str, str] = field(default_factory=dict)
     unseen: bool = False
     began: bool = False
@@ -72,7 +72,7 @@ class Attempt:
     def answered(self, status: int, body: str, headers: object) -> None:
         """The answer was read, whole, now."""
         self.answered_ns = time.monotonic_ns()
-        self.answer = Answer(status, body)
+        self.answer = HttpAnswer(status, body)
         self._verdict = None
         items = headers.items() if hasattr(headers, "items") else ()
         self.response_headers = {str(name): str(value) for name, value in items}
@@ -94,11 +94,11 @@ class Attempt:
 class Lookup:
     """A question about an order, asked while reconciling: its raw answer."""
 
-    answer: Answer | None = None
+    answer: HttpAnswer | None = None
 
     def answered(self, status: int, body: str, _headers: object) -> None:
         """The answer was read."""
-        self.answer = Answer(status, body)
+        self.answer = HttpAnswer(status, body)
 
 
 Known = TypeVar("Known")

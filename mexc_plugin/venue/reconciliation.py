@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from mexc_plugin.audit.outcomes import Answer, Outcome, refusal_outcome
-from mexc_plugin.wire import Acknowledged, Asked, CancelAck, Refusal, decode
+from mexc_plugin.audit.outcome import Outcome
+from mexc_plugin.venue.requests import ParsedRequest
+from mexc_plugin.venue.responses import Acknowledged, CancelAck, Refusal, decode
+from mexc_plugin.venue.verdict import HttpAnswer, refusal_outcome
 
 # After this, in milliseconds beyond its recvWindow, a request that was held up is refused.
 CLOCK_MARGIN_MS = 2_000
@@ -29,7 +31,7 @@ class Judgement:
     refusal: Refusal | None = None
 
 
-def judge(asked: Asked, answer: Answer | None, *, expired: bool) -> Judgement:
+def judge(asked: ParsedRequest, answer: HttpAnswer | None, *, expired: bool) -> Judgement:
     """Read the answer to GET /api/v3/order for the order that a cancel asked for. Total.
 
     expired: the cancel's own request can no longer take effect, its recvWindow is over.

@@ -8,7 +8,8 @@ Source of ccxt's structure: https://docs.ccxt.com/#/README?id=order-structure
 import re
 from typing import Any
 
-from mexc_plugin.wire import Asked, CancelAck
+from mexc_plugin.venue.requests import ParsedRequest
+from mexc_plugin.venue.responses import CancelAck
 
 SIDES = {"BUY": "buy", "SELL": "sell"}
 
@@ -33,7 +34,9 @@ def order_status(status: str | None) -> str:
     return "closed" if status in CLOSED_STATUSES else "canceled"
 
 
-def order_fields(ack: CancelAck, asked: Asked, symbol: str | None, info: object) -> dict[str, Any]:
+def order_fields(
+    ack: CancelAck, asked: ParsedRequest, symbol: str | None, info: object
+) -> dict[str, Any]:
     """The order structure for ccxt's `safe_order`: text for decimals, milliseconds for times.
 
     ack: what the venue named, empty where it only acknowledged; asked: fills in the identifiers

@@ -5,10 +5,10 @@ from typing import Any
 
 from ccxt.base import errors as ccxt_errors
 
-from mexc_plugin.audit.outcomes import UNRESOLVED
-from mexc_plugin.exchange import cancelling
-from mexc_plugin.exchange.attempts import Scope, scoped
-from mexc_plugin.exchange.audited import Audited
+from mexc_plugin.audit.outcome import UNRESOLVED
+from mexc_plugin.exchange import arguments
+from mexc_plugin.exchange.context import Scope, scoped
+from mexc_plugin.exchange.interceptor import Audited
 from mexc_plugin.exchange.recording import resolve
 
 MAX_SYMBOLS = 5
@@ -116,19 +116,19 @@ class Cancels(Audited):
     async def _cancel_within(
         self, scope: Scope, order_id: Any, symbol: Any, given: dict[str, Any]
     ) -> Any:
-        wanted = cancelling.Wanted.read(order_id, given)
+        wanted = arguments.Wanted.read(order_id, given)
         spot_without_market = not symbol and self._is_spot("cancelOrder", None, given)
-        cancelling.check_arguments(self.id, wanted, symbol, spot=spot_without_market)
+        arguments.check_arguments(self.id, wanted, symbol, spot=spot_without_market)
         await self._ensure_markets()
         market = self.market(symbol) if symbol else None
         scope.symbol = market["symbol"] if market else None
         scope.forced = bool(given.pop("killSwitch", False))
-        scope.recv_window = cancelling.recv_window(self.id, given.get("recvWindow"))
+        scope.recv_window = arguments.recv_window(self.id, given.get("recvWindow"))
         confirm = given.pop("confirm", False)
         with scoped(scope):
             if market is None or not self._is_spot("cancelOrder", market, given):
                 return await self._cancel_as_ccxt(scope, market, order_id, symbol, given)
-            request = cancelling.build(wanted, market["id"], scope.recv_window, given)
+            request = arguments.build(wanted, market["id"], scope.recv_window, given)
             try:
                 answer = await resolve(self.spotPrivateDeleteOrder(request.encode()))
             except Exception:
@@ -136,7 +136,7 @@ class Cancels(Audited):
                 if confirmed is None:
                     raise
                 return confirmed
-            return cancelling.unified_order(self, scope, market, answer)
+            return arguments.build_order(self, scope, market, answer)
 
     async def _cancel_as_ccxt(
         self, scope: Scope, market: Any, id_: Any, symbol: Any, given: dict[str, Any]
@@ -146,7 +146,7 @@ class Cancels(Audited):
         if order.get("id") is not None or scope.asked is None or scope.verdict is None:
             return order
         if scope.asked.endpoint.market_type == "margin":
-            return cancelling.unified_order(self, scope, market, order["info"])
+            return arguments.build_order(self, scope, market, order["info"])
         # Futures acknowledge without an order: ccxt's answer, and the id that it leaves out.
         known = {
             "id": scope.verdict.orders[0].order_id if scope.verdict.orders else str(id_),
@@ -166,7 +166,7 @@ class Cancels(Audited):
             try:
                 return await resolve(self._cancel_within(scope, by_id, market["symbol"], params))
             except ccxt_errors.BaseError as error:
-                return cancelling.failed_order(self, market, by_id, by_client_id, scope, error)
+                return arguments.failed_order(self, market, by_id, by_client_id, scope, error)
 
         return cancel
 
@@ -181,12 +181,12 @@ class Cancels(Audited):
             raise ccxt_errors.BadRequest(
                 f"{self.id} cancelAllOrders() takes at most {MAX_SYMBOLS} symbols at once"
             )
-        request = cancelling.on_the_wire(rest) | {"symbol": ",".join(m["id"] for m in markets)}
+        request = arguments.on_the_wire(rest) | {"symbol": ",".join(m["id"] for m in markets)}
         send = (
             self.spotPrivateDeleteMarginOpenOrders if margin else self.spotPrivateDeleteOpenOrders
         )
         answers = await resolve(send(request))
-        return cancelling.unified_orders(self, scope, {m["id"]: m for m in markets}, answers)
+        return arguments.unified_orders(self, scope, {m["id"]: m for m in markets}, answers)
 
     async def _confirm(self, scope: Scope, market: Any) -> Any:
         """Ask the venue about this cancel, if its outcome is unknown; the order if it is gone."""

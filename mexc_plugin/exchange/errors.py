@@ -10,8 +10,9 @@ from typing import NoReturn
 
 from ccxt.base import errors as ccxt_errors
 
-from mexc_plugin.audit.outcomes import Outcome, Verdict, is_unknown_order
-from mexc_plugin.wire import CancelAck, Refusal
+from mexc_plugin.audit.outcome import Outcome
+from mexc_plugin.venue.responses import CancelAck, Refusal
+from mexc_plugin.venue.verdict import Verdict, is_unknown_order
 
 
 class OrderNotFound(ccxt_errors.OrderNotFound, ccxt_errors.BadRequest):

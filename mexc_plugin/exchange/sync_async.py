@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from mexc_plugin.audit.recorder import Place, Recorder
-from mexc_plugin.exchange.cancels import Cancels
-from mexc_plugin.exchange.reconciling import Reconciling
+from mexc_plugin.exchange.methods import Cancels
+from mexc_plugin.exchange.reconcile import Reconciling
 from mexc_plugin.exchange.recording import in_own_thread, put_blocking, put_on_loop
 
 

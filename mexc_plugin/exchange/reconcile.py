@@ -8,17 +8,17 @@ from typing import Any
 
 from ccxt.base import errors as ccxt_errors
 
-from mexc_plugin import wire
 from mexc_plugin.audit import events
-from mexc_plugin.audit.outcomes import Outcome
-from mexc_plugin.audit.reconciliation import Judgement, judge
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.redaction import account_fingerprint
-from mexc_plugin.exchange import cancelling
-from mexc_plugin.exchange.attempts import Lookup, Scope, looking_up
-from mexc_plugin.exchange.audited import Audited
+from mexc_plugin.exchange import arguments
+from mexc_plugin.exchange.context import Lookup, Scope, looking_up
+from mexc_plugin.exchange.interceptor import Audited
 from mexc_plugin.exchange.recording import ack_fields, resolve
 from mexc_plugin.store import unresolved
 from mexc_plugin.store.unresolved import Unresolved
+from mexc_plugin.venue import requests
+from mexc_plugin.venue.reconciliation import Judgement, judge
 
 PATH = "/api/v3/order"
 CLOSED = frozenset({Outcome.CANCELED, Outcome.PARTIALLY_CANCELED, Outcome.CLOSED})
@@ -140,16 +140,16 @@ class Reconciling(Audited):
             symbol=scope.symbol,
             native_symbol=scope.asked.symbol,
             asked=scope.asked,
-            expires_ms=self.milliseconds() + wire.MAX_RECV_WINDOW,
+            expires_ms=self.milliseconds() + requests.MAX_RECV_WINDOW,
         )
         judgement, lookup = await self._ask(item)
         if judgement.outcome not in CLOSED or judgement.order is None or lookup.answer is None:
             return None
         info = self.parse_json(lookup.answer.body)
-        return cancelling.order_of(self, scope.asked, judgement.order, market, info)
+        return arguments.order_of(self, scope.asked, judgement.order, market, info)
 
 
-def _question(asked: wire.Asked) -> dict[str, str]:
+def _question(asked: requests.ParsedRequest) -> dict[str, str]:
     name, ids = (
         ("orderId", asked.order_ids)
         if asked.order_ids

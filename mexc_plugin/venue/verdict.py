@@ -2,44 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
-from mexc_plugin.wire import (
+from mexc_plugin.audit.outcome import Outcome
+from mexc_plugin.venue.requests import ParsedRequest
+from mexc_plugin.venue.responses import (
     Acknowledged,
-    Asked,
     CancelAck,
     Refusal,
     Unreadable,
     decode,
     read_refusal,
-)
-
-
-class Outcome(StrEnum):
-    """The outcomes of an attempt, as stored; `PENDING` exists only in the view."""
-
-    CANCELED = "canceled"
-    PARTIALLY_CANCELED = "partially_canceled"
-    CLOSED = "closed"
-    ACCEPTED = "accepted"
-    NOT_FOUND = "not_found"
-    REJECTED = "rejected"
-    UNAUTHORIZED = "unauthorized"
-    RATE_LIMITED = "rate_limited"
-    NOT_SENT = "not_sent"
-    UNKNOWN = "unknown"
-    PENDING = "pending"
-
-
-UNRESOLVED = frozenset({Outcome.UNKNOWN, Outcome.PENDING})
-FAILED = frozenset(
-    {
-        Outcome.NOT_FOUND,
-        Outcome.REJECTED,
-        Outcome.UNAUTHORIZED,
-        Outcome.RATE_LIMITED,
-        Outcome.NOT_SENT,
-    }
 )
 
 STATUS_OUTCOMES = {
@@ -80,7 +52,7 @@ HTTP_OUTCOMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An answer as it was read: HTTP status, body as text."""
 
     status: int
@@ -100,7 +72,7 @@ class Verdict:
     reason: str | None = None
 
 
-def decide(asked: Asked, answer: Answer | None, *, may_have_left: bool) -> Verdict:
+def decide(asked: ParsedRequest, answer: HttpAnswer | None, *, may_have_left: bool) -> Verdict:
     """What is known of an attempt. Never raises; where nothing is certain, `unknown`.
 
     may_have_left: False only where it is proven that no byte of the request was sent.

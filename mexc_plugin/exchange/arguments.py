@@ -6,8 +6,8 @@ from typing import Any
 
 from ccxt.base import errors as ccxt_errors
 
-from mexc_plugin import mapping, wire
-from mexc_plugin.exchange.attempts import Scope
+from mexc_plugin.exchange.context import Scope
+from mexc_plugin.venue import requests, responses, unified_order
 
 # What ccxt and this adapter mean by these is not the venue's business.
 NOT_FOR_THE_WIRE = frozenset(
@@ -62,9 +62,9 @@ def check_arguments(exchange_id: str, wanted: Wanted, symbol: object, *, spot: b
 
 def build(
     wanted: Wanted, native_symbol: str, window: int | None, params: Mapping[str, Any]
-) -> wire.CancelRequest:
+) -> requests.CancelRequest:
     """The venue's request. window: the caller's recvWindow, None for the exchange's own."""
-    return wire.CancelRequest(
+    return requests.CancelRequest(
         symbol=native_symbol,
         order_id=wanted.order_id,
         client_order_id=wanted.client_order_id,
@@ -83,20 +83,24 @@ def on_the_wire(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def unified_order(exchange: Any, scope: Scope, market: Any, answer: object) -> dict[str, Any]:
+def build_order(exchange: Any, scope: Scope, market: Any, answer: object) -> dict[str, Any]:
     """The venue's answer as ccxt's order. The scope holds what was asked and what was understood."""
     assert scope.asked is not None  # noqa: S101 - an answer came back, so something was asked
     assert scope.verdict is not None  # noqa: S101
-    ack = scope.verdict.orders[0] if scope.verdict.orders else wire.CancelAck()
+    ack = scope.verdict.orders[0] if scope.verdict.orders else responses.CancelAck()
     return order_of(exchange, scope.asked, ack, market, answer)
 
 
 def order_of(
-    exchange: Any, asked: wire.Asked, ack: wire.CancelAck, market: Any, info: object
+    exchange: Any,
+    asked: requests.ParsedRequest,
+    ack: responses.CancelAck,
+    market: Any,
+    info: object,
 ) -> dict[str, Any]:
     """One order that the venue named, as ccxt's; info: the untouched answer."""
     return dict(
-        exchange.safe_order(mapping.order_fields(ack, asked, market["symbol"], info), market)
+        exchange.safe_order(unified_order.order_fields(ack, asked, market["symbol"], info), market)
     )
 
 
@@ -162,9 +166,9 @@ def recv_window(exchange_id: str, value: object) -> int | None:
         window = int(str(value))
     except ValueError:
         window = -1
-    if not 0 < window <= wire.MAX_RECV_WINDOW:
+    if not 0 < window <= requests.MAX_RECV_WINDOW:
         raise ccxt_errors.BadRequest(
             f"{exchange_id} recvWindow must be a whole number of milliseconds "
-            f"from 1 to {wire.MAX_RECV_WINDOW}"
+            f"from 1 to {requests.MAX_RECV_WINDOW}"
         )
     return window

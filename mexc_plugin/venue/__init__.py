@@ -1,0 +1,1 @@
+"""MEXC's protocol: endpoints, requests, answers, and what an answer means. Pure; no ccxt, no SQL."""
