@@ -138,13 +138,25 @@ def test_the_callers_recv_window_is_sent(bot: Bot, sandbox: Sandbox) -> None:
     assert [a.params["recvWindow"] for a in sandbox.arrivals] == ["12345", "5000"]
 
 
-@pytest.mark.parametrize("window", [60001, "60001", 0, -5, "abc", 1.5])
-def test_a_recv_window_that_the_venue_refuses_is_refused_before_sending(
-    bot: Bot, sandbox: Sandbox, window
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        (100_000, "60000"), ("60001", "60000"), (1e12, "60000"), (5000.0, "5000"), ("7000.0", "7000"),
+        (0, "5000"), (-5, "5000"), ("abc", "5000"), (float("nan"), "5000"), (float("inf"), "5000"), ([], "5000"),
+    ],
+)  # fmt: skip
+def test_a_recv_window_that_the_venue_does_not_take_stops_no_cancel_and_both_are_on_record(
+    bot: Bot, sandbox: Sandbox, audit: Audit, caplog, asked, sent
 ) -> None:
-    with pytest.raises(ccxt.BadRequest, match="recvWindow"):
-        bot.cancel_order(place(sandbox), SYMBOL, {"recvWindow": window})
-    assert sandbox.arrivals == []
+    for _ in range(2):
+        order = bot.cancel_order(place(sandbox), SYMBOL, {"recvWindow": asked})
+        assert order["status"] == "canceled"
+    assert {a.params["recvWindow"] for a in sandbox.arrivals} == {sent}
+    clamped = str(asked) not in ("5000.0", "7000.0")
+    recorded = [event.get("recv_window_asked") for event in audit.payloads("request")]
+    assert recorded == [str(asked) if clamped else None] * 2
+    said = [record for record in caplog.records if "recvWindow" in record.message]
+    assert len(said) == clamped
 
 
 @pytest.mark.parametrize("missing", [None, ""])
@@ -208,7 +220,6 @@ def test_every_shape_of_answer_and_id_is_an_acknowledged_cancel(
         ("cancel_order_partial", "C02__442859222808420353049", {"status": "canceled", "filled": 1.5, "remaining": 1.5, "cost": 2.97, "average": 1.98}, "partially_canceled"),
         ("cancel_order_filled", "133734823834447872", {"status": "closed", "filled": 1.0, "remaining": 0.0, "cost": 1.99}, "closed"),
         ("cancel_order_maker", "0f3ac0b4c4be4a4ca7c6e9b4ad12c3fe", {"postOnly": True, "timeInForce": "PO", "type": "limit", "clientOrderId": None, "timestamp": 1647667102000, "lastUpdateTimestamp": 1647708567000, "datetime": "2022-03-19T05:18:22.000Z"}, "canceled"),
-        ("cancel_all_success", "133734823834447872", {"status": "canceled", "id": "133734823834447872", "amount": None}, "accepted"),
     ],
 )  # fmt: skip
 def test_the_venue_s_other_answers_map_as_designed(

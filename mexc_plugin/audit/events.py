@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from mexc_plugin.audit import canonical, chain
+from mexc_plugin.audit.redaction import as_text
 
 FORMAT = 1
 MAX_BODY = 262_144
@@ -181,8 +182,9 @@ def body_fields(body: object, redact: Callable[[str], str]) -> dict[str, Any]:
 
     Cut before it is redacted, with room for a secret that the cut would go through.
     """
-    if not isinstance(body, str):
+    if body is None:
         return {"body": None}
+    body = as_text(body)
     if len(body) <= MAX_BODY:
         return {"body": redact(body)}
     return {"body": redact(body[: MAX_BODY + 4096])[:MAX_BODY], "body_characters": len(body)}

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """The outcomes of an attempt, as stored; `PENDING` exists only in the view."""
+    """The outcomes of an attempt, as stored. `STILL_OPEN` is only reconciliation's word; `PENDING` exists only in the view."""
 
     CANCELED = "canceled"
     PARTIALLY_CANCELED = "partially_canceled"
@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     RATE_LIMITED = "rate_limited"
     NOT_SENT = "not_sent"
     UNKNOWN = "unknown"
+    STILL_OPEN = "still_open"
     PENDING = "pending"
 
 
@@ -27,5 +28,6 @@ FAILED = frozenset(
         Outcome.UNAUTHORIZED,
         Outcome.RATE_LIMITED,
         Outcome.NOT_SENT,
+        Outcome.STILL_OPEN,
     }
 )

@@ -57,8 +57,8 @@ class Redactor:
     """Replaces the secrets of one exchange in text, headers and nested values."""
 
     def __init__(self, secrets: Iterable[object] = ()) -> None:
-        texts = (s.decode(errors="replace") if isinstance(s, bytes) else s for s in secrets)
-        known = {text for text in texts if isinstance(text, str) and len(text) >= MIN_LITERAL}
+        texts = (as_text(secret) for secret in secrets if isinstance(secret, str | bytes))
+        known = {text for text in texts if len(text) >= MIN_LITERAL}
         self._know(form for secret in known for form in _forms(secret))
 
     def knowing(self, words: Iterable[str]) -> "Redactor":
@@ -108,17 +108,26 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
+            named = ((as_text(key), item) for key, item in value.items())
             return {
-                self.text(str(key)): REPLACEMENT
-                if str(key).lower() in SECRET_NAMES
-                else self.value(item)
-                for key, item in value.items()
+                self.text(name): REPLACEMENT if name.lower() in SECRET_NAMES else self.value(item)
+                for name, item in named
             }
         if isinstance(value, list | tuple):
             return [self.value(item) for item in value]
         if value is None or isinstance(value, bool | int):
             return value
-        return self.text(str(value))
+        return self.text(as_text(value))
+
+
+def as_text(value: object) -> str:
+    """Anything as text, bytes as what they spell. Total: an object that cannot say what it is is named by its type."""
+    if isinstance(value, str):
+        return value
+    try:
+        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    except Exception:  # noqa: BLE001 - bots hand over objects of their own
+        return f"<{type(value).__name__}>"
 
 
 def _secret_values(text: str) -> list[tuple[int, int]]:
@@ -152,12 +161,15 @@ def signatures(url: str, headers: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(found)
 
 
+def account_fingerprint(api_key: object) -> str | None:
+    """Sixteen hex digits that name an API key, text or bytes, without holding it."""
+    return _fingerprint(as_text(api_key)) if api_key else None
+
+
 @functools.lru_cache(maxsize=16)
-def account_fingerprint(api_key: str | None) -> str | None:
-    """Sixteen hex digits that name an API key without holding it."""
-    if not api_key:
-        return None
-    return hashlib.sha256(b"mexc-plugin account\n" + api_key.encode()).hexdigest()[:16]
+def _fingerprint(api_key: str) -> str:
+    encoded = api_key.encode(errors="surrogatepass")
+    return hashlib.sha256(b"mexc-plugin account\n" + encoded).hexdigest()[:16]
 
 
 def _forms(secret: str) -> set[str]:
@@ -189,13 +201,20 @@ def _without_secrets(value: object, redactor: Redactor) -> object:
     """The same object, or a stand-in for one that would show a secret."""
     if value is None or isinstance(value, int | float | BaseException):
         return value
-    shown = value if isinstance(value, str) else repr(value)
+    try:
+        shown = value if isinstance(value, str) else repr(value)
+    except Exception:  # noqa: BLE001 - what cannot be shown shows no secret
+        return value
     redacted = redactor.text(shown)
     if redacted == shown:
         return value
     if isinstance(value, str):
         return redacted
-    return [redactor.text(str(item)) for item in value] if type(value) is list else _Shown(redacted)
+    return (
+        [redactor.text(as_text(item)) for item in value]
+        if type(value) is list
+        else _Shown(redacted)
+    )
 
 
 class _Shown:

@@ -8,7 +8,6 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
-from urllib.parse import unquote
 
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.redaction import Redactor
@@ -20,33 +19,40 @@ from mexc_plugin.venue.verdict import HttpAnswer, Verdict, decide
 class Scope:
     """One logical cancel: every send on the wire within it is an attempt of the same cancel_id.
 
-    symbol: ccxt's unified symbol; recv_window: the caller's, in milliseconds; unified: asked for by
-    cancel_order, so that one failed order is an error; forced: sent even where on_failure is "refuse"
-    and it cannot be recorded; verdict and asked: of the newest attempt.
+    symbol: ccxt's unified symbol; recv_window: what is sent for the caller's, in milliseconds;
+    recv_window_asked: the caller's own, where that is another; unified: asked for by cancel_order, so
+    that one failed order is an error; kill_switch: sent at once, even where on_failure is "refuse" and
+    it cannot be recorded; dispatched: handed on towards the wire; asked, answer, verdict and retry_after
+    (seconds) are the newest attempt's.
     """
 
     symbol: str | None = None
     recv_window: int | None = None
+    recv_window_asked: str | None = None
     unified: bool = False
-    forced: bool = False
+    kill_switch: bool = False
     cancel_id: str = field(default_factory=uuid7)
     attempts: int = 0
+    dispatched: bool = False
     asked: ParsedRequest | None = None
+    answer: HttpAnswer | None = None
     verdict: Verdict | None = None
+    retry_after: float | None = None
 
 
 @dataclass(slots=True)
 class Attempt:
     """One send on the wire.
 
-    guarded: the transport below tells us when it sends; wired: it did, so bytes may have left;
-    unseen: the answer is what a replaced `fetch` returned, its HTTP status was not shown.
+    own_fetch: the user's own `fetch` sends it, by whatever means; provable: every way to the wire is
+    guarded, so that nothing leaves unseen; armed: ccxt is sending
+    it now, what passes a guard is this request; sends: how often it passed one; unsent: how many of
+    these were seen to fail before their first byte; unseen: the answer is what a replaced `fetch`
+    returned, its HTTP status was not shown.
     """
 
     asked: ParsedRequest
     number: int
-    method: str
-    path: str
     redactor: Redactor = field(default_factory=Redactor)
     started_ns: int = 0
     answered_ns: int | None = None
@@ -54,25 +60,32 @@ class Attempt:
     response_headers: dict[str, str] = field(default_factory=dict)
     unseen: bool = False
     began: bool = False
-    guarded: bool = False
-    wired: bool = False
-    redirected: bool = False
+    own_fetch: bool = False
+    provable: bool = False
+    armed: bool = False
+    sends: int = 0
+    unsent: int = 0
     _verdict: Verdict | None = None
 
-    def is_for(self, method: str | None, url: str) -> bool:
-        """Whether a request is this attempt's: others may be made in the same context."""
-        same = (method or "").upper() == self.method
-        return same and (self.path in url or self.path in unquote(url))
+    @property
+    def is_out(self) -> bool:
+        """Whether a byte of it may have passed a guard."""
+        return self.sends > self.unsent
+
+    @property
+    def may_have_left(self) -> bool:
+        """False only where it is proven that no byte of it left."""
+        return self.began and (self.is_out or not self.provable)
 
     def begin(self) -> None:
         """The send starts now."""
         self.began = True
         self.started_ns = time.monotonic_ns()
 
-    def answered(self, status: int, body: str, headers: object) -> None:
+    def answered(self, status: int, body: object, headers: object) -> None:
         """The answer was read, whole, now."""
         self.answered_ns = time.monotonic_ns()
-        self.answer = HttpAnswer(status, body)
+        self.answer = HttpAnswer(status, body if isinstance(body, str) else str(body))
         self._verdict = None
         items = headers.items() if hasattr(headers, "items") else ()
         self.response_headers = {str(name): str(value) for name, value in items}
@@ -96,9 +109,9 @@ class Lookup:
 
     answer: HttpAnswer | None = None
 
-    def answered(self, status: int, body: str, _headers: object) -> None:
+    def answered(self, status: int, body: object, _headers: object) -> None:
         """The answer was read."""
-        self.answer = HttpAnswer(status, body)
+        self.answer = HttpAnswer(status, str(body))
 
 
 Known = TypeVar("Known")

@@ -1,6 +1,6 @@
 """The seams of ccxt that every cancel passes, held for all three classes, as coroutines.
 
-The async and pro classes use them as they are. The sync class (`Synchronous`, in `colours`) drives
+The async and pro classes use them as they are. The sync class (`Synchronous`, in `sync_async`) drives
 the same coroutines, whose awaits never suspend there.
 """
 
@@ -11,14 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mexc_plugin import config
+from ccxt.base.exchange import Exchange
+
+from mexc_plugin import config as settings
 from mexc_plugin.audit.recorder import Place, Recorder
-from mexc_plugin.audit.redaction import Redactor, redact_exception
-from mexc_plugin.exchange import errors, transport
+from mexc_plugin.audit.redaction import Redactor, as_text, redact_exception
+from mexc_plugin.exchange import transport
 from mexc_plugin.exchange.context import ATTEMPT, LOOKUP, SCOPE, Attempt, attempting, scoped
-from mexc_plugin.exchange.recording import Recording, Unrecorded, credentials_redactor, resolve
+from mexc_plugin.exchange.drafts import redactor_of
+from mexc_plugin.exchange.recording import Recording, Unrecorded
+from mexc_plugin.exchange.redacted_logging import RedactedLogger, plain_headers
+from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.store.recorders import recorder_for
-from mexc_plugin.venue import endpoints
+from mexc_plugin.venue.endpoints import classify
+
+log = logging.getLogger("mexc_plugin")
 
 
 @dataclass(slots=True)
@@ -33,10 +40,10 @@ class _Replaced:
     claimed: bool = False
 
 
-_UNDER_WAY: dict[tuple[int, str, str], _Replaced] = {}
+_UNDER_WAY: dict[tuple[int, str, Any], _Replaced] = {}
 
 
-class Audited:
+class Interceptor:
     """Puts every request that cancels on record, whichever of ccxt's methods sent it.
 
     Settings: `options["audit"]`, see `mexc_plugin.config.AuditSettings`.
@@ -48,13 +55,17 @@ class Audited:
         def __getattr__(self, name: str) -> Any: ...
 
     _own_fetch: Callable[..., Any] | None = None
+    _said_once: frozenset[str] = frozenset()
 
-    def __init__(self, config_: dict[str, Any] | None = None) -> None:
+    def __init__(self, config: Any = {}) -> None:  # noqa: B006 - ccxt's own, and never changed
         parent: Any = super()
-        parent.__init__(config_ or {})
+        parent.__init__(config)
         transport.quieten()
-        object.__setattr__(self, "logger", QuietLogger(self.logger, self._redactor()))
-        self._audit_settings = config.resolve(self.options.get("audit"), defaults=config.DEFAULTS)
+        if type(self.logger) is logging.Logger:
+            object.__setattr__(self, "logger", RedactedLogger(self.logger, self._redactor()))
+        self._audit_settings = settings.resolve(
+            self.options.get("audit"), defaults=settings.DEFAULTS
+        )
         recorder = recorder_for(self._audit_settings.url)
         if self.apiKey:
             # Only who has a key can cancel; making a new database now keeps it out of the first cancel.
@@ -76,15 +87,15 @@ class Audited:
         super().__delattr__("_own_fetch" if name == "fetch" else name)
 
     async def fetch(
-        self, url: str, method: str = "GET", headers: Any = None, body: Any = None
+        self, url: Any, method: Any = "GET", headers: Any = None, body: Any = None
     ) -> Any:
         """ccxt's one way to the wire. A cancel is recorded before it leaves and when it ends."""
-        replaced = _UNDER_WAY.get((id(self), method.upper(), url))
+        replaced = _UNDER_WAY.get(self._key(url, method))
         if replaced is not None and not replaced.claimed:
             replaced.claimed = True
             return await self._send(False, replaced.attempt, url, method, headers, body)
         own = self._own_fetch is not None and replaced is None
-        endpoint = endpoints.classify(method, url)
+        endpoint = classify(as_text(method), as_text(url))
         if endpoint is not None:
             recording = await self._recording()
             send = functools.partial(self._send, own)
@@ -98,15 +109,14 @@ class Audited:
 
     async def _send(self, own: bool, attempt: Attempt | None, *request: Any) -> Any:
         """Send a request: by the user's own `fetch` if there is one, else by ccxt's."""
-        parent: Any = super()
         with attempting(attempt):
             if not own or self._own_fetch is None:
-                if attempt is not None:
-                    self._guard_sessions()
-                return await resolve(parent.fetch(*request))
-            key = (id(self), str(request[1]).upper(), request[0])
+                return await self._send_as_ccxt(attempt, request)
+            key = self._key(request[0], request[1])
             outer = _UNDER_WAY.get(key)
             _UNDER_WAY[key] = _Replaced(attempt)
+            if attempt is not None:
+                attempt.own_fetch = True
             try:
                 return await resolve(self._own_fetch(*request))
             finally:
@@ -115,104 +125,136 @@ class Audited:
                 else:
                     _UNDER_WAY[key] = outer
 
+    async def _send_as_ccxt(self, attempt: Attempt | None, request: tuple[Any, ...]) -> Any:
+        parent: Any = super()
+        if attempt is None:
+            return await resolve(parent.fetch(*request))
+        attempt.provable = not attempt.own_fetch and self._guard_sessions()
+        attempt.armed = True
+        try:
+            return await resolve(parent.fetch(*request))
+        finally:
+            attempt.armed = False
+
+    def _key(self, url: Any, method: Any) -> tuple[int, str, Any]:
+        return id(self), as_text(method).upper(), url
+
     async def fetch2(self, *args: Any, **kwargs: Any) -> Any:
         """Every call's way; ccxt's retries within it are attempts of one cancel."""
         parent: Any = super()
         with scoped():
             return await resolve(parent.fetch2(*args, **kwargs))
 
+    async def throttle(self, cost: Any = None) -> Any:
+        """ccxt's queue for the rate limit. A kill switch goes past it."""
+        parent: Any = super()
+        scope = SCOPE.get()
+        if scope is not None and scope.kill_switch:
+            return None
+        return await resolve(parent.throttle(cost))
+
     def on_rest_response(
-        self, code: int, reason: str, url: str, method: str, response_headers: Any, *rest: Any
+        self,
+        code: int,
+        reason: str,
+        url: str,
+        method: str,
+        response_headers: Any,
+        response_body: Any,
+        request_headers: Any,
+        request_body: Any,
     ) -> Any:
         """The only place where ccxt shows status and body together, in the call that they belong to."""
         attempt, lookup = ATTEMPT.get(), LOOKUP.get()
-        if attempt is not None and attempt.is_for(method, url):
-            attempt.answered(code, str(rest[0]), response_headers)
-        elif attempt is None and lookup is not None:
-            lookup.answered(code, str(rest[0]), response_headers)
+        if attempt is not None:
+            attempt.answered(code, response_body, response_headers)
+        elif lookup is not None:
+            lookup.answered(code, response_body, response_headers)
         parent: Any = super()
-        return parent.on_rest_response(code, reason, url, method, response_headers, *rest)
+        return parent.on_rest_response(
+            code,
+            reason,
+            url,
+            method,
+            response_headers,
+            response_body,
+            request_headers,
+            request_body,
+        )
 
     def handle_errors(
-        self, code: int, reason: str, url: str, method: str, headers: Any, body: Any, *rest: Any
+        self,
+        code: int,
+        reason: str,
+        url: str,
+        method: str,
+        headers: Any,
+        body: Any,
+        response: Any,
+        requestHeaders: Any,  # noqa: N803 - ccxt's names
+        requestBody: Any,  # noqa: N803
     ) -> Any:
-        """The venue's refusals of cancels as the errors that ccxt's manual means."""
+        """ccxt's; an `on_rest_response` of the user's own may have kept the answer to itself."""
         attempt = ATTEMPT.get()
-        if attempt is not None and attempt.is_for(method, url):
-            if attempt.answer is None:  # an on_rest_response of the user's own kept it to itself
-                attempt.answered(code, str(body), headers)
-            verdict = attempt.verdict()
-            if verdict is not None:
-                errors.raise_for(verdict, code, str(body), self.id)
+        if attempt is not None and attempt.answer is None:
+            attempt.answered(code, body, headers)
         parent: Any = super()
-        return parent.handle_errors(code, reason, url, method, headers, body, *rest)
+        return parent.handle_errors(
+            code, reason, url, method, headers, body, response, requestHeaders, requestBody
+        )
 
-    def urlencode(self, params: Any = None, *args: Any, **kwargs: Any) -> str:
-        """ccxt's `sign` overwrites the caller's recvWindow just before it encodes and signs."""
-        parent: Any = super()
-        encoded = dict(params or {})
+    @staticmethod
+    def urlencode(params: Any = {}, doseq: Any = False, sort: Any = False) -> str:  # noqa: B006 - ccxt's own
+        """ccxt's; its `sign` overwrites the caller's recvWindow just before it encodes and signs."""
         scope = SCOPE.get()
-        if scope is not None and scope.recv_window is not None and "recvWindow" in encoded:
-            encoded["recvWindow"] = scope.recv_window
-        return str(parent.urlencode(encoded, *args, **kwargs))
+        if scope is not None and scope.recv_window is not None and "recvWindow" in params:
+            params = {**params, "recvWindow": scope.recv_window}
+        encode: Any = Exchange.urlencode
+        return str(encode(params, doseq, sort))
 
     def log(self, *args: Any) -> None:
         """What `verbose` prints, without the key and the signatures that ccxt would print."""
         parent: Any = super()
         redactor = self._redactor()
-        parent.log(*(redactor.value(_plain(arg)) for arg in args))
+        parent.log(*(redactor.value(plain_headers(arg)) for arg in args))
 
-    # -- what the colours differ in
+    # -- what sync and async differ in
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run what blocks where it blocks no loop; the sync colour just runs it."""
+        """Run what blocks where it blocks no loop; the sync class just runs it."""
         raise NotImplementedError
 
     async def _put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
         raise NotImplementedError
 
+    def _guard(self, session: object) -> bool:
+        """Guard one session of the library below; False where nothing is proven of a failure."""
+        raise NotImplementedError
+
     # -- the rest
 
     def _redactor(self) -> Redactor:
-        return credentials_redactor(self)
+        return redactor_of(self)
 
     async def _recording(self) -> Recording:
-        settings = self._audit_settings
         recorder: Recorder | Unrecorded
         try:
-            recorder = recorder_for(settings.url)
-            if (
-                not recorder.is_prepared
-            ):  # the key came after construction, or this is a new process
+            recorder = recorder_for(self._audit_settings.url)
+            if not recorder.is_prepared:
+                # The key came after construction, or this is a new process.
                 await self._in_thread(recorder.prepare)
         except Exception as error:  # noqa: BLE001 - what cannot be recorded is lost, and still sent
             recorder = Unrecorded(f"{type(error).__name__}: {error}")
-        return Recording(self, settings, recorder, self._put)
+        return Recording(self, self._audit_settings, recorder, self._put)
 
-    def _guard_sessions(self) -> None:
-        """Guard every session that could send; where one cannot be, nothing is proven of a failure."""
+    def _guard_sessions(self) -> bool:
+        """Guard every session that could send; False where one cannot be: nothing is proven then."""
         proxied = getattr(self, "socks_proxy_sessions", None) or {}
         sessions = [self.session, *proxied.values()]
-        guarded = [transport.guard(session) for session in sessions if session is not None]
-        attempt = ATTEMPT.get()
-        if attempt is not None:
-            attempt.guarded = all(guarded)
+        return all(list(map(self._guard, (each for each in sessions if each is not None))))
 
-
-class QuietLogger(logging.LoggerAdapter[logging.Logger]):
-    """ccxt's logger, without the key and the signatures that it would write at DEBUG."""
-
-    def __init__(self, logger: logging.Logger, redactor: Redactor) -> None:
-        super().__init__(logger, {})
-        self._redactor = redactor
-
-    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        """As logging.Logger.log."""
-        if self.isEnabledFor(level):
-            redacted = [self._redactor.value(_plain(arg)) for arg in args]
-            super().log(level, self._redactor.text(str(msg)), *redacted, **kwargs)
-
-
-def _plain(value: Any) -> Any:
-    """Headers of any library as a dict, so that they can be redacted by name."""
-    return dict(value.items()) if hasattr(value, "items") else value
+    def _say_once(self, message: str, *args: object) -> None:
+        """Warn in the log, once for each exchange."""
+        if message not in self._said_once:
+            self._said_once = self._said_once | {message}
+            log.warning(message, *args)

@@ -1,48 +1,59 @@
 """ccxt's cancel interface: every method that cancels, with what plain ccxt gets wrong put right."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ccxt.base import errors as ccxt_errors
 
-from mexc_plugin.audit.outcome import UNRESOLVED
-from mexc_plugin.exchange import arguments
+from mexc_plugin.audit.outcome import UNRESOLVED, Outcome
+from mexc_plugin.exchange import arguments, orders, pacing
 from mexc_plugin.exchange.context import Scope, scoped
-from mexc_plugin.exchange.interceptor import Audited
-from mexc_plugin.exchange.recording import resolve
+from mexc_plugin.exchange.interceptor import Interceptor
+from mexc_plugin.exchange.waiting import resolve
 
 MAX_SYMBOLS = 5
+BYPASSED = (
+    "audit: a cancel went past the record: a method above the wire (fetch, fetch2, request or an implicit one) "
+    "is replaced without calling the original; see docs/bots/own-scripts.md"
+)
 
 
-class Cancels(Audited):
+class CancelMethods(Interceptor):
     """Cancels natively on spot; what it sends for other markets is ccxt's, and on record too."""
 
-    async def cancel_order(self, id: Any, symbol: Any = None, params: Any = None) -> Any:  # noqa: A002 - ccxt's name
+    _pace: pacing.Pace | None = None
+
+    async def cancel_order(self, id: Any, symbol: Any = None, params: Any = {}) -> Any:  # noqa: A002, B006 - as ccxt's
         """Cancel one order with DELETE /api/v3/order and return ccxt's unified order.
 
         id: the venue's order id, as text (None or '' with params['clientOrderId']); symbol: unified.
-        params: clientOrderId, newClientOrderId, recvWindow (ms, at most 60000); confirm=True asks
-        the venue at once about a cancel whose outcome is unknown; killSwitch=True sends it even where
-        on_failure is "refuse" and it cannot be recorded; others are sent on.
+        params: clientOrderId, newClientOrderId, recvWindow (ms; the venue takes at most 60000, more is sent as
+        that); confirm=True asks the venue at once about a cancel whose outcome is unknown; killSwitch=True sends
+        it at once, past ccxt's throttle, and even where on_failure is "refuse" and it cannot be recorded; others
+        are sent on.
         Raises ArgumentsRequired and BadRequest before anything is sent; OrderNotFound when the venue
         does not know the order or it is not open any more; ccxt's other errors. After a NetworkError
-        or BadResponse the cancel may have been executed: its outcome on record is `unknown`.
+        the cancel may have been executed: its outcome on record is `unknown`.
         Swap and margin orders are cancelled by ccxt's own method, and recorded.
         Source: https://www.mexc.com/api-docs/spot-v3/spot-account-trade#cancel-order
         """
         return await self._cancel_within(Scope(unified=True), id, symbol, dict(params or {}))
 
-    async def cancel_unified_order(self, order: Any, params: Any = None) -> Any:
+    async def cancel_unified_order(self, order: Any, params: Any = {}) -> Any:  # noqa: B006
         """Cancel the order that ccxt's order structure describes. Some of ccxt forget to wait for it."""
         return await resolve(self.cancel_order(order.get("id"), order.get("symbol"), params))
 
-    async def cancel_orders(self, ids: Any, symbol: Any = None, params: Any = None) -> Any:
+    async def cancel_orders(self, ids: Any, symbol: Any = None, params: Any = {}) -> Any:  # noqa: B006
         """Cancel several orders; the list says what happened to each, in the order of the ids.
 
         On spot the venue has no batch: each is a DELETE of its own, and all are tried whatever
         fails. A failed one has status `rejected` and its error in `info` (ccxt's own precedent);
         `info["outcome"]` says `unknown` where it may have been executed.
-        params: clientOrderIds instead of ids.
+        At most options["cancelsPerSecond"] (12, the venue's limit) are sent within a second. After a 429 or 418
+        it waits for what Retry-After says, up to five minutes, and sends what was refused again; nothing that may
+        have been executed is sent twice.
+        params: clientOrderIds instead of ids; as of cancel_order.
         """
         parent: Any = super()
         given = dict(params or {})
@@ -54,37 +65,38 @@ class Cancels(Audited):
             raise ccxt_errors.ArgumentsRequired(
                 f"{self.id} cancelOrders() requires a symbol argument"
             )
-        await self._ensure_markets()
-        market = self.market(symbol) if symbol else None
-        if market is None or not self._is_spot("cancelOrders", market, given):
-            forced = bool(given.pop("killSwitch", False))
-            with scoped(Scope(symbol=market["symbol"] if market else None, forced=forced)):
-                return await resolve(parent.cancel_orders(ids, symbol, given))
+        scope = Scope(kill_switch=bool(given.get("killSwitch", False)))
+        with scoped(scope):
+            await self._ensure_markets()
+            market = self.market(symbol) if symbol else None
+            if market is None or not self._is_spot("cancelOrders", market, given):
+                given.pop("killSwitch", None)
+                scope.symbol = market["symbol"] if market else None
+                whole = [arguments.as_whole(each) for each in ids]
+                return await resolve(parent.cancel_orders(whole, symbol, given))
         return await self._together(
             [self._one_of_several(i, market, given, by_client=bool(by_client)) for i in wanted]
         )
 
-    async def cancel_all_orders(self, symbol: Any = None, params: Any = None) -> Any:
+    async def cancel_all_orders(self, symbol: Any = None, params: Any = {}) -> Any:  # noqa: B006
         """Cancel all open orders of a symbol; of up to 5 with params['symbols'].
 
         WITHOUT A SYMBOL THIS CANCELS EVERY SPOT ORDER OF THE ACCOUNT, as ccxt's own does, those of
         other bots and those placed by hand included; the venue names none of them, and [] comes back.
         params: marginMode='isolated' cancels margin orders (ccxt's own cancels spot orders then);
-        killSwitch=True sends it even where on_failure is "refuse" and it cannot be recorded.
+        killSwitch=True as of cancel_order.
         """
         parent: Any = super()
         given = dict(params or {})
         symbols = given.pop("symbols", None) or ([symbol] if symbol else [])
-        await self._ensure_markets()
-        markets = [self.market(each) for each in symbols]
-        kind, margin, rest = self._market_kind(
-            "cancelAllOrders", markets[0] if markets else None, given
-        )
-        scope = Scope(
-            symbol=markets[0]["symbol"] if len(markets) == 1 else None,
-            forced=bool(given.pop("killSwitch", False)),
-        )
+        scope = Scope(kill_switch=bool(given.pop("killSwitch", False)))
         with scoped(scope):
+            await self._ensure_markets()
+            markets = [self.market(each) for each in symbols]
+            kind, margin, rest = self._market_kind(
+                "cancelAllOrders", markets[0] if markets else None, given
+            )
+            scope.symbol = markets[0]["symbol"] if len(markets) == 1 else None
             if kind != "spot" or (not markets and margin is None):
                 return await resolve(parent.cancel_all_orders(symbol, given))
             return await self._cancel_all_of(scope, markets, margin, rest)
@@ -97,12 +109,12 @@ class Cancels(Audited):
         side: Any,
         amount: Any = None,
         price: Any = None,
-        params: Any = None,
+        params: Any = {},  # noqa: B006
     ) -> Any:
         """Cancel an order and place another. MEXC has no amendment: there is a gap between the two.
 
         The order to cancel is `id`, or with no id the one of params['clientOrderId']. Nothing is
-        placed unless the cancel was acknowledged.
+        placed unless the cancel was acknowledged. Returns the placed order.
         """
         given = dict(params or {})
         keys = ("marginMode", "trigger", "stop") if id else ("marginMode", "clientOrderId")
@@ -116,19 +128,23 @@ class Cancels(Audited):
     async def _cancel_within(
         self, scope: Scope, order_id: Any, symbol: Any, given: dict[str, Any]
     ) -> Any:
-        wanted = arguments.Wanted.read(order_id, given)
+        wanted = arguments.Wanted.read(self.id, order_id, given)
         spot_without_market = not symbol and self._is_spot("cancelOrder", None, given)
         arguments.check_arguments(self.id, wanted, symbol, spot=spot_without_market)
-        await self._ensure_markets()
-        market = self.market(symbol) if symbol else None
-        scope.symbol = market["symbol"] if market else None
-        scope.forced = bool(given.pop("killSwitch", False))
-        scope.recv_window = arguments.recv_window(self.id, given.get("recvWindow"))
-        confirm = given.pop("confirm", False)
+        scope.kill_switch = bool(given.pop("killSwitch", False))
         with scoped(scope):
+            await self._ensure_markets()
+            market = self.market(symbol) if symbol else None
+            scope.symbol = market["symbol"] if market else None
+            self._take_recv_window(scope, given.get("recvWindow"))
+            confirm = given.pop("confirm", False)
             if market is None or not self._is_spot("cancelOrder", market, given):
                 return await self._cancel_as_ccxt(scope, market, order_id, symbol, given)
-            request = arguments.build(wanted, market["id"], scope.recv_window, given)
+            request = arguments.build_request(
+                self.id, wanted, market["id"], scope.recv_window, given
+            )
+            self.check_required_credentials()
+            scope.dispatched = True
             try:
                 answer = await resolve(self.spotPrivateDeleteOrder(request.encode()))
             except Exception:
@@ -136,17 +152,27 @@ class Cancels(Audited):
                 if confirmed is None:
                     raise
                 return confirmed
-            return arguments.build_order(self, scope, market, answer)
+            self._note_bypass(scope)
+            return orders.build_cancelled_order(self, scope, market, answer)
 
     async def _cancel_as_ccxt(
         self, scope: Scope, market: Any, id_: Any, symbol: Any, given: dict[str, Any]
     ) -> Any:
         parent: Any = super()
-        order = await resolve(parent.cancel_order(id_, symbol, given))
+        scope.dispatched = True
+        try:
+            order = await resolve(parent.cancel_order(arguments.as_whole(id_), symbol, given))
+        except ccxt_errors.InvalidOrder:
+            # ccxt takes any message but the English one for a failure.
+            if scope.verdict is None or scope.verdict.outcome is not Outcome.ACCEPTED:
+                raise
+            info = self.parse_json(scope.answer.body) if scope.answer else None
+            order = self.safe_order({"info": info}, market)
+        self._note_bypass(scope)
         if order.get("id") is not None or scope.asked is None or scope.verdict is None:
             return order
         if scope.asked.endpoint.market_type == "margin":
-            return arguments.build_order(self, scope, market, order["info"])
+            return orders.build_cancelled_order(self, scope, market, order["info"])
         # Futures acknowledge without an order: ccxt's answer, and the id that it leaves out.
         known = {
             "id": scope.verdict.orders[0].order_id if scope.verdict.orders else str(id_),
@@ -162,13 +188,37 @@ class Cancels(Audited):
         params = {**given, "clientOrderId": by_client_id} if by_client else given
 
         async def cancel() -> Any:
-            scope = Scope(symbol=market["symbol"], unified=True)
+            scope = Scope(unified=True)
             try:
-                return await resolve(self._cancel_within(scope, by_id, market["symbol"], params))
+                return await self._cancel_at_pace(scope, by_id, market["symbol"], params)
             except ccxt_errors.BaseError as error:
-                return arguments.failed_order(self, market, by_id, by_client_id, scope, error)
+                return orders.build_failed_order(self, market, by_id, by_client_id, scope, error)
 
         return cancel
+
+    async def _cancel_at_pace(self, scope: Scope, order_id: Any, symbol: Any, given: Any) -> Any:
+        """Cancel when the venue's pace allows, and again where it was refused for frequency alone."""
+        pace = self._pace
+        if pace is None:
+            self._pace = pace = pacing.Pace(
+                int(self.options.get("cancelsPerSecond", pacing.PER_SECOND))
+            )
+        refused: ccxt_errors.BaseError | None = None
+        for _ in range(pacing.TRIES):
+            while (delay := pace.delay(time.monotonic())) > 0:
+                await resolve(self.sleep(delay * 1000))
+            pace.begin()
+            try:
+                return await self._cancel_within(scope, order_id, symbol, dict(given))
+            except ccxt_errors.BaseError as error:
+                wait = _wait_after(scope)
+                if wait is None:
+                    raise
+                refused = error
+                pace.hold(time.monotonic() + wait)
+            finally:
+                pace.end(time.monotonic())
+        raise refused or ccxt_errors.RateLimitExceeded(self.id)
 
     async def _cancel_all_of(
         self, scope: Scope, markets: Sequence[Any], margin: str | None, rest: dict[str, Any]
@@ -181,12 +231,25 @@ class Cancels(Audited):
             raise ccxt_errors.BadRequest(
                 f"{self.id} cancelAllOrders() takes at most {MAX_SYMBOLS} symbols at once"
             )
-        request = arguments.on_the_wire(rest) | {"symbol": ",".join(m["id"] for m in markets)}
+        request = arguments.select_for_wire(rest) | {"symbol": ",".join(m["id"] for m in markets)}
         send = (
             self.spotPrivateDeleteMarginOpenOrders if margin else self.spotPrivateDeleteOpenOrders
         )
         answers = await resolve(send(request))
-        return arguments.unified_orders(self, scope, {m["id"]: m for m in markets}, answers)
+        self._note_bypass(scope)
+        return orders.build_cancelled_orders(self, scope, {m["id"]: m for m in markets}, answers)
+
+    def _take_recv_window(self, scope: Scope, asked: object) -> None:
+        scope.recv_window, scope.recv_window_asked = arguments.read_recv_window(asked)
+        if scope.recv_window_asked is not None:
+            sent = scope.recv_window or "the exchange's own"
+            self._say_once(
+                "the venue does not take recvWindow %s; sent is %s", scope.recv_window_asked, sent
+            )
+
+    def _note_bypass(self, scope: Scope) -> None:
+        if scope.attempts == 0:
+            self._say_once(BYPASSED)
 
     async def _confirm(self, scope: Scope, market: Any) -> Any:
         """Ask the venue about this cancel, if its outcome is unknown; the order if it is gone."""
@@ -215,3 +278,11 @@ class Cancels(Audited):
         kind, rest = self.handle_market_type_and_params(method, market, params)
         margin, rest = self.handle_margin_mode_and_params(method, rest)
         return kind, margin, rest
+
+
+def _wait_after(scope: Scope) -> float | None:
+    """Seconds until a cancel that was refused for frequency may be sent again; None for all else."""
+    verdict = scope.verdict
+    if verdict is None or verdict.outcome is not Outcome.RATE_LIMITED or scope.answer is None:
+        return None
+    return pacing.choose_wait(scope.answer.status, scope.retry_after)

@@ -11,14 +11,16 @@ from ccxt.base import errors as ccxt_errors
 from mexc_plugin.audit import events
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.redaction import account_fingerprint
-from mexc_plugin.exchange import arguments
 from mexc_plugin.exchange.context import Lookup, Scope, looking_up
-from mexc_plugin.exchange.interceptor import Audited
-from mexc_plugin.exchange.recording import ack_fields, resolve
-from mexc_plugin.store import unresolved
-from mexc_plugin.store.unresolved import Unresolved
+from mexc_plugin.exchange.drafts import ack_fields, host_name
+from mexc_plugin.exchange.interceptor import Interceptor
+from mexc_plugin.exchange.orders import build_order
+from mexc_plugin.exchange.unresolved import Unresolved, parse_unresolved
+from mexc_plugin.exchange.waiting import resolve
+from mexc_plugin.store.unresolved import read_unresolved
 from mexc_plugin.venue import requests
 from mexc_plugin.venue.reconciliation import Judgement, judge
+from mexc_plugin.venue.verdict import HttpAnswer
 
 PATH = "/api/v3/order"
 CLOSED = frozenset({Outcome.CANCELED, Outcome.PARTIALLY_CANCELED, Outcome.CLOSED})
@@ -38,7 +40,7 @@ class Reconciled:
     reason: str | None
 
 
-class Reconciling(Audited):
+class Reconcile(Interceptor):
     """`reconcile_cancels`, and what `cancel_order` does for params['confirm']."""
 
     async def reconcile_cancels(
@@ -62,9 +64,8 @@ class Reconciling(Audited):
         account = account_fingerprint(self.apiKey)
         if account is None:
             raise ccxt_errors.AuthenticationError(f"{self.id} reconcileCancels() requires apiKey")
-        waiting = await self._in_thread(
-            unresolved.read, self._audit_settings.url, account, cancel_id
-        )
+        found = await self._in_thread(read_unresolved, self._audit_settings.url, account, cancel_id)
+        waiting = [parse_unresolved(payload, outcome) for payload, outcome in found]
         done: list[dict[str, Any]] = []
         for item in waiting:
             if dry_run:
@@ -86,18 +87,15 @@ class Reconciling(Audited):
             await resolve(self.spotPrivateGetOrder(_question(item.asked)))
         expired = self.milliseconds() > item.expires_ms
         judgement = judge(item.asked, lookup.answer, expired=expired)
-        if judgement.outcome is not None:
-            await self._record_judgement(item, judgement, lookup)
+        if judgement.outcome is not None and lookup.answer is not None:
+            await self._record_judgement(item, judgement, judgement.outcome, lookup.answer)
         return judgement, lookup
 
     async def _record_judgement(
-        self, item: Unresolved, judgement: Judgement, lookup: Lookup
+        self, item: Unresolved, judgement: Judgement, outcome: Outcome, answer: HttpAnswer
     ) -> None:
-        assert lookup.answer is not None  # noqa: S101 - something was learnt from it
-        assert item.asked is not None  # noqa: S101
-        assert judgement.outcome is not None  # noqa: S101
         redactor = self._redactor()
-        refusal = judgement.refusal
+        refusal, asked = judgement.refusal, item.asked
         draft = {
             "kind": "reconciliation",
             "occurred_ns": time.time_ns(),
@@ -105,22 +103,22 @@ class Reconciling(Audited):
             "attempt": item.attempt,
             "account": account_fingerprint(self.apiKey),
             "bot": item.bot,
-            "host": events.host_name(),
+            "host": host_name(),
             "market_type": item.market_type,
             "symbol": item.symbol,
             "native_symbol": item.native_symbol,
-            "order_id": next(iter(item.asked.order_ids), None),
-            "client_order_id": next(iter(item.asked.client_order_ids), None),
+            "order_id": next(iter(asked.order_ids), None) if asked else None,
+            "client_order_id": next(iter(asked.client_order_ids), None) if asked else None,
             "method": "GET",
             "path": PATH,
-            "http_status": lookup.answer.status,
-            "outcome": judgement.outcome.value,
+            "http_status": answer.status,
+            "outcome": outcome.value,
             "reason": judgement.reason,
             "venue_code": redactor.text(refusal.code) if refusal else None,
             "venue_message": redactor.text(refusal.message) if refusal else None,
             "response": {
-                "status": lookup.answer.status,
-                **events.body_fields(lookup.answer.body, redactor.text),
+                "status": answer.status,
+                **events.body_fields(answer.body, redactor.text),
             },
         }
         if judgement.order is not None:
@@ -130,7 +128,8 @@ class Reconciling(Audited):
 
     async def _confirm_unknown(self, scope: Scope, market: Any) -> Any:
         """The order if the venue says that it is gone, else None. Never an error of its own."""
-        assert scope.asked is not None  # noqa: S101 - the cancel was sent
+        if scope.asked is None:
+            return None
         item = Unresolved(
             cancel_id=scope.cancel_id,
             attempt=scope.attempts,
@@ -146,7 +145,7 @@ class Reconciling(Audited):
         if judgement.outcome not in CLOSED or judgement.order is None or lookup.answer is None:
             return None
         info = self.parse_json(lookup.answer.body)
-        return arguments.order_of(self, scope.asked, judgement.order, market, info)
+        return build_order(self, scope.asked, judgement.order, market, info)
 
 
 def _question(asked: requests.ParsedRequest) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The two ways to run the coroutines of `Audited`: on a loop, and at once."""
+"""The two ways to run the coroutines of the adapter: on a loop, and at once."""
 
 import asyncio
 import functools
@@ -6,12 +6,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from mexc_plugin.audit.recorder import Place, Recorder
-from mexc_plugin.exchange.methods import Cancels
-from mexc_plugin.exchange.reconcile import Reconciling
-from mexc_plugin.exchange.recording import in_own_thread, put_blocking, put_on_loop
+from mexc_plugin.exchange import transport
+from mexc_plugin.exchange.methods import CancelMethods
+from mexc_plugin.exchange.reconcile import Reconcile
+from mexc_plugin.exchange.waiting import in_own_thread, put_blocking, put_on_loop
 
 
-class Asynchronous(Reconciling, Cancels):
+class Asynchronous(Reconcile, CancelMethods):
     """For ccxt's async and pro classes, which make their sessions while they send."""
 
     async def _put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
@@ -23,16 +24,21 @@ class Asynchronous(Reconciling, Cancels):
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         return await in_own_thread(function, *args)
 
+    def _guard(self, session: object) -> bool:
+        from mexc_plugin.exchange import async_transport
+
+        return async_transport.guard(session)
+
     def open(self, *args: Any, **kwargs: Any) -> None:
         """ccxt's; the session that it makes is guarded before anything goes through it."""
         parent: Any = super()
         parent.open(*args, **kwargs)
         self._guard_sessions()
 
-    def get_socks_proxy_session(self, socks_proxy: str) -> Any:
+    def get_socks_proxy_session(self, socksProxy: Any) -> Any:  # noqa: N803 - ccxt's name
         """ccxt's; the session that it makes is guarded before anything goes through it."""
         parent: Any = super()
-        session = parent.get_socks_proxy_session(socks_proxy)
+        session = parent.get_socks_proxy_session(socksProxy)
         self._guard_sessions()
         return session
 
@@ -53,17 +59,18 @@ def synchronous(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[...
     return call
 
 
-class Synchronous(Reconciling, Cancels):
+class Synchronous(Reconcile, CancelMethods):
     """For ccxt's sync class."""
 
-    fetch = synchronous(Cancels.fetch)
-    fetch2 = synchronous(Cancels.fetch2)
-    cancel_order = synchronous(Cancels.cancel_order)
-    cancel_unified_order = synchronous(Cancels.cancel_unified_order)
-    cancel_orders = synchronous(Cancels.cancel_orders)
-    cancel_all_orders = synchronous(Cancels.cancel_all_orders)
-    edit_order = synchronous(Cancels.edit_order)
-    reconcile_cancels = synchronous(Reconciling.reconcile_cancels)
+    fetch = synchronous(CancelMethods.fetch)
+    fetch2 = synchronous(CancelMethods.fetch2)
+    throttle = synchronous(CancelMethods.throttle)
+    cancel_order = synchronous(CancelMethods.cancel_order)
+    cancel_unified_order = synchronous(CancelMethods.cancel_unified_order)
+    cancel_orders = synchronous(CancelMethods.cancel_orders)
+    cancel_all_orders = synchronous(CancelMethods.cancel_all_orders)
+    edit_order = synchronous(CancelMethods.edit_order)
+    reconcile_cancels = synchronous(Reconcile.reconcile_cancels)
 
     async def _put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
         return await put_blocking(recorder, draft, deadline)
@@ -73,3 +80,6 @@ class Synchronous(Reconciling, Cancels):
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
+
+    def _guard(self, session: object) -> bool:
+        return transport.guard(session)

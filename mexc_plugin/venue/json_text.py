@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 UNREADABLE = object()
-_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 
 
 def parse_json(body: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Decode JSON with every number kept as text, or return UNREADABLE."""
+    """Decode JSON with every number kept as text, or return UNREADABLE.
+
+    An object that gives one name two values is unreadable: readers differ in which one they take.
+    """
     try:
         return _DECODER.decode(body)
     except (ValueError, RecursionError):
@@ -22,3 +24,15 @@ def text(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         return None
     return str(value)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs) and any(found[name] != value for name, value in pairs):
+        raise ValueError("one name with two values")
+    return found
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object
+)

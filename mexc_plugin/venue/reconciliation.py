@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.venue.requests import ParsedRequest
 from mexc_plugin.venue.responses import Acknowledged, CancelAck, Refusal, decode
-from mexc_plugin.venue.verdict import HttpAnswer, refusal_outcome
+from mexc_plugin.venue.verdict import HttpAnswer, order_outcome, refusal_outcome
 
 # After this, in milliseconds beyond its recvWindow, a request that was held up is refused.
 CLOCK_MARGIN_MS = 2_000
@@ -13,12 +13,9 @@ CLOCK_MARGIN_MS = 2_000
 NO_PROOF = "the venue does not know the order (any more): that is no proof of a cancel"
 STILL_OPEN = "the order is still open and the request has expired: the cancel had no effect"
 
-CONCLUSIVE = {
-    "CANCELED": Outcome.CANCELED,
-    "PARTIALLY_CANCELED": Outcome.PARTIALLY_CANCELED,
-    "FILLED": Outcome.CLOSED,
-}
 OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
+# What an order that has ended says. PENDING and PENDING_CANCEL decide nothing yet.
+CONCLUSIVE = frozenset({"CANCELED", "PARTIALLY_CANCELED", "FILLED", "EXPIRED", "REJECTED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +54,9 @@ def judge(asked: ParsedRequest, answer: HttpAnswer | None, *, expired: bool) -> 
     if asked.client_order_ids and order.client_order_id not in (None, *asked.client_order_ids):
         return Judgement(None, "the venue's answer is about another order")
     if order.status in CONCLUSIVE:
-        return Judgement(CONCLUSIVE[order.status], order=order)
+        return Judgement(order_outcome(order), order=order)
     if order.status in OPEN and expired:
-        return Judgement(Outcome.REJECTED, STILL_OPEN, order=order)
+        return Judgement(Outcome.STILL_OPEN, STILL_OPEN, order=order)
     if order.status in OPEN:
         return Judgement(None, "the order is open; the request may still take effect: ask again")
     return Judgement(None, f"the order is {order.status}, which decides nothing")

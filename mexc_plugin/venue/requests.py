@@ -44,10 +44,14 @@ class CancelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """What a cancelling request asked for, read back from the URL and body that were sent."""
+    """What a cancelling request asked for, read back from the URL and body that were sent.
+
+    symbol: the first of those named, in the venue's spelling; symbols: all of them.
+    """
 
     endpoint: Endpoint
     symbol: str | None = None
+    symbols: tuple[str, ...] = ()
     order_ids: tuple[str, ...] = ()
     client_order_ids: tuple[str, ...] = ()
     cancel_client_order_id: str | None = None
@@ -55,31 +59,36 @@ class ParsedRequest:
 
 def read_request(endpoint: Endpoint, url: str, body: object = None) -> ParsedRequest:
     """Read what was asked. Total: what cannot be read is left out, the raw request is on record too."""
-    entries = [_parameters(urlsplit(url).query), *_body_entries(body)]
-    symbols = _named(entries, ("symbol", "symbols"))
+    try:
+        query = urlsplit(url).query
+    except ValueError:  # a broken IPv6 address
+        query = url.partition("?")[2]
+    entries = [_parameters(query), *_body_entries(body)]
+    named = _named(entries, ("symbol", "symbols"))
     cancels = _named(entries, ("newClientOrderId",))
     return ParsedRequest(
         endpoint=endpoint,
-        symbol=symbols[0] if symbols else None,
-        order_ids=_named(entries, _ORDER_ID_KEYS, listed=True),
-        client_order_ids=_named(entries, _CLIENT_ORDER_ID_KEYS, listed=True),
+        symbol=named[0] if named else None,
+        symbols=tuple(part for name in named for part in name.split(",") if part),
+        order_ids=_named(entries, _ORDER_ID_KEYS),
+        client_order_ids=_named(entries, _CLIENT_ORDER_ID_KEYS),
         cancel_client_order_id=cancels[0] if cancels else None,
     )
 
 
 _ORDER_ID_KEYS = ("orderId", "order_id", "order_ids", "stopPlanOrderId", "trackOrderId", "id")
 _CLIENT_ORDER_ID_KEYS = ("origClientOrderId", "externalOid", "client_order_ids")
+# Only the legacy endpoint takes several ids in one text. Elsewhere a comma is part of the id.
+_COMMA_SEPARATED = frozenset({"order_ids", "client_order_ids"})
 
 
-def _named(
-    entries: list[Mapping[str, Any]], keys: tuple[str, ...], *, listed: bool = False
-) -> tuple[str, ...]:
-    """The texts under any of the keys, each once; listed: lists and comma-separated texts too."""
+def _named(entries: list[Mapping[str, Any]], keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts under any of the keys, each once."""
     found: dict[str, None] = {}
     for entry in entries:
         for key in keys:
             if key in entry:
-                for value in _split(entry[key]) if listed else (entry[key],):
+                for value in _split(key, entry[key]):
                     if (known := text(value)) is not None:
                         found[known] = None
     return tuple(found)
@@ -105,7 +114,7 @@ def _body_entries(body: object) -> list[Mapping[str, Any]]:
     return [item if isinstance(item, dict) else {"orderId": item} for item in items]
 
 
-def _split(value: object) -> list[object]:
+def _split(key: str, value: object) -> list[object]:
     if isinstance(value, list):
         return value
-    return list(value.split(",")) if isinstance(value, str) else [value]
+    return list(value.split(",")) if isinstance(value, str) and key in _COMMA_SEPARATED else [value]

@@ -1,15 +1,24 @@
-"""What the venue answered. Every identifier and decimal stays the text that was received.
+"""What the venue answered to a cancel. Every identifier and decimal stays the text that was received.
 
-Sources: the venue's page for DELETE /api/v3/order and its public API documentation.
+An answer acknowledges only in plain words, and only what was asked for. Whatever contradicts itself, names another
+order or holds a quantity that cannot be is `Unreadable`, and so the outcome is unknown.
+
+Sources: the venue's page for DELETE /api/v3/order, its public API documentation, and recorded answers.
 """
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
-from mexc_plugin.venue.endpoints import Answers
+from mexc_plugin.venue.endpoints import Answers, Effect
 from mexc_plugin.venue.json_text import UNREADABLE, parse_json, text
 from mexc_plugin.venue.requests import ParsedRequest
 
 SUCCESS_CODES = frozenset({"0", "200"})
+# What the venue says where nothing went wrong. Without a Language header its futures answer in Chinese.
+SUCCESS_WORDS = frozenset({"success", "ok", "成功", "操作成功"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +27,7 @@ class CancelAck:
 
     client_order_id is the order's own (`origClientOrderId`), cancel_client_order_id the cancel's
     (`clientOrderId`); time and update_time are milliseconds; code and message stand where the
-    venue gives each order of a list its own result.
+    venue gives each order of a list its own result; cancel_reason and stp_mode are self-trade prevention's.
     """
 
     order_id: str | None = None
@@ -37,6 +46,8 @@ class CancelAck:
     update_time: str | None = None
     code: str | None = None
     message: str | None = None
+    cancel_reason: str | None = None
+    stp_mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,7 @@ _ACK_FIELDS = {
     "symbol": "symbol",
     "price": "price",
     "origQty": "amount",
+    "Qty": "amount",
     "executedQty": "filled",
     "cummulativeQuoteQty": "cost",
     "status": "status",
@@ -79,120 +91,226 @@ _ACK_FIELDS = {
     "time": "time",
     "transactTime": "time",
     "updateTime": "update_time",
-    "errorCode": "code",
-    "errorMsg": "message",
+    "cancelReason": "cancel_reason",
+    "stpMode": "stp_mode",
 }
+_QUANTITIES = ("price", "amount", "filled", "cost")
+_QUANTITY = re.compile(r"\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?")
+
+
+class _NotReadable(Exception):
+    """Raised within this module where an answer turns out to be none."""
 
 
 def decode(asked: ParsedRequest, body: str) -> Reply:
-    """Read an answer to a cancel. Total: any text gives a Reply.
-
-    A single cancel is acknowledged only by an answer that names the order that was asked for.
-    """
+    """Read an answer to a cancel. Total: any text gives a Reply."""
     parsed = parse_json(body)
     if parsed is UNREADABLE:
         return Unreadable("the body is not JSON" if body.strip() else "the body is empty")
-    refusal = _refusal(parsed)
-    if refusal is not None:
-        return refusal
-    if asked.endpoint.answers is Answers.ENVELOPE:
-        return _decode_envelope(parsed)
-    if asked.endpoint.answers is Answers.ORDERS:
-        reply = _decode_orders(parsed)
-    elif _is_bare_success(parsed):
-        return Acknowledged()
-    else:
-        reply = _decode_orders([parsed])
-    if isinstance(reply, Acknowledged) and asked.endpoint.one:
-        return _check_identity(asked, reply)
-    return reply
+    try:
+        return _read_refusal(parsed) or _read_acknowledgement(asked, parsed)
+    except _NotReadable as problem:
+        return Unreadable(str(problem))
 
 
 def read_refusal(body: str) -> Refusal | None:
     """The code and message of an answer, where it has them: also for a 5xx, which decides nothing."""
     parsed = parse_json(body)
-    return None if parsed is UNREADABLE else _refusal(parsed)
+    code = text(parsed.get("code")) if isinstance(parsed, dict) else None
+    return None if code is None or code in SUCCESS_CODES else Refusal(code, _message(parsed))
 
 
-def _refusal(parsed: object) -> Refusal | None:
+def _message(parsed: Mapping[str, Any]) -> str:
+    """An answer's message. Some of the venue's errors put it into `data`."""
+    named = text(parsed.get("msg")) or text(parsed.get("message"))
+    data = parsed.get("data")
+    return named or (data if isinstance(data, str) else "")
+
+
+def _read_refusal(parsed: object) -> Refusal | None:
+    """A refusal in plain words; None for what may be an acknowledgement."""
     if not isinstance(parsed, dict):
         return None
+    success = parsed.get("success")
+    if success not in (None, True, False):
+        raise _NotReadable("success is neither true nor false")
     code = text(parsed.get("code"))
-    if code is None or (code in SUCCESS_CODES and parsed.get("success") is not False):
+    if code is None and "code" in parsed:
+        raise _NotReadable("the code is no code")
+    if code is None or code in SUCCESS_CODES:
+        if success is False:
+            raise _NotReadable("it says that it failed, without a code that says why")
         return None
-    return Refusal(code, text(parsed.get("msg")) or text(parsed.get("message")) or "")
+    if success is True or _names_order(parsed):
+        raise _NotReadable(f"it says both success and code {code}")
+    return Refusal(code, _message(parsed))
 
 
-def _is_bare_success(parsed: object) -> bool:
-    return (
-        isinstance(parsed, dict)
-        and text(parsed.get("code")) in SUCCESS_CODES
-        and "orderId" not in parsed
-    )
+def _names_order(parsed: Mapping[str, Any]) -> bool:
+    data = parsed.get("data")
+    items = [parsed, *(data if isinstance(data, list) else [data])]
+    return any(isinstance(item, dict) and "orderId" in item for item in items)
 
 
-def _decode_orders(parsed: object) -> Reply:
-    if not isinstance(parsed, list):
-        return Unreadable(f"expected orders, got {_kind(parsed)}")
-    orders = []
-    for item in parsed:
-        order = _decode_order(item)
-        if order is None:
-            return Unreadable(f"expected an order with an orderId, got {_kind(item)}")
-        orders.append(order)
+def _read_acknowledgement(asked: ParsedRequest, parsed: object) -> Acknowledged:
+    endpoint = asked.endpoint
+    if endpoint.answers is Answers.ENVELOPE:
+        orders = _read_envelope(asked, parsed)
+    elif endpoint.answers is Answers.ORDERS:
+        if not isinstance(parsed, list):
+            raise _NotReadable(f"expected orders, got {_kind(parsed)}")
+        orders = [_read_order(item) for item in parsed]
+    else:
+        orders = [_read_order(parsed)]
+    if endpoint.one and endpoint.effect is Effect.CANCELS and endpoint.answers is Answers.ORDERS:
+        _check_count(orders)
+    _check_identity(asked, orders)
+    _check_repeats(orders)
     return Acknowledged(tuple(orders))
 
 
-def _decode_order(item: object) -> CancelAck | None:
-    if not isinstance(item, dict):
-        return None
-    found: dict[str, str | None] = {}
-    for key, name in _ACK_FIELDS.items():
-        if key in item and name not in found and (value := text(item[key])) is not None:
+def _read_order(item: object) -> CancelAck:
+    if not isinstance(item, dict) or text(item.get("orderId")) is None:
+        raise _NotReadable(f"expected an order with an orderId, got {_kind(item)}")
+    _check_message(item)
+    found = _fields(item, _ACK_FIELDS)
+    own, cancels = _scalar(item, "origClientOrderId"), _scalar(item, "clientOrderId")
+    ack = CancelAck(client_order_id=own, cancel_client_order_id=cancels, **found)
+    _check_quantities(ack)
+    return ack
+
+
+def _fields(item: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, name in names.items():
+        if key in item and name not in found and (value := _scalar(item, key)) is not None:
             found[name] = value
-    if "order_id" not in found:
-        return None
-    own, cancels = text(item.get("origClientOrderId")), text(item.get("clientOrderId"))
-    return CancelAck(client_order_id=own, cancel_client_order_id=cancels, **found)
+    return found
 
 
-def _decode_envelope(parsed: object) -> Reply:
+def _scalar(item: Mapping[str, Any], key: str) -> str | None:
+    value = item.get(key)
+    if isinstance(value, bool | list | dict):
+        raise _NotReadable(f"{key} is {_kind(value)}")
+    return text(value)
+
+
+def _check_message(item: Mapping[str, Any]) -> None:
+    """An error's text beside what looks like a success is a contradiction."""
+    for name in ("msg", "message"):
+        words = _scalar(item, name)
+        if words is not None and not _is_success(words):
+            raise _NotReadable("it says success, and an error's message beside it")
+
+
+def _is_success(words: str) -> bool:
+    return words.strip().lower() in SUCCESS_WORDS
+
+
+def _check_quantities(ack: CancelAck) -> None:
+    for name in _QUANTITIES:
+        value = getattr(ack, name)
+        if value is not None and not _QUANTITY.fullmatch(value):
+            raise _NotReadable(f"the order's {name} is no quantity that can be")
+    if ack.filled and ack.amount and Decimal(ack.filled) > Decimal(ack.amount):
+        raise _NotReadable("more was executed than was ordered")
+
+
+# -- envelopes
+
+
+def _read_envelope(asked: ParsedRequest, parsed: object) -> list[CancelAck]:
     if not isinstance(parsed, dict) or not ("code" in parsed or parsed.get("success") is True):
-        return Unreadable(f"expected a result with a code, got {_kind(parsed)}")
+        raise _NotReadable(f"expected a result with a code, got {_kind(parsed)}")
+    _check_message(parsed)
+    if asked.endpoint.effect is not Effect.CANCELS:
+        return []  # what it names is the order that takes the place of the one asked for
     data = parsed.get("data")
-    items = data if isinstance(data, list) else [data]
-    acks = []
-    for item in items:
-        if isinstance(item, dict):
-            ack = _decode_order(item)
-            external = text(item.get("externalOid"))
-            if ack is not None or external is not None:
-                named = {"order_id": ack.order_id} if ack else {}
-                acks.append(
-                    CancelAck(
-                        client_order_id=external,
-                        code=text(item.get("errorCode")),
-                        message=text(item.get("errorMsg")),
-                        symbol=text(item.get("symbol")),
-                        **named,
-                    )
-                )
-    return Acknowledged(tuple(acks))
-
-
-def _check_identity(asked: ParsedRequest, reply: Acknowledged) -> Reply:
-    if len(reply.orders) != 1:
-        return Unreadable(f"expected one order, got {len(reply.orders)}")
-    order = reply.orders[0]
-    if asked.order_ids:
-        same = order.order_id in asked.order_ids
-    elif asked.client_order_ids and order.client_order_id is not None:
-        same = order.client_order_id in asked.client_order_ids
+    if data is None or data is True or (isinstance(data, str) and data and _is_success(data)):
+        return []
+    wanted = bool(asked.order_ids or asked.client_order_ids)
+    if not data:
+        if wanted:
+            raise _NotReadable("it does not say what became of the order")
+        return []
+    if isinstance(data, dict) and "orderId" not in data and "externalOid" not in data:
+        results = [_read_word(order_id, word) for order_id, word in data.items()]
     else:
-        same = True
-    if same and asked.symbol and order.symbol:
-        same = _letters(order.symbol) == _letters(asked.symbol)
-    return reply if same else Unreadable("the answer is about another order")
+        results = [_read_item(item) for item in (data if isinstance(data, list) else [data])]
+    if wanted:
+        _check_all_named(asked, results)
+    return results
+
+
+def _read_item(item: object) -> CancelAck:
+    """One order's own result: `{"orderId", "errorCode", "errorMsg"}`, or the legacy `{"order_id", "msg"}`."""
+    if not isinstance(item, dict):
+        raise _NotReadable(f"expected the result of an order, got {_kind(item)}")
+    order_id = _scalar(item, "orderId") or _scalar(item, "order_id")
+    external = _scalar(item, "externalOid") or _scalar(item, "client_order_id")
+    if order_id is None and external is None:
+        raise _NotReadable("a result names no order")
+    code = _scalar(item, "errorCode")
+    if code is None and "errorCode" in item:
+        raise _NotReadable("the code of a result is no code")
+    message = _scalar(item, "errorMsg") or _scalar(item, "msg")
+    if code == "0" and message is not None and not _is_success(message):
+        raise _NotReadable("a result says success, and an error's message beside it")
+    if code is None and message is not None and _is_success(message):
+        code = "0"
+    return CancelAck(
+        order_id=order_id,
+        client_order_id=external,
+        code=code,
+        message=message,
+        symbol=_scalar(item, "symbol"),
+    )
+
+
+def _read_word(order_id: str, word: object) -> CancelAck:
+    """Legacy v2: the order's id is the name, and its result one word."""
+    if not isinstance(word, str) or not word:
+        raise _NotReadable(f"expected a word for an order, got {_kind(word)}")
+    return CancelAck(order_id=order_id, code="0" if _is_success(word) else None, message=word)
+
+
+# -- whether an answer is about what was asked
+
+
+def _check_count(orders: list[CancelAck]) -> None:
+    if len(orders) != 1:
+        raise _NotReadable(f"expected one order, got {len(orders)}")
+
+
+def _check_identity(asked: ParsedRequest, orders: Iterable[CancelAck]) -> None:
+    symbols = {_letters(symbol) for symbol in asked.symbols}
+    for order in orders:
+        same = not (asked.order_ids and order.order_id) or order.order_id in asked.order_ids
+        if asked.client_order_ids and order.client_order_id is not None:
+            same = same and order.client_order_id in asked.client_order_ids
+        if symbols and order.symbol:
+            same = same and _letters(order.symbol) in symbols
+        if not same:
+            raise _NotReadable("the answer is about another order")
+
+
+def _check_all_named(asked: ParsedRequest, results: Iterable[CancelAck]) -> None:
+    by_id, by_client_id = set(asked.order_ids), set(asked.client_order_ids)
+    count = 0
+    for result in results:
+        count += 1
+        by_id.discard(result.order_id or "")
+        by_client_id.discard(result.client_order_id or "")
+    # A result may name an order by its other id than the one that was asked for.
+    if (by_id or by_client_id) and count < len(asked.order_ids or asked.client_order_ids):
+        raise _NotReadable("it does not say what became of every order")
+
+
+def _check_repeats(orders: Iterable[CancelAck]) -> None:
+    seen: dict[str, CancelAck] = {}
+    for order in orders:
+        if order.order_id is not None and seen.setdefault(order.order_id, order) != order:
+            raise _NotReadable("it names one order twice, with two results")
 
 
 def _letters(symbol: str) -> str:

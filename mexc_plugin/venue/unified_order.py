@@ -5,7 +5,6 @@ derives `average` and `remaining`. What the venue did not say stays None.
 Source of ccxt's structure: https://docs.ccxt.com/#/README?id=order-structure
 """
 
-import re
 from typing import Any
 
 from mexc_plugin.venue.requests import ParsedRequest
@@ -22,16 +21,15 @@ TYPES: dict[str, tuple[str, str | None, bool]] = {
     "FILL_OR_KILL": ("limit", "FOK", False),
 }
 
-# An acknowledged cancel has cancelled, unless there was nothing left to cancel.
-CLOSED_STATUSES = frozenset({"FILLED"})
+# An acknowledged cancel has cancelled, unless the order had ended by itself.
+ENDED_STATUSES = {"FILLED": "closed", "EXPIRED": "expired", "REJECTED": "rejected"}
 
-_DECIMAL = re.compile(r"-?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?")
 _LAST_MILLISECOND = 253_402_300_799_999  # the end of the year 9999
 
 
 def order_status(status: str | None) -> str:
     """ccxt's status of an order whose cancel was acknowledged with the venue's status."""
-    return "closed" if status in CLOSED_STATUSES else "canceled"
+    return ENDED_STATUSES.get(status or "", "canceled")
 
 
 def order_fields(
@@ -57,22 +55,17 @@ def order_fields(
         "postOnly": post_only,
         "reduceOnly": None,
         "side": SIDES.get(ack.side, ack.side) if ack.side else None,
-        "price": decimal_text(ack.price),
+        "price": ack.price,
         "triggerPrice": None,
-        "amount": decimal_text(ack.amount),
-        "filled": decimal_text(ack.filled),
+        "amount": ack.amount,
+        "filled": ack.filled,
         "remaining": None,
-        "cost": decimal_text(ack.cost),
+        "cost": ack.cost,
         "average": None,
         "fee": None,
         "trades": None,
         "info": info,
     }
-
-
-def decimal_text(value: str | None) -> str | None:
-    """The text if it is a decimal that ccxt can compute with, else None."""
-    return value if value is not None and _DECIMAL.fullmatch(value) else None
 
 
 def _type(ack: CancelAck) -> tuple[str | None, str | None, bool | None]:

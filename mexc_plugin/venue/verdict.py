@@ -1,4 +1,4 @@
-"""What became of a cancel: one pure, total decision, and the table of the venue's codes."""
+"""What an answer means: one pure, total decision, and the tables of the venue's words and codes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,33 +14,60 @@ from mexc_plugin.venue.responses import (
     read_refusal,
 )
 
+# The status in an acknowledgement. The live venue seems to answer with the one from before the cancel, so every
+# status of an open order acknowledges. A word that is not here decides nothing.
 STATUS_OUTCOMES = {
-    "FILLED": Outcome.CLOSED,
+    "NEW": Outcome.CANCELED,
+    "PARTIALLY_FILLED": Outcome.CANCELED,
+    "PENDING": Outcome.CANCELED,
+    "PENDING_CANCEL": Outcome.CANCELED,
+    "CANCELED": Outcome.CANCELED,
     "PARTIALLY_CANCELED": Outcome.PARTIALLY_CANCELED,
+    "FILLED": Outcome.CLOSED,
+    "EXPIRED": Outcome.CLOSED,
+    "REJECTED": Outcome.CLOSED,
 }
+# The order was cancelled by self-trade prevention, before anybody asked.
+ENDED_BY_ITSELF = frozenset({"stp_cancel"})
 
-# Codes that mean something other than a plain `rejected`. Source: the venue's error codes.
+# Codes that mean something other than a plain `rejected`. Source: the venue's error codes, spot and futures.
 CODE_OUTCOMES = {
     "-2013": Outcome.NOT_FOUND,
     "2040": Outcome.NOT_FOUND,
+    "5002": Outcome.NOT_FOUND,
+    # Key, IP or permission.
     "401": Outcome.UNAUTHORIZED,
-    "403": Outcome.UNAUTHORIZED,
+    "402": Outcome.UNAUTHORIZED,
+    "406": Outcome.UNAUTHORIZED,
+    "511": Outcome.UNAUTHORIZED,
     "602": Outcome.UNAUTHORIZED,
+    "701": Outcome.UNAUTHORIZED,
+    "702": Outcome.UNAUTHORIZED,
+    "703": Outcome.UNAUTHORIZED,
+    "704": Outcome.UNAUTHORIZED,
     "10072": Outcome.UNAUTHORIZED,
+    "30020": Outcome.UNAUTHORIZED,
+    "70011": Outcome.UNAUTHORIZED,
+    "140002": Outcome.UNAUTHORIZED,
+    "200006": Outcome.UNAUTHORIZED,
+    "200010": Outcome.UNAUTHORIZED,
     "700001": Outcome.UNAUTHORIZED,
     "700002": Outcome.UNAUTHORIZED,
     "700006": Outcome.UNAUTHORIZED,
     "700007": Outcome.UNAUTHORIZED,
-    "200006": Outcome.UNAUTHORIZED,
-    "200010": Outcome.UNAUTHORIZED,
-    "429": Outcome.RATE_LIMITED,
-    "510": Outcome.RATE_LIMITED,
     "418": Outcome.RATE_LIMITED,
-    # The venue's own words for "we do not know": its documentation says that it may have worked.
-    "500": Outcome.UNKNOWN,
-    "502": Outcome.UNKNOWN,
-    "503": Outcome.UNKNOWN,
-    "504": Outcome.UNKNOWN,
+    "429": Outcome.RATE_LIMITED,
+    "2037": Outcome.RATE_LIMITED,
+    # Busy, abnormal, timed out: the venue itself does not know. Of three digits from 500 on, see below.
+    "-1000": Outcome.UNKNOWN,
+    "-1001": Outcome.UNKNOWN,
+    "-1006": Outcome.UNKNOWN,
+    "-1007": Outcome.UNKNOWN,
+    "-1008": Outcome.UNKNOWN,
+    "3016": Outcome.UNKNOWN,
+    "9999": Outcome.UNKNOWN,
+    "20002": Outcome.UNKNOWN,
+    "730000": Outcome.UNKNOWN,
 }
 
 # Where the status alone is a refusal, whatever the body says.
@@ -49,6 +76,15 @@ HTTP_OUTCOMES = {
     418: Outcome.RATE_LIMITED,
     429: Outcome.RATE_LIMITED,
 }
+
+# Of several orders in one answer, the worst heads it: a batch in which one failed was no success.
+_WORST_FIRST = (
+    Outcome.UNKNOWN,
+    Outcome.RATE_LIMITED,
+    Outcome.UNAUTHORIZED,
+    Outcome.REJECTED,
+    Outcome.NOT_FOUND,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,50 +115,63 @@ def decide(asked: ParsedRequest, answer: HttpAnswer | None, *, may_have_left: bo
     """
     if answer is None:
         return Verdict(Outcome.UNKNOWN if may_have_left else Outcome.NOT_SENT)
-    if answer.status in HTTP_OUTCOMES:
-        return Verdict(HTTP_OUTCOMES[answer.status], refusal=read_refusal(answer.body))
-    if answer.status >= 500 or not 200 <= answer.status < 500 or 300 <= answer.status < 400:
+    status = answer.status
+    if not 200 <= status < 300 and not 400 <= status < 500:
         return Verdict(
             Outcome.UNKNOWN,
             refusal=read_refusal(answer.body),
-            reason=f"HTTP {answer.status} does not say what happened",
+            reason=f"HTTP {status} does not say what happened",
         )
     reply = decode(asked, answer.body)
+    if status >= 400 and isinstance(reply, Acknowledged):
+        return Verdict(Outcome.UNKNOWN, reason=f"HTTP {status} with an acknowledgement")
+    if status in HTTP_OUTCOMES:
+        return Verdict(HTTP_OUTCOMES[status], refusal=read_refusal(answer.body))
     if isinstance(reply, Refusal):
         return Verdict(refusal_outcome(reply), refusal=reply)
     if isinstance(reply, Unreadable):
         return Verdict(Outcome.UNKNOWN, reason=reply.reason)
-    if answer.status >= 400:
-        return Verdict(Outcome.UNKNOWN, reason=f"HTTP {answer.status} with an acknowledgement")
-    return Verdict(_acknowledged(reply), orders=reply.orders)
+    return _acknowledged(reply)
 
 
 def refusal_outcome(refusal: Refusal) -> Outcome:
     """The outcome that a code and its message stand for."""
     if is_unknown_order(refusal):
         return Outcome.NOT_FOUND
-    return CODE_OUTCOMES.get(refusal.code, Outcome.REJECTED)
+    code = refusal.code
+    if code not in CODE_OUTCOMES and len(code) == 3 and code.startswith("5"):
+        return Outcome.UNKNOWN  # as a 5xx status: it may have been executed
+    return CODE_OUTCOMES.get(code, Outcome.REJECTED)
 
 
 def is_unknown_order(refusal: Refusal) -> bool:
-    """-2011 is said of unknown orders and of wrong parameters alike: its message decides."""
-    return refusal.code == "-2011" and "unknown order" in refusal.message.lower()
+    """-2011 says that the order is unknown, in any language, unless its message is that of -1128."""
+    return refusal.code == "-2011" and "combination" not in refusal.message.lower()
 
 
 def order_outcome(ack: CancelAck) -> Outcome:
     """The outcome of one order within an acknowledgement."""
-    if ack.code is not None and ack.code != "0":
-        return refusal_outcome(Refusal(ack.code, ack.message or ""))
-    if ack.code is not None:
+    if ack.code == "0":
         return Outcome.ACCEPTED
-    return STATUS_OUTCOMES.get(ack.status or "", Outcome.CANCELED)
+    if ack.code is not None:
+        return refusal_outcome(Refusal(ack.code, ack.message or ""))
+    if ack.message is not None:
+        return Outcome.REJECTED  # a legacy result: one word, and not that of success
+    if ack.cancel_reason in ENDED_BY_ITSELF:
+        return Outcome.CLOSED
+    return STATUS_OUTCOMES.get(ack.status or "CANCELED", Outcome.UNKNOWN)
 
 
-def _acknowledged(reply: Acknowledged) -> Outcome:
-    return joint(order_outcome(ack) for ack in reply.orders)
+def _acknowledged(reply: Acknowledged) -> Verdict:
+    outcome = join(order_outcome(ack) for ack in reply.orders)
+    reason = "what it says of an order decides nothing" if outcome is Outcome.UNKNOWN else None
+    return Verdict(outcome, orders=reply.orders, reason=reason)
 
 
-def joint(outcomes: Iterable[Outcome]) -> Outcome:
-    """One outcome for several orders: theirs where they agree, else `accepted`."""
+def join(outcomes: Iterable[Outcome]) -> Outcome:
+    """One outcome for several orders: the worst where one failed, else theirs where they agree, else `accepted`."""
     distinct = set(outcomes)
+    for outcome in _WORST_FIRST:
+        if outcome in distinct:
+            return outcome
     return distinct.pop() if len(distinct) == 1 else Outcome.ACCEPTED
