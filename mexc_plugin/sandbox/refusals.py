@@ -42,7 +42,6 @@ class Reason(Enum):
     CONTRACT_UNKNOWN = (1001, "Contract does not exist")
     CONTRACT_NO_ORDER = (2040, "order not exist")
     CONTRACT_ORDER_STATE = (2041, "order state cannot be cancelled")
-    NO_ENDPOINT = (404, "No such endpoint in the sandbox: {}")
 
     @property
     def code(self) -> int:

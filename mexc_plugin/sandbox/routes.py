@@ -223,3 +223,12 @@ ROUTES: Mapping[Endpoint, Route] = {
         _at("POST", CONTRACT_PRIVATE, _signed(contract_account, _CONTRACT_CANCELS)),
     ),
 }
+
+
+def _no_endpoint(_venue: Venue, call: Call) -> Answer:
+    message = f"No such endpoint in the sandbox: {call.method} {call.path}"
+    return Answer({"code": 404, "msg": message}, status=404)
+
+
+NO_ROUTE = Route(Api.SPOT, _no_endpoint)
+"""What every other path leads to; faults that name the path meet it all the same."""
