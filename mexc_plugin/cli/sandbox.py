@@ -11,7 +11,7 @@ from mexc_plugin.cli.terminal import emit, say
 
 # The sandbox's own words, which are not imported for --help; a test compares them.
 HOSTS = ("127.0.0.1", "localhost", "::1")
-ANSWERS = ("page", "pre_cancel", "short")
+ANSWERS = ("page", "page_2026", "pre_cancel", "short")
 IDS = ("numeric", "text", "prefixed", "hex")
 
 
@@ -31,7 +31,7 @@ IDS = ("numeric", "text", "prefixed", "hex")
     type=click.Choice(ANSWERS),
     default="page",
     show_default=True,
-    help="What a cancel is answered: as documented, with the status before it, or short.",
+    help="What a cancel is answered: as documented, as in 2026, with the status before it, or short.",
 )
 @click.option(
     "--ids", type=click.Choice(IDS), default="text", show_default=True, help="How order ids look."
@@ -41,6 +41,20 @@ IDS = ("numeric", "text", "prefixed", "hex")
     type=click.Path(dir_okay=False, path_type=Path),
     help="Append each cancel that arrives to this file.",
 )
+@click.option(
+    "--rate-limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Let N order requests a second through, as MEXC does with 12: then 429, then 418.",
+)
+@click.option(
+    "--ban",
+    type=click.IntRange(1),
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long who goes on after a 429 is answered with 418.",
+)
 @click.option("--key", help="The API key that it knows.")
 @click.option("--secret", help="The secret of that key.")
 def sandbox(
@@ -49,6 +63,8 @@ def sandbox(
     answers: str,
     ids: str,
     log: Path | None,
+    rate_limit: int | None,
+    ban: int,
     key: str | None,
     secret: str | None,
 ) -> None:
@@ -70,6 +86,7 @@ def sandbox(
             id_style=ids,
             log_path=log,
             credentials={key: secret},
+            rate_limit=None if rate_limit is None else room.RateLimit(rate_limit, ban=ban),
             on_started=started,
         )
     except OSError as error:

@@ -107,7 +107,9 @@ class Front:
         reused = self._is_reused(request)
         call = await read_call(request)
         self.requests.append((call.method, call.path))
-        fault = self._faults.take(call.method, call.path, cancels=route.cancels, reused=reused)
+        fault = self._venue.limiter.refuse(call.api_key, counts=route.limited) or self._faults.take(
+            call.method, call.path, cancels=route.cancels, reused=reused
+        )
         arrival = None
         if route.cancels:
             arrival = self._arrivals.begin(call, received_ns, fault.kind if fault else None)
