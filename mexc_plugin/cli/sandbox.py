@@ -13,6 +13,7 @@ from mexc_plugin.cli.terminal import emit, say
 HOSTS = ("127.0.0.1", "localhost", "::1")
 ANSWERS = ("page", "page_2026", "pre_cancel", "short")
 IDS = ("numeric", "text", "prefixed", "hex")
+BAN_S = 120
 
 
 @click.command()
@@ -50,10 +51,8 @@ IDS = ("numeric", "text", "prefixed", "hex")
 @click.option(
     "--ban",
     type=click.IntRange(1),
-    default=120,
-    show_default=True,
     metavar="SECONDS",
-    help="How long who goes on after a 429 is answered with 418.",
+    help="With --rate-limit: how long who goes on after a 429 is answered with 418.  [default: 120]",
 )
 @click.option("--key", help="The API key that it knows.")
 @click.option("--secret", help="The secret of that key.")
@@ -64,13 +63,16 @@ def sandbox(
     ids: str,
     log: Path | None,
     rate_limit: int | None,
-    ban: int,
+    ban: int | None,
     key: str | None,
     secret: str | None,
 ) -> None:
     """Serve a MEXC spot exchange on loopback until Ctrl-C, and print how to point a bot at it."""
     import mexc_plugin.sandbox as room
 
+    if ban is not None and rate_limit is None:
+        raise click.UsageError("--ban says how a --rate-limit is enforced: give that too")
+    limit = None if rate_limit is None else room.RateLimit(rate_limit, ban=ban or BAN_S)
     key, secret = key or room.DEFAULT_KEY, secret or room.DEFAULT_SECRET
 
     def started(url: str) -> None:
@@ -86,7 +88,7 @@ def sandbox(
             id_style=ids,
             log_path=log,
             credentials={key: secret},
-            rate_limit=None if rate_limit is None else room.RateLimit(rate_limit, ban=ban),
+            rate_limit=limit,
             on_started=started,
         )
     except OSError as error:

@@ -19,6 +19,7 @@ from mexc_plugin.sandbox import (
     Fault,
     FaultKind,
     IdStyle,
+    RateLimit,
 )
 from mexc_plugin.sandbox.server import LOOPBACK
 from mexc_plugin.store import recorders
@@ -57,6 +58,7 @@ def test_the_sandbox_command_knows_the_words_of_the_sandbox() -> None:
     assert [style.value for style in AnswerStyle] == list(command.ANSWERS)
     assert [style.value for style in IdStyle] == list(command.IDS)
     assert set(command.HOSTS) == LOOPBACK
+    assert RateLimit().ban == command.BAN_S
 
 
 def test_the_sandbox_prints_how_to_reach_it_and_ends_with_ctrl_c(tmp_path):
@@ -112,7 +114,7 @@ def test_a_port_that_is_taken_is_one_line(run, sandbox):
     "arguments",
     [
         *(["--host", "0.0.0.0"], ["--port", "70000"], ["--answers", "x"], ["--ids", "x"]),
-        *(["--rate-limit", "0"], ["--ban", "0"]),
+        *(["--rate-limit", "0"], ["--rate-limit", "1", "--ban", "0"], ["--ban", "5"]),
     ],
 )
 def test_the_sandbox_refuses_what_it_cannot_serve(run, arguments):
