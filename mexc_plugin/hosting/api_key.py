@@ -49,13 +49,12 @@ def check(
         missing = secret_variable if key else key_variable
         yield _alarm(f"could not be asked about: {missing} is not set")
         return
-    for variable, value in ((key_variable, key), (secret_variable, secret)):
-        # What is not ASCII cannot be a header, and a message that quotes it might show it.
-        if not value.isascii() or not value.isprintable():
-            yield _alarm(
-                f"could not be asked about: {variable} has a character that no key or secret has"
-            )
-            return
+    # The key is a header, which is ASCII; and no message may quote what cannot be found in it again.
+    unusable = [key_variable] * (not key.isascii() or not key.isprintable())
+    unusable += [secret_variable] * (not secret.isprintable())
+    if unusable:
+        yield _alarm(f"could not be asked about: {unusable[0]} has a character that none has")
+        return
     redact = Redactor((key, secret)).text
     try:
         info = ask(base_url, key, secret)
