@@ -150,11 +150,14 @@ def curls(document: str) -> Iterator[list[str]]:
 
 
 def test_the_sandbox_takes_every_request_that_its_document_shows(sandbox: Sandbox) -> None:
-    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    filled, prevented = (sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(2))
+    shown = {"179540368092900001": filled, "179540368092900002": prevented}
     statuses = []
     for words in curls("docs/sandbox.md"):
         given = dict(pairwise(words))
-        body = given.get("-d", "").replace("179540368092900001", order_id)
+        body = given.get("-d", "")
+        for example, order_id in shown.items():
+            body = body.replace(example, order_id)
         url = next(word for word in words if word.startswith("http"))
         request = urllib.request.Request(
             url.replace("http://127.0.0.1:8080", sandbox.url),
@@ -165,7 +168,8 @@ def test_the_sandbox_takes_every_request_that_its_document_shows(sandbox: Sandbo
             statuses.append(answer.status)
     assert statuses
     assert set(statuses) == {200}
-    assert sandbox.order(order_id).status == "PARTIALLY_FILLED"
+    assert sandbox.order(filled).status == "PARTIALLY_FILLED"
+    assert sandbox.order(prevented).cancel_reason == "stp_cancel"
 
 
 def test_the_queries_that_find_what_is_broken_find_nothing_in_a_whole_record(demo: Demo) -> None:

@@ -86,12 +86,15 @@ def run(audit_url: str | None, bot: str | None, in_process: bool, command: tuple
     metavar="URL",
     default=VENUE,
     show_default=True,
-    help="Whose clock to compare with: the venue's, or a sandbox's.",
+    help="Whom to ask for the time, and about the key: the venue, or a sandbox.",
 )
 @options.database
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def doctor(database: Chosen, base_url: str, command: tuple[str, ...]) -> None:
     """Say how the adapter, the database and the clock stand; exit 3 when one needs attention.
+
+    With MEXC_API_KEY and MEXC_API_SECRET set, also what the venue says that the key may do, and how
+    long it lives.
 
     With COMMAND: whether the adapter would get into it, as `mexc-plugin run -- COMMAND` starts it.
     """
@@ -107,12 +110,14 @@ def doctor(database: Chosen, base_url: str, command: tuple[str, ...]) -> None:
 
 
 def _findings(database: Chosen, base_url: str, command: tuple[str, ...]) -> "Iterator[Finding]":
-    from mexc_plugin.hosting import checks
+    from mexc_plugin.cli import venue
+    from mexc_plugin.hosting import api_key, checks
 
     yield from checks.adapter(command, os.environ)
     yield from checks.database(database.url, CHOSEN_BY[database.by])
     yield from checks.spool(database.url)
     yield from checks.clock(base_url)
+    yield from api_key.check(base_url, os.environ, venue.KEY_VARIABLE, venue.SECRET_VARIABLE)
 
 
 def _line(finding: "Finding", screen: Screen) -> str:

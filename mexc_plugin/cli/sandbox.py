@@ -11,8 +11,9 @@ from mexc_plugin.cli.terminal import emit, say
 
 # The sandbox's own words, which are not imported for --help; a test compares them.
 HOSTS = ("127.0.0.1", "localhost", "::1")
-ANSWERS = ("page", "pre_cancel", "short")
+ANSWERS = ("page", "page_2026", "pre_cancel", "short")
 IDS = ("numeric", "text", "prefixed", "hex")
+BAN_S = 120
 
 
 @click.command()
@@ -31,7 +32,7 @@ IDS = ("numeric", "text", "prefixed", "hex")
     type=click.Choice(ANSWERS),
     default="page",
     show_default=True,
-    help="What a cancel is answered: as documented, with the status before it, or short.",
+    help="What a cancel is answered: as documented, as in 2026, with the status before it, or short.",
 )
 @click.option(
     "--ids", type=click.Choice(IDS), default="text", show_default=True, help="How order ids look."
@@ -41,6 +42,18 @@ IDS = ("numeric", "text", "prefixed", "hex")
     type=click.Path(dir_okay=False, path_type=Path),
     help="Append each cancel that arrives to this file.",
 )
+@click.option(
+    "--rate-limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Let N order requests a second through, as MEXC does with 12: then 429, then 418.",
+)
+@click.option(
+    "--ban",
+    type=click.IntRange(1),
+    metavar="SECONDS",
+    help="With --rate-limit: how long who goes on after a 429 is answered with 418.  [default: 120]",
+)
 @click.option("--key", help="The API key that it knows.")
 @click.option("--secret", help="The secret of that key.")
 def sandbox(
@@ -49,12 +62,17 @@ def sandbox(
     answers: str,
     ids: str,
     log: Path | None,
+    rate_limit: int | None,
+    ban: int | None,
     key: str | None,
     secret: str | None,
 ) -> None:
     """Serve a MEXC spot exchange on loopback until Ctrl-C, and print how to point a bot at it."""
     import mexc_plugin.sandbox as room
 
+    if ban is not None and rate_limit is None:
+        raise click.UsageError("--ban says how a --rate-limit is enforced: give that too")
+    limit = None if rate_limit is None else room.RateLimit(rate_limit, ban=ban or BAN_S)
     key, secret = key or room.DEFAULT_KEY, secret or room.DEFAULT_SECRET
 
     def started(url: str) -> None:
@@ -70,6 +88,7 @@ def sandbox(
             id_style=ids,
             log_path=log,
             credentials={key: secret},
+            rate_limit=limit,
             on_started=started,
         )
     except OSError as error:

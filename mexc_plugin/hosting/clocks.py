@@ -1,5 +1,6 @@
 """The venue's clock, asked over HTTP. No key is sent."""
 
+import http.client
 import json
 import time
 import urllib.request
@@ -21,8 +22,11 @@ def offset_ms(base_url: str) -> tuple[float, float]:
 def _sample(url: str) -> tuple[float, float]:
     before_ns = time.time_ns()
     started_ns = time.monotonic_ns()
-    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - http(s), checked by the command
-        body = answer.read()
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - http(s), checked by the command
+            body = answer.read()
+    except http.client.HTTPException as error:
+        raise OSError(str(error) or type(error).__name__) from None
     half_ms = (time.monotonic_ns() - started_ns) / 2e6
     try:
         venue_ms = int(json.loads(body)["serverTime"])

@@ -8,6 +8,8 @@ signatures, and needs neither ccxt nor the rest of this package.
 from mexc_plugin.sandbox.arrivals import Arrival
 from mexc_plugin.sandbox.configuration import configuration_lines
 from mexc_plugin.sandbox.faults import Fault, FaultKind
+from mexc_plugin.sandbox.keys import KeyInfo
+from mexc_plugin.sandbox.limits import RateLimit
 from mexc_plugin.sandbox.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Sandbox, run
 from mexc_plugin.sandbox.words import AnswerStyle, IdStyle
 
@@ -19,6 +21,8 @@ __all__ = [
     "Fault",
     "FaultKind",
     "IdStyle",
+    "KeyInfo",
+    "RateLimit",
     "Sandbox",
     "configuration_lines",
     "run",

@@ -2,6 +2,7 @@
 
 from mexc_plugin.sandbox.calls import Answer, Call
 from mexc_plugin.sandbox.markets import MAKER_FEE, MARKETS, TAKER_FEE, market_of
+from mexc_plugin.sandbox.refusals import Reason, RefusedError
 from mexc_plugin.sandbox.state import Balance
 from mexc_plugin.sandbox.venue import Venue
 from mexc_plugin.sandbox.words import Json, number, plain
@@ -27,6 +28,13 @@ def account(venue: Venue, api_key: str, _call: Call) -> Answer:
             "permissions": ["SPOT"],
         }
     )
+
+
+def api_key_info(venue: Venue, api_key: str, call: Call) -> Answer:
+    """What the key that signs may do; it has to be named once more, as ``accessKey``."""
+    if call.need("accessKey") != api_key:
+        raise RefusedError(Reason.UNKNOWN_KEY)
+    return Answer(venue.keys[api_key].answer(api_key))
 
 
 def margin_account(venue: Venue, api_key: str, call: Call) -> Answer:

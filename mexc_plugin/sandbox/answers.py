@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from mexc_plugin.sandbox.orders import Order, Trade
-from mexc_plugin.sandbox.state import Cancelled
+from mexc_plugin.sandbox.orders import Cancelled, Order, Trade
 from mexc_plugin.sandbox.words import (
     TIME_IN_FORCE,
     AnswerStyle,
@@ -44,6 +43,11 @@ def _page(order: Order, status: Status, cancel_id: str, ids: IdStyle) -> dict[st
     }
 
 
+def _page_2026(order: Order, status: Status, cancel_id: str, ids: IdStyle) -> dict[str, Json]:
+    page = _page(order, status, cancel_id, ids)
+    return {name: value for name, value in page.items() if name != "timeInForce"}
+
+
 def _short(order: Order, ids: IdStyle) -> dict[str, Json]:
     return {
         "symbol": order.symbol,
@@ -57,6 +61,7 @@ def _short(order: Order, ids: IdStyle) -> dict[str, Json]:
 
 _CANCEL: Mapping[AnswerStyle, Callable[[Cancelled, str, IdStyle], dict[str, Json]]] = {
     AnswerStyle.PAGE: lambda c, cid, ids: _page(c.after, c.after.status, cid, ids),
+    AnswerStyle.PAGE_2026: lambda c, cid, ids: _page_2026(c.after, c.after.status, cid, ids),
     AnswerStyle.PRE_CANCEL: lambda c, cid, ids: _page(c.after, c.before.status, cid, ids),
     AnswerStyle.SHORT: lambda c, _, ids: _short(c.after, ids),
 }
@@ -77,6 +82,7 @@ def created_order(order: Order, ids: IdStyle) -> dict[str, Json]:
         "origQty": plain(order.quantity),
         "type": order.type,
         "side": order.side,
+        "stpMode": order.stp_mode,
         "transactTime": order.created_ms,
     }
 
@@ -97,10 +103,12 @@ def order(order: Order, ids: IdStyle) -> dict[str, Json]:
         "timeInForce": TIME_IN_FORCE[order.type],
         "type": order.type,
         "side": order.side,
-        "stopPrice": None,
+        "stopPrice": None if order.stop_price is None else plain(order.stop_price),
         "icebergQty": None,
         "time": order.created_ms,
         "updateTime": order.updated_ms,
+        "stpMode": order.stp_mode,
+        "cancelReason": order.cancel_reason,
         "isWorking": order.is_open,
         "origQuoteOrderQty": plain(asked if asked is not None else order.price * order.quantity),
     }

@@ -23,7 +23,7 @@ class Arrival:
     - `effect`: ids of the orders that it really cancelled
     - `http_status`: as answered, None when the connection was dropped (or not yet answered)
     - `code`: the ``code`` in the answer, None when there is none
-    - `fault`: the kind of fault that it met
+    - `fault`: the kind of fault that it met; a limit that it broke is one
     """
 
     n: int
@@ -56,7 +56,6 @@ class Arrivals:
             return list(self._arrivals)
 
     def begin(self, call: Call, received_ns: int, fault: str | None) -> Arrival:
-        api_key = call.headers.get("X-MEXC-APIKEY") or call.headers.get("ApiKey")
         with self._lock:
             arrival = Arrival(
                 len(self._arrivals) + 1,
@@ -64,7 +63,7 @@ class Arrivals:
                 call.method,
                 call.path,
                 _params(call),
-                api_key,
+                call.api_key,
                 fault=fault,
             )
             self._arrivals.append(arrival)

@@ -41,6 +41,11 @@ class Call:
         params.update(parse_qsl(self.query, keep_blank_values=True))
         return params
 
+    @property
+    def api_key(self) -> str | None:
+        """The key that the request names, spot or futures, whether or not it is known."""
+        return self.headers.get("X-MEXC-APIKEY") or self.headers.get("ApiKey")
+
     def text(self, name: str) -> str | None:
         """A parameter, or None when it is not sent or empty."""
         return self.params.get(name) or None

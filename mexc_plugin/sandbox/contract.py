@@ -1,11 +1,14 @@
-"""The futures endpoints: answers are ``{"success", "code", "data"}``, with HTTP 200 throughout."""
+"""The futures endpoints: answers are ``{"success", "code", "data"}``, with HTTP 200 throughout.
+
+Messages are in Chinese unless the request says ``Language: English``.
+"""
 
 from collections.abc import Callable, Iterable
 
 from mexc_plugin.sandbox.answers import order_id_json
 from mexc_plugin.sandbox.calls import Answer, Call, decimal_of
 from mexc_plugin.sandbox.futures import Family, FuturesOrder, Item, NewFuturesOrder
-from mexc_plugin.sandbox.refusals import Reason, RefusedError
+from mexc_plugin.sandbox.refusals import CHINESE, Reason, RefusedError
 from mexc_plugin.sandbox.venue import Venue
 from mexc_plugin.sandbox.words import Json, number
 
@@ -20,8 +23,13 @@ def ok(data: Json = None, effect: tuple[str, ...] = ()) -> Answer:
     return Answer(body if data is None else {**body, "data": data}, effect=effect)
 
 
-def refusal(refused: RefusedError) -> Answer:
-    return Answer({"success": False, "code": refused.code, "message": refused.message})
+def refusal(refused: RefusedError, call: Call) -> Answer:
+    message = refused.message if _in_english(call) else CHINESE.get(refused.reason, refused.message)
+    return Answer({"success": False, "code": refused.code, "message": message})
+
+
+def _in_english(call: Call) -> bool:
+    return call.headers.get("Language", "").lower() == "english"
 
 
 # Placing
@@ -44,7 +52,7 @@ def place(family: Family) -> PrivateHandler:
 
 
 def _new_order(call: Call) -> NewFuturesOrder:
-    data = _object(call)
+    data = body_object(call)
 
     def whole(name: str, default: int) -> int:
         value = data.get(name)
@@ -72,7 +80,7 @@ def cancel_list(family: Family) -> PrivateHandler:
 
     def handler(venue: Venue, api_key: str, call: Call) -> Answer:
         items = [venue.futures.cancel(api_key, family, each) for each in _ids(call)]
-        data = [{"orderId": _id(venue, item), **_outcome(item)} for item in items]
+        data = [{"orderId": _id(venue, item), **_outcome(item, call)} for item in items]
         return ok(data, _effect(items))
 
     return handler
@@ -82,7 +90,7 @@ def cancel_all(family: Family) -> PrivateHandler:
     """Every open order of one contract, or of all when no symbol is sent."""
 
     def handler(venue: Venue, api_key: str, call: Call) -> Answer:
-        symbol = _object(call).get("symbol")
+        symbol = body_object(call).get("symbol")
         items = venue.futures.cancel_all(api_key, family, None if symbol is None else str(symbol))
         return ok(effect=_effect(items))
 
@@ -91,16 +99,16 @@ def cancel_all(family: Family) -> PrivateHandler:
 
 def cancel_external(venue: Venue, api_key: str, call: Call) -> Answer:
     """One object in, one object out; the venue refuses a list here (600)."""
-    item, data = _external(venue, api_key, _object(call))
+    item, data = _external(venue, api_key, body_object(call), call)
     return ok(data, _effect([item]))
 
 
 def cancel_external_batch(venue: Venue, api_key: str, call: Call) -> Answer:
-    results = [_external(venue, api_key, each) for each in _list(call)]
+    results = [_external(venue, api_key, each, call) for each in _list(call)]
     return ok([data for _, data in results], _effect(item for item, _ in results))
 
 
-def _external(venue: Venue, api_key: str, asked: Json) -> tuple[Item, dict[str, Json]]:
+def _external(venue: Venue, api_key: str, asked: Json, call: Call) -> tuple[Item, dict[str, Json]]:
     if not isinstance(asked, dict) or not {"symbol", "externalOid"} <= set(asked):
         raise RefusedError(Reason.CONTRACT_PARAMETER)
     symbol, external_oid = str(asked["symbol"]), str(asked["externalOid"])
@@ -108,13 +116,15 @@ def _external(venue: Venue, api_key: str, asked: Json) -> tuple[Item, dict[str, 
     data: dict[str, Json] = {"symbol": symbol, "externalOid": external_oid}
     if item.order_id:
         data["orderId"] = _id(venue, item)
-    return item, {**data, **_outcome(item)}
+    return item, {**data, **_outcome(item, call)}
 
 
-def _outcome(item: Item) -> dict[str, Json]:
+def _outcome(item: Item, call: Call) -> dict[str, Json]:
     if item.reason is None:
+        # In English as ccxt recorded it, whose requests have no Language header.
         return {"errorCode": 0, "errorMsg": "success"}
-    return {"errorCode": item.reason.code, "errorMsg": item.reason.message}
+    message = item.reason.message if _in_english(call) else CHINESE[item.reason]
+    return {"errorCode": item.reason.code, "errorMsg": message}
 
 
 def _effect(items: Iterable[Item]) -> tuple[str, ...]:
@@ -146,7 +156,7 @@ def _list(call: Call) -> list[Json]:
     return data
 
 
-def _object(call: Call) -> dict[str, Json]:
+def body_object(call: Call) -> dict[str, Json]:
     if call.json is None and not call.body:
         return {}
     if not isinstance(call.json, dict):

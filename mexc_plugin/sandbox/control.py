@@ -9,6 +9,8 @@ from mexc_plugin.sandbox.arrivals import Arrivals
 from mexc_plugin.sandbox.calls import Answer, Call, decimal_of
 from mexc_plugin.sandbox.faults import ELSEWHERE, FaultKind, Faults, fault_from_json
 from mexc_plugin.sandbox.front import read_call
+from mexc_plugin.sandbox.keys import key_info_from_json
+from mexc_plugin.sandbox.limits import rate_limit_from_json
 from mexc_plugin.sandbox.refusals import RefusedError
 from mexc_plugin.sandbox.venue import Venue
 from mexc_plugin.sandbox.words import plain
@@ -31,18 +33,23 @@ class Control:
             ("DELETE", PREFIX + "faults"): self.clear,
             ("GET", PREFIX + "arrivals"): self.arrivals,
             ("POST", PREFIX + "fill"): self.fill,
+            ("POST", PREFIX + "stp"): self.cancel_by_stp,
+            ("POST", PREFIX + "rate-limit"): self.limit,
+            ("DELETE", PREFIX + "rate-limit"): self.unlimit,
+            ("POST", PREFIX + "key"): self.describe_key,
             ("*", ELSEWHERE): lambda _: Answer({}),
         }
         for (method, path), handler in handlers.items():
             app.router.add_route(method, path, _adapt(handler))
 
     def about(self, _call: Call) -> Answer:
-        settings = self._venue.settings
+        settings, limit = self._venue.settings, self._venue.limiter.limit
         return Answer(
             {
                 "what": "A MEXC sandbox on loopback. Nothing here is worth anything.",
                 "answerStyle": settings.answer_style,
                 "idStyle": settings.id_style,
+                "rateLimit": None if limit is None else asdict(limit),
                 "arrivals": len(self._arrivals()),
                 "faultKinds": list(FaultKind),
             }
@@ -64,13 +71,10 @@ class Control:
 
     def fill(self, call: Call) -> Answer:
         """``{"orderId": …, "quantity": …}``; without a quantity, all that remains."""
-        order_id = call.text("orderId")
         quantity = call.text("quantity")
         amount = None if quantity is None else decimal_of(quantity, "quantity")
-        if order_id is None:
-            raise ValueError("orderId is missing")
         with self._venue.lock:
-            order = self._venue.spot.fill(order_id, amount)
+            order = self._venue.spot.fill(_order_id(call), amount)
         return Answer(
             {
                 "orderId": order.order_id,
@@ -78,6 +82,35 @@ class Control:
                 "executedQty": plain(order.executed),
             }
         )
+
+    def cancel_by_stp(self, call: Call) -> Answer:
+        """``{"orderId": …}``: self-trade prevention cancels it."""
+        with self._venue.lock:
+            order = self._venue.spot.cancel_by_stp(_order_id(call))
+        return Answer({"orderId": order.order_id, "status": order.status})
+
+    def limit(self, call: Call) -> Answer:
+        """RateLimit's fields as a JSON object; those that are not named are the venue's own."""
+        self._venue.limiter.set_limit(rate_limit_from_json(call.json))
+        return Answer({})
+
+    def unlimit(self, _call: Call) -> Answer:
+        self._venue.limiter.set_limit(None)
+        return Answer({})
+
+    def describe_key(self, call: Call) -> Answer:
+        """KeyInfo's fields as a JSON object: what the sandbox's first key may do from now on."""
+        info = key_info_from_json(call.json)
+        with self._venue.lock:
+            self._venue.keys[next(iter(self._venue.settings.credentials))] = info
+        return Answer({})
+
+
+def _order_id(call: Call) -> str:
+    order_id = call.text("orderId")
+    if order_id is None:
+        raise ValueError("orderId is missing")
+    return order_id
 
 
 def _adapt(handler: Callable[[Call], Answer]) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -3,7 +3,7 @@
 import base64
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -103,6 +103,8 @@ FAULTS: Mapping[FaultKind, Spec] = {
     FaultKind.OTHER_ORDER: Spec(Ending.OTHER_ORDER, effect=True, fixed=True),
     FaultKind.REFUSAL: _refusal(-2011, "Unknown order sent.", 400),
 }
+STATUSES = range(200, 600)
+"""What an HTTP library takes for the status of an answer."""
 RETRY_AFTER = {FaultKind.RATE_LIMIT: 1, FaultKind.BANNED: 120}
 
 
@@ -114,7 +116,8 @@ class Fault:
     - `effect`: does the request take place although its answer is lost or wrong? None is the
       kind's default; a kind whose name says it refuses another value (ValueError).
     - `seconds`: how long the two delays last; any other kind waits so long before its ending.
-    - `status`, `body`, `content_type`, `code`, `message`: replace those of the kind's answer.
+    - `status` (200 to 599), `body`, `content_type`, `code`, `message`: replace those of the kind's
+      answer; `headers` are added to it, or replace its own.
     - `location`: of a redirect; `retry_after` (seconds): of 429 and 418;
       `order_id`: the other order that OTHER_ORDER names (one that never was, if None).
 
@@ -135,6 +138,7 @@ class Fault:
     location: str = ELSEWHERE
     retry_after: int | None = None
     order_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         spec = FAULTS[FaultKind(self.kind)]
@@ -142,6 +146,13 @@ class Fault:
             raise ValueError(f"{self.kind} always has effect={spec.effect}")
         if self.times is not None and self.times < 1:
             raise ValueError("times is None or at least 1")
+        if self.status is not None and self.status not in STATUSES:
+            raise ValueError("status is from 200 to 599")
+        texts = (
+            [*self.headers, *self.headers.values()] if isinstance(self.headers, Mapping) else [None]
+        )
+        if not all(isinstance(each, str) for each in texts):
+            raise ValueError("headers are texts by name")
 
     @property
     def spec(self) -> Spec:
@@ -176,10 +187,12 @@ class Fault:
         retry_after = RETRY_AFTER.get(self.kind) if self.retry_after is None else self.retry_after
         if retry_after is not None:
             headers["Retry-After"] = str(retry_after)
+        replaced = {name.lower() for name in self.headers}
+        own = {name: value for name, value in headers.items() if name.lower() not in replaced}
         return Answer(
             body,
             self.status or spec.status,
-            headers=headers,
+            headers={**own, **self.headers},
             content_type=self.content_type or spec.content_type,
         )
 

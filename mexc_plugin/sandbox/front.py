@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from mexc_plugin.sandbox.answers import order_id_json
 from mexc_plugin.sandbox.arrivals import Arrivals
 from mexc_plugin.sandbox.calls import Answer, Call
 from mexc_plugin.sandbox.faults import Ending, Fault, FaultKind, Faults
-from mexc_plugin.sandbox.routes import ROUTES, Route, answer
+from mexc_plugin.sandbox.routes import NO_ROUTE, ROUTES, Route, answer
 from mexc_plugin.sandbox.venue import Venue
 from mexc_plugin.sandbox.words import IdStyle
 
@@ -90,7 +90,7 @@ class Front:
         """Adds every route of the venue, and a JSON 404 for anything else."""
         for (method, path), route in ROUTES.items():
             app.router.add_route(method, path, self._handler(route))
-        app.router.add_route("*", "/{tail:.*}", self._unknown)
+        app.router.add_route("*", "/{tail:.*}", self._handler(NO_ROUTE))
 
     def stop(self) -> None:
         """Ends every wait; requests that have taken no effect yet never will."""
@@ -107,7 +107,9 @@ class Front:
         reused = self._is_reused(request)
         call = await read_call(request)
         self.requests.append((call.method, call.path))
-        fault = self._faults.take(call.method, call.path, cancels=route.cancels, reused=reused)
+        fault = self._venue.limiter.refuse(call.api_key, counts=route.limited) or self._faults.take(
+            call.method, call.path, cancels=route.cancels, reused=reused
+        )
         arrival = None
         if route.cancels:
             arrival = self._arrivals.begin(call, received_ns, fault.kind if fault else None)
@@ -121,11 +123,6 @@ class Front:
         if fault is not None and fault.kind is not FaultKind.DELAY_BEFORE:
             await self._wait(fault, fault.kind)
         return await send(request, result)
-
-    async def _unknown(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append((request.method, request.path))
-        message = f"No such endpoint in the sandbox: {request.method} {request.path}"
-        return _response(Answer({"code": 404, "msg": message}, status=404))
 
     def _is_reused(self, request: web.Request) -> bool:
         transport = request.transport
@@ -183,9 +180,9 @@ def _hang_up(request: web.Request) -> None:
 
 
 def _response(answer: Answer) -> web.Response:
-    return web.Response(
-        body=answer.encoded(),
-        status=answer.status,
-        headers=dict(answer.headers),
-        content_type=answer.content_type,
+    response = web.Response(
+        body=answer.encoded(), status=answer.status, headers=dict(answer.headers)
     )
+    if hdrs.CONTENT_TYPE not in response.headers:
+        response.content_type = answer.content_type
+    return response

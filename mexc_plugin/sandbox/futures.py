@@ -56,6 +56,23 @@ class NewFuturesOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What an order is to have from now on; None stays as it is."""
+
+    price: Decimal | None = None
+    volume: Decimal | None = None
+    trigger_price: Decimal | None = None
+
+    def of(self, asked: NewFuturesOrder) -> NewFuturesOrder:
+        return replace(
+            asked,
+            price=asked.price if self.price is None else self.price,
+            volume=asked.volume if self.volume is None else self.volume,
+            trigger_price=asked.trigger_price if self.trigger_price is None else self.trigger_price,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class FuturesOrder:
     order_id: str
     api_key: str
@@ -92,14 +109,7 @@ class Futures:
         self, api_key: str, new: NewFuturesOrder, family: Family = Family.ORDER
     ) -> FuturesOrder:
         """Raises RefusedError: 1001 (contract), 600 (volume, side, type, or a limit with no price)."""
-        contract_of(new.symbol)
-        priced = new.price > 0 or new.type in MARKET_TYPES or family is not Family.ORDER
-        if new.side not in (1, 2, 3, 4) or new.type not in range(1, 7):
-            raise RefusedError(Reason.CONTRACT_PARAMETER)
-        if not 0 < new.volume <= LARGEST or not 0 <= new.price <= LARGEST:
-            raise RefusedError(Reason.CONTRACT_PARAMETER)
-        if not priced:
-            raise RefusedError(Reason.CONTRACT_PARAMETER)
+        _check(new, family)
         state = _first_state(new) if family is Family.ORDER else State.UNTRIGGERED
         now = self._clock()
         filled = new.volume if state is State.COMPLETED else ZERO
@@ -164,10 +174,51 @@ class Futures:
             if order.is_open
         ]
 
+    def change(self, api_key: str, family: Family, order_id: str, change: Change) -> FuturesOrder:
+        """Gives an open order another price, trigger price or volume; it keeps its id.
+
+        Raises RefusedError: 600 (what `create` refuses), 2040 or 5002 (unknown), 2041 (not open).
+        """
+        order = self._open_order(api_key, family, order_id)
+        asked = change.of(order.asked)
+        _check(asked, family)
+        return self._change(replace(order, asked=asked))
+
+    def replace_order(self, api_key: str, order_id: str, change: Change) -> FuturesOrder:
+        """Cancels an open order and places it anew, with another price or volume and another id.
+
+        Raises RefusedError as `change` does; then nothing was cancelled.
+        """
+        order = self._open_order(api_key, Family.ORDER, order_id)
+        asked = change.of(order.asked)
+        _check(asked, Family.ORDER)
+        self.cancel(api_key, Family.ORDER, order_id)
+        return self.create(api_key, asked)
+
+    def _open_order(self, api_key: str, family: Family, order_id: str) -> FuturesOrder:
+        order = self._orders.get(order_id)
+        if order is None or order.api_key != api_key or order.family is not family:
+            stop = family is Family.STOP
+            raise RefusedError(Reason.CONTRACT_NO_STOP if stop else Reason.CONTRACT_NO_ORDER)
+        if not order.is_open:
+            raise RefusedError(Reason.CONTRACT_ORDER_STATE)
+        return order
+
     def _change(self, order: FuturesOrder) -> FuturesOrder:
         order = replace(order, updated_ms=self._clock())
         self._orders[order.order_id] = order
         return order
+
+
+def _check(new: NewFuturesOrder, family: Family) -> None:
+    contract_of(new.symbol)
+    priced = new.price > 0 or new.type in MARKET_TYPES or family is not Family.ORDER
+    if new.side not in (1, 2, 3, 4) or new.type not in range(1, 7):
+        raise RefusedError(Reason.CONTRACT_PARAMETER)
+    if not 0 < new.volume <= LARGEST or not 0 <= new.price <= LARGEST:
+        raise RefusedError(Reason.CONTRACT_PARAMETER)
+    if not priced:
+        raise RefusedError(Reason.CONTRACT_PARAMETER)
 
 
 def _first_state(new: NewFuturesOrder) -> State:

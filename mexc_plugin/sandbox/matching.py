@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from mexc_plugin.sandbox.markets import Level, Market
-from mexc_plugin.sandbox.orders import ZERO, NewOrder
+from mexc_plugin.sandbox.orders import ZERO, NewOrder, Order
 from mexc_plugin.sandbox.refusals import Reason, RefusedError
 from mexc_plugin.sandbox.words import OrderType, Side, plain
 
@@ -22,9 +22,9 @@ def check(market: Market, new: NewOrder) -> None:
     else:
         if new.quantity is None:
             raise RefusedError(Reason.MISSING, "quantity")
-        if new.price is None:
+        if new.price is None and new.type is not OrderType.STOP_MARKET_ORDER:
             raise RefusedError(Reason.MISSING, "price")
-        price = new.price
+        price = new.resting_price
         _check_number(price, market.price_decimals, Reason.PRICE_SCALE, Reason.NO_PRICE)
     if new.quantity is not None:
         _check_number(new.quantity, market.quantity_decimals, Reason.QUANTITY_SCALE, Reason.MINIMUM)
@@ -50,8 +50,11 @@ def _check_number(value: Decimal, decimals: int, scale: Reason, positive: Reason
 def taken(market: Market, new: NewOrder) -> list[Level]:
     """The executions of `new` on arrival, best price first; empty when it does not cross.
 
-    A FILL_OR_KILL order takes all of its quantity or nothing.
+    A FILL_OR_KILL order takes all of its quantity or nothing. A STOP_MARKET_ORDER waits for its
+    trigger, which never comes: prices do not move here.
     """
+    if new.type is OrderType.STOP_MARKET_ORDER:
+        return []
     fills: list[Level] = []
     left = new.quantity
     money = new.quote_quantity if left is None else None
@@ -72,6 +75,13 @@ def taken(market: Market, new: NewOrder) -> list[Level]:
     if new.type is OrderType.FILL_OR_KILL and left:
         return []
     return fills
+
+
+def meets(resting: Order, new: NewOrder) -> bool:
+    """Would `new` trade against `resting`, if orders of one account met?"""
+    if resting.side is new.side or OrderType.STOP_MARKET_ORDER in (resting.type, new.type):
+        return False
+    return new.type is OrderType.MARKET or _reaches(new, resting.price)
 
 
 def _reaches(new: NewOrder, price: Decimal) -> bool:

@@ -5,14 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from mexc_plugin.sandbox.words import OPEN, IdStyle, OrderType, Side, Status
+from mexc_plugin.sandbox.words import OPEN, IdStyle, OrderType, Side, Status, StpMode
 
 ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """What a trader asks for. `quote_quantity` replaces `quantity` in a MARKET order only."""
+    """What a trader asks for.
+
+    `quote_quantity` replaces `quantity` in a MARKET order only, `stop_price` stands for the
+    price in a STOP_MARKET_ORDER only.
+    """
 
     symbol: str
     side: Side
@@ -21,11 +25,22 @@ class NewOrder:
     price: Decimal | None = None
     quote_quantity: Decimal | None = None
     client_order_id: str | None = None
+    stop_price: Decimal | None = None
+    stp_mode: StpMode = StpMode.NONE
+
+    @property
+    def resting_price(self) -> Decimal:
+        """What it holds money for while it rests, and is filled at by hand."""
+        stop = self.stop_price if self.type is OrderType.STOP_MARKET_ORDER else None
+        return stop or self.price or ZERO
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One spot order at one moment; `cost` is the quote amount of what was executed."""
+    """One spot order at one moment; `cost` is the quote amount of what was executed.
+
+    `resting_price`: as in `NewOrder`; `cancel_reason`: why the venue cancelled it by itself.
+    """
 
     order_id: str
     api_key: str
@@ -41,6 +56,10 @@ class Order:
     executed: Decimal = ZERO
     cost: Decimal = ZERO
     quote_quantity: Decimal | None = None
+    stop_price: Decimal | None = None
+    resting_price: Decimal = ZERO
+    stp_mode: StpMode = StpMode.NONE
+    cancel_reason: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -49,6 +68,19 @@ class Order:
     @property
     def remaining(self) -> Decimal:
         return self.quantity - self.executed
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """One order before and after its cancel."""
+
+    before: Order
+    after: Order
+
+    @property
+    def effect(self) -> tuple[str, ...]:
+        """The id of the order if the cancel changed it."""
+        return () if self.before is self.after else (self.after.order_id,)
 
 
 @dataclass(frozen=True, slots=True)

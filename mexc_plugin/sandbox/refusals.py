@@ -5,6 +5,7 @@ Tree of errors::
     RefusedError     the venue answers ``{"code": …, "msg": …}``; raised by state, signing and handlers
 """
 
+from collections.abc import Mapping
 from enum import Enum
 
 
@@ -26,6 +27,7 @@ class Reason(Enum):
     MISSING = (700004, "Mandatory parameter '{}' was not sent, was empty/null, or malformed.")
     RECV_WINDOW = (700005, "recvWindow must less than 60000")
     ILLEGAL_CHARACTERS = (700008, "Illegal characters found in parameter '{}'.")
+    NO_PERMISSION = (700007, "No permission to access the endpoint.")
     UNKNOWN_KEY = (10072, "Api key info invalid")
     MINIMUM = (30002, "The minimum transaction volume cannot be less than:{}")
     MAXIMUM = (30003, "The maximum transaction volume cannot be greater than:{}")
@@ -42,7 +44,7 @@ class Reason(Enum):
     CONTRACT_UNKNOWN = (1001, "Contract does not exist")
     CONTRACT_NO_ORDER = (2040, "order not exist")
     CONTRACT_ORDER_STATE = (2041, "order state cannot be cancelled")
-    NO_ENDPOINT = (404, "No such endpoint in the sandbox: {}")
+    CONTRACT_NO_STOP = (5002, "The Stop-Limit order does not exist or has closed")
 
     @property
     def code(self) -> int:
@@ -51,6 +53,20 @@ class Reason(Enum):
     @property
     def message(self) -> str:
         return self.value[1]
+
+
+CHINESE: Mapping[Reason, str] = {
+    Reason.CONTRACT_UNAUTHORIZED: "未授权",
+    Reason.CONTRACT_TIME: "无效请求",
+    Reason.CONTRACT_PARAMETER: "参数错误",
+    Reason.CONTRACT_SIGNATURE: "签名验证失败",
+    Reason.CONTRACT_UNKNOWN: "合约不存在",
+    Reason.CONTRACT_NO_ORDER: "订单不存在",
+    Reason.CONTRACT_ORDER_STATE: "订单状态不允许撤销",
+    Reason.CONTRACT_NO_STOP: "止盈止损订单不存在或已关闭",
+}
+"""What the futures answers say without a ``Language`` header. The page only says that they are in
+Chinese; none was seen, and the wording is the sandbox's own."""
 
 
 class RefusedError(Exception):

@@ -6,10 +6,19 @@ from enum import Enum, auto
 from functools import partial
 from typing import TypeVar
 
-from mexc_plugin.sandbox import account, contract, contract_public, public, spot, spot_queries
+from mexc_plugin.sandbox import (
+    account,
+    contract,
+    contract_changes,
+    contract_public,
+    public,
+    spot,
+    spot_queries,
+)
 from mexc_plugin.sandbox.calls import Answer, Call
 from mexc_plugin.sandbox.futures import Family
-from mexc_plugin.sandbox.refusals import RefusedError
+from mexc_plugin.sandbox.keys import SPOT_DEAL_READ, SPOT_DEAL_WRITE
+from mexc_plugin.sandbox.refusals import Reason, RefusedError
 from mexc_plugin.sandbox.signing import contract_account, spot_account
 from mexc_plugin.sandbox.venue import Venue
 
@@ -31,11 +40,12 @@ class Api(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint. `cancels`: its requests are recorded as arrivals."""
+    """An endpoint. `cancels`: its requests are recorded as arrivals; `limited`: they are counted."""
 
     api: Api
     handler: PublicHandler
     cancels: bool = False
+    limited: bool = False
 
 
 def answer(venue: Venue, route: Route, call: Call) -> Answer:
@@ -44,22 +54,31 @@ def answer(venue: Venue, route: Route, call: Call) -> Answer:
         try:
             return route.handler(venue, call)
         except RefusedError as refused:
-            return _REFUSALS[route.api](refused)
+            return _REFUSALS[route.api](refused, call)
 
 
-def _signed(signed_by: Signing, handlers: Mapping[Key, PrivateHandler]) -> dict[Key, PublicHandler]:
-    def check(handler: PrivateHandler, venue: Venue, call: Call) -> Answer:
+def _signed(
+    signed_by: Signing,
+    handlers: Mapping[Key, PrivateHandler],
+    needs: Mapping[Key, str] | None = None,
+) -> dict[Key, PublicHandler]:
+    """`needs`: the permission without which a key is refused (700007)."""
+    needed = needs or {}
+
+    def check(handler: PrivateHandler, permission: str | None, venue: Venue, call: Call) -> Answer:
         api_key = signed_by(call, venue.settings.credentials, venue.now_ms)
+        if permission is not None and permission not in venue.keys[api_key].permissions:
+            raise RefusedError(Reason.NO_PERMISSION)
         return handler(venue, api_key, call)
 
-    return {key: partial(check, handler) for key, handler in handlers.items()}
+    return {key: partial(check, handler, needed.get(key)) for key, handler in handlers.items()}
 
 
-def spot_refusal(refused: RefusedError) -> Answer:
+def spot_refusal(refused: RefusedError, _call: Call) -> Answer:
     return Answer({"code": refused.code, "msg": refused.message}, status=400)
 
 
-_REFUSALS: Mapping[Api, Callable[[RefusedError], Answer]] = {
+_REFUSALS: Mapping[Api, Callable[[RefusedError, Call], Answer]] = {
     Api.SPOT: spot_refusal,
     Api.LEGACY: spot_refusal,
     Api.CONTRACT: contract.refusal,
@@ -96,6 +115,7 @@ _SPOT_PRIVATE: Mapping[Endpoint, PrivateHandler] = {
     ("POST", "margin/order"): spot.create,
     ("GET", "margin/isolated/account"): account.margin_account,
     ("GET", "account"): account.account,
+    ("GET", "apiKeyInfo"): account.api_key_info,
     ("GET", "tradeFee"): account.trade_fee,
     ("GET", "selfSymbols"): account.self_symbols,
     ("GET", "capital/config/getall"): account.currencies,
@@ -117,6 +137,16 @@ _SPOT_CANCELS: Mapping[str, PrivateHandler] = {
     "margin/order": spot.cancel_margin,
     "margin/openOrders": spot.cancel_margin_open,
 }
+
+_NEEDS: Mapping[Endpoint, str] = {
+    ("POST", "order"): SPOT_DEAL_WRITE,
+    ("POST", "order/test"): SPOT_DEAL_WRITE,
+    ("POST", "batchOrders"): SPOT_DEAL_WRITE,
+    ("GET", "order"): SPOT_DEAL_READ,
+    ("GET", "openOrders"): SPOT_DEAL_READ,
+    ("GET", "allOrders"): SPOT_DEAL_READ,
+}
+_CANCELS_NEED = dict.fromkeys(_SPOT_CANCELS, SPOT_DEAL_WRITE)
 
 _LEGACY_CANCELS: Mapping[str, PrivateHandler] = {
     "order/cancel": spot.legacy_cancel,
@@ -179,12 +209,32 @@ _CONTRACT_CANCELS: Mapping[str, PrivateHandler] = {
     "stoporder/cancel": contract.cancel_list(Family.STOP),
     "stoporder/cancel_all": contract.cancel_all(Family.STOP),
     "trackorder/cancel": contract.cancel_list(Family.TRACK),
+    # These replace or change an order, which ends the order as it was.
+    "order/change_limit_order": contract_changes.change_limit_order,
+    "order/chase_limit_order": contract_changes.chase_limit_order,
+    "planorder/change_price": contract_changes.change(Family.PLAN, "orderId"),
+    "planorder/change_stop_order": contract_changes.change_stop(Family.PLAN),
+    "trackorder/change_order": contract_changes.change(Family.TRACK, "trackOrderId"),
+    "stoporder/change_price": contract_changes.change_stop(Family.ORDER),
+    "stoporder/change_plan_price": contract_changes.change(Family.STOP, "stopPlanOrderId"),
 }
 
 SPOT = "/api/v3/"
 LEGACY = "/open/api/v2/"
 CONTRACT_PUBLIC = "/api/v1/contract/"
 CONTRACT_PRIVATE = "/api/v1/private/"
+
+LIMITED: frozenset[Endpoint] = frozenset(
+    {
+        ("POST", SPOT + "order"),
+        ("POST", SPOT + "batchOrders"),
+        ("GET", SPOT + "openOrders"),
+        ("DELETE", SPOT + "order"),
+        ("DELETE", SPOT + "openOrders"),
+        ("DELETE", SPOT + "order/all"),
+    }
+)
+"""What shares one limit. Futures have limits of their own, which nothing enforces here."""
 
 _Handlers = Mapping[Endpoint, PublicHandler]
 
@@ -199,8 +249,9 @@ def _under(prefix: str, handlers: Mapping[Endpoint, PublicHandler]) -> _Handlers
 
 def _routes(api: Api, plain: _Handlers, cancels: _Handlers) -> dict[Endpoint, Route]:
     return {
-        **{endpoint: Route(api, handler) for endpoint, handler in plain.items()},
-        **{endpoint: Route(api, handler, cancels=True) for endpoint, handler in cancels.items()},
+        endpoint: Route(api, handler, cancels=handlers is cancels, limited=endpoint in LIMITED)
+        for handlers in (plain, cancels)
+        for endpoint, handler in handlers.items()
     }
 
 
@@ -209,9 +260,9 @@ ROUTES: Mapping[Endpoint, Route] = {
         Api.SPOT,
         {
             **_at("GET", SPOT, _SPOT_PUBLIC),
-            **_under(SPOT, _signed(spot_account, _SPOT_PRIVATE)),
+            **_under(SPOT, _signed(spot_account, _SPOT_PRIVATE, _NEEDS)),
         },
-        _at("DELETE", SPOT, _signed(spot_account, _SPOT_CANCELS)),
+        _at("DELETE", SPOT, _signed(spot_account, _SPOT_CANCELS, _CANCELS_NEED)),
     ),
     **_routes(Api.LEGACY, {}, _at("DELETE", LEGACY, _signed(contract_account, _LEGACY_CANCELS))),
     **_routes(
@@ -223,3 +274,12 @@ ROUTES: Mapping[Endpoint, Route] = {
         _at("POST", CONTRACT_PRIVATE, _signed(contract_account, _CONTRACT_CANCELS)),
     ),
 }
+
+
+def _no_endpoint(_venue: Venue, call: Call) -> Answer:
+    message = f"No such endpoint in the sandbox: {call.method} {call.path}"
+    return Answer({"code": 404, "msg": message}, status=404)
+
+
+NO_ROUTE = Route(Api.SPOT, _no_endpoint)
+"""What every other path leads to; faults that name the path meet it all the same."""

@@ -12,12 +12,14 @@ from mexc_plugin.sandbox import configuration
 from mexc_plugin.sandbox.arrivals import Arrival, Arrivals
 from mexc_plugin.sandbox.faults import Fault, Faults
 from mexc_plugin.sandbox.futures import Family, FuturesOrder, NewFuturesOrder
+from mexc_plugin.sandbox.keys import KeyInfo
+from mexc_plugin.sandbox.limits import RateLimit
 from mexc_plugin.sandbox.markets import BALANCES
 from mexc_plugin.sandbox.orders import NewOrder, Order
 from mexc_plugin.sandbox.server import Server
 from mexc_plugin.sandbox.state import Balance
 from mexc_plugin.sandbox.venue import Settings, Venue, wall_clock_ms
-from mexc_plugin.sandbox.words import AnswerStyle, IdStyle, Json, OrderType, Side
+from mexc_plugin.sandbox.words import AnswerStyle, IdStyle, Json, OrderType, Side, StpMode
 
 DEFAULT_KEY = "mx0sandboxkey"
 DEFAULT_SECRET = "sandbox-secret-worth-nothing"  # noqa: S105 - it opens nothing
@@ -41,6 +43,7 @@ class Sandbox:
     - `log_path`: each cancel that arrived is appended here as one line of JSON, on the disk
       before its answer leaves
     - `answer_filled`: a cancel of a FILLED order is answered with that order instead of -2011
+    - `rate_limit`: `RateLimit()` for the venue's own; None lets everything through
     - `clock`: the venue's time in milliseconds since the epoch
     """
 
@@ -52,6 +55,7 @@ class Sandbox:
         credentials: Mapping[str, str] | None = None,
         log_path: str | PathLike[str] | None = None,
         answer_filled: bool = False,
+        rate_limit: RateLimit | None = None,
         clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._credentials = dict(credentials or CREDENTIALS)
@@ -61,6 +65,7 @@ class Sandbox:
                 AnswerStyle(answer_style),
                 IdStyle(id_style),
                 answer_filled,
+                rate_limit,
                 clock,
             )
         )
@@ -122,6 +127,15 @@ class Sandbox:
     def clear_faults(self) -> None:
         self._faults.clear()
 
+    def set_rate_limit(self, limit: RateLimit | None) -> None:
+        """Another limit from now on, or none; bans are lifted."""
+        self._venue.limiter.set_limit(limit)
+
+    def set_key_info(self, info: KeyInfo, api_key: str | None = None) -> None:
+        """What a key may do, and how long it lives, from now on."""
+        with self._venue.lock:
+            self._venue.keys[api_key or self.default_key] = info
+
     # Orders, past HTTP
 
     def place(
@@ -133,9 +147,14 @@ class Sandbox:
         client_order_id: str | None = None,
         *,
         order_type: OrderType | str = OrderType.LIMIT,
+        stop_price: Amount | None = None,
+        stp_mode: StpMode | str = StpMode.NONE,
         api_key: str | None = None,
     ) -> str:
-        """Places a spot order and gives its id. Raises RefusedError as the venue would."""
+        """Places a spot order and gives its id. Raises RefusedError as the venue would.
+
+        A STOP_MARKET_ORDER has a `stop_price` and no price, and waits for `fill`.
+        """
         new = NewOrder(
             symbol,
             Side(side),
@@ -143,6 +162,8 @@ class Sandbox:
             Decimal(quantity),
             None if price is None else Decimal(price),
             client_order_id=client_order_id,
+            stop_price=None if stop_price is None else Decimal(stop_price),
+            stp_mode=StpMode(stp_mode),
         )
         with self._venue.lock:
             return self._venue.spot.place(api_key or self.default_key, new).order_id
@@ -178,6 +199,14 @@ class Sandbox:
         amount = None if volume is None else Decimal(volume)
         with self._venue.lock:
             return self._venue.futures.fill(order_id, amount)
+
+    def cancel_by_stp(self, order_id: str) -> Order:
+        """Self-trade prevention cancels a spot order: its look-ups say ``stp_cancel``.
+
+        Raises KeyError (unknown), ValueError (not open).
+        """
+        with self._venue.lock:
+            return self._venue.spot.cancel_by_stp(order_id)
 
     def order(self, order_id: str) -> Order:
         """A spot order as it is now. Raises KeyError."""
@@ -216,6 +245,7 @@ def run(
     id_style: IdStyle | str = IdStyle.TEXT,
     log_path: str | PathLike[str] | None = None,
     credentials: Mapping[str, str] | None = None,
+    rate_limit: RateLimit | None = None,
     on_started: Callable[[str], object] | None = None,
 ) -> None:
     """Serves in the foreground until SIGINT or SIGTERM; `on_started` gets the URL.
@@ -223,6 +253,10 @@ def run(
     Raises ValueError (`host` is not loopback), OSError (the port is taken).
     """
     sandbox = Sandbox(
-        answer_style=answer_style, id_style=id_style, log_path=log_path, credentials=credentials
+        answer_style=answer_style,
+        id_style=id_style,
+        log_path=log_path,
+        credentials=credentials,
+        rate_limit=rate_limit,
     )
     asyncio.run(sandbox.until_signalled(host, port, on_started))

@@ -10,11 +10,10 @@ from typing import TypeVar
 from mexc_plugin.sandbox import answers
 from mexc_plugin.sandbox.calls import Answer, Call
 from mexc_plugin.sandbox.markets import market_of
-from mexc_plugin.sandbox.orders import NewOrder
+from mexc_plugin.sandbox.orders import Cancelled, NewOrder
 from mexc_plugin.sandbox.refusals import Reason, RefusedError
-from mexc_plugin.sandbox.state import Cancelled
 from mexc_plugin.sandbox.venue import Venue
-from mexc_plugin.sandbox.words import Json, OrderType, Side
+from mexc_plugin.sandbox.words import Json, OrderType, Side, StpMode
 
 Word = TypeVar("Word", bound=StrEnum)
 MAX_BATCH = 20
@@ -61,14 +60,18 @@ def _batch(call: Call) -> list[Json]:
 
 def new_order(call: Call) -> NewOrder:
     """The order that a request asks for. Raises RefusedError (700004)."""
+    order_type = _word(OrderType, call, "type")
+    if order_type is OrderType.STOP_MARKET_ORDER:
+        raise RefusedError(Reason.MISSING, "type")
     return NewOrder(
         symbol=call.need("symbol"),
         side=_word(Side, call, "side"),
-        type=_word(OrderType, call, "type"),
+        type=order_type,
         quantity=call.decimal("quantity"),
         price=call.decimal("price"),
         quote_quantity=call.decimal("quoteOrderQty"),
         client_order_id=call.text("newClientOrderId"),
+        stp_mode=_word(StpMode, call, "stpMode") if call.text("stpMode") else StpMode.NONE,
     )
 
 

@@ -1,7 +1,8 @@
 """The spot exchange itself: balances, orders and trades. No HTTP, no clock of its own, no locks.
 
 Every account trades against the market's own book, which never moves and never runs out; the
-orders of the accounts do not meet each other. A resting order is filled by `Exchange.fill` only.
+orders of the accounts do not meet each other, except where an order's self-trade prevention asks
+whether they would. A resting order is filled by `Exchange.fill` only.
 """
 
 from collections import defaultdict
@@ -10,31 +11,26 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from mexc_plugin.sandbox.markets import TAKER_FEE, Level, Market, market_of
-from mexc_plugin.sandbox.matching import check, taken
-from mexc_plugin.sandbox.orders import ZERO, Ids, NewOrder, Order, Trade
+from mexc_plugin.sandbox.matching import check, meets, taken
+from mexc_plugin.sandbox.orders import ZERO, Cancelled, Ids, NewOrder, Order, Trade
 from mexc_plugin.sandbox.refusals import Reason, RefusedError
-from mexc_plugin.sandbox.words import AFTER_CANCEL, OrderType, Side, Status
+from mexc_plugin.sandbox.words import (
+    AFTER_CANCEL,
+    STP_CANCEL,
+    OrderType,
+    Side,
+    Status,
+    StpMode,
+)
 
 MAX_CANCEL_SYMBOLS = 5
+_RESTING = (OrderType.LIMIT, OrderType.LIMIT_MAKER, OrderType.STOP_MARKET_ORDER)
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
     free: Decimal = ZERO
     locked: Decimal = ZERO
-
-
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """One order before and after its cancel."""
-
-    before: Order
-    after: Order
-
-    @property
-    def effect(self) -> tuple[str, ...]:
-        """The id of the order if the cancel changed it."""
-        return () if self.before is self.after else (self.after.order_id,)
 
 
 class Exchange:
@@ -62,19 +58,22 @@ class Exchange:
     def place(self, api_key: str, new: NewOrder) -> Order:
         """Takes what the book offers and lets the rest stand, or cancels it, as the type says.
 
-        A LIMIT_MAKER order that would take is cancelled at once. Raises RefusedError for an unknown
-        symbol, a number that breaks the market's rules, or a balance that is too small.
+        A LIMIT_MAKER order that would take is cancelled at once, and so is what self-trade
+        prevention forbids. Raises RefusedError for an unknown symbol, a number that breaks the
+        market's rules, or a balance that is too small.
         """
         market = market_of(new.symbol)
         check(market, new)
         fills = taken(market, new)
         quantity = new.quantity or sum((q for _, q in fills), ZERO)
-        rests = new.type in (OrderType.LIMIT, OrderType.LIMIT_MAKER)
+        rests = new.type in _RESTING
         if new.type is OrderType.LIMIT_MAKER and fills:
             fills, rests = [], False
-        price = new.price or ZERO
         resting = quantity - sum((q for _, q in fills), ZERO) if rests else ZERO
-        self._afford(api_key, market, new.side, fills, resting * price, resting)
+        self._afford(api_key, market, new.side, fills, resting * new.resting_price, resting)
+        prevented = self._prevent_self_trade(api_key, new)
+        if prevented:
+            fills, rests, resting = [], False, ZERO
         now = self._clock()
         order = Order(
             self._ids.next(),
@@ -83,11 +82,15 @@ class Exchange:
             new.side,
             new.type,
             quantity,
-            price,
+            new.price or ZERO,
             new.client_order_id,
             created_ms=now,
             updated_ms=now,
             quote_quantity=new.quote_quantity,
+            stop_price=new.stop_price,
+            resting_price=new.resting_price,
+            stp_mode=new.stp_mode,
+            cancel_reason=STP_CANCEL if prevented else None,
         )
         if resting:
             self._lock(order, resting)
@@ -109,7 +112,7 @@ class Exchange:
         if not order.is_open or not ZERO < amount <= order.remaining:
             raise ValueError(f"cannot fill {amount} of an order: {order}")
         self._unlock(order, amount)
-        order = self._execute(order, order.price, amount, is_maker=True)
+        order = self._execute(order, order.resting_price, amount, is_maker=True)
         self._orders[order_id] = order
         return order
 
@@ -169,9 +172,31 @@ class Exchange:
     def cancel_everything(self, api_key: str) -> list[Cancelled]:
         return [self._cancel(order) for order in self.open_orders(api_key)]
 
-    def _cancel(self, order: Order) -> Cancelled:
+    def cancel_by_stp(self, order_id: str) -> Order:
+        """Self-trade prevention cancels an open order. Raises KeyError, ValueError (not open)."""
+        order = self._orders[order_id]
+        if not order.is_open:
+            raise ValueError(f"not an open order: {order}")
+        return self._cancel(order, STP_CANCEL).after
+
+    def _prevent_self_trade(self, api_key: str, new: NewOrder) -> bool:
+        """Cancels the orders that `new` may not meet; True when it must not be itself either."""
+        if new.stp_mode is StpMode.NONE:
+            return False
+        met = [each for each in self.open_orders(api_key, [new.symbol]) if meets(each, new)]
+        if new.stp_mode is not StpMode.CANCEL_TAKER:
+            for order in met:
+                self.cancel_by_stp(order.order_id)
+        return bool(met) and new.stp_mode is not StpMode.CANCEL_MAKER
+
+    def _cancel(self, order: Order, reason: str | None = None) -> Cancelled:
         self._unlock(order, order.remaining)
-        after = replace(order, status=AFTER_CANCEL[order.status], updated_ms=self._clock())
+        after = replace(
+            order,
+            status=AFTER_CANCEL[order.status],
+            updated_ms=self._clock(),
+            cancel_reason=reason,
+        )
         self._orders[order.order_id] = after
         return Cancelled(order, after)
 
@@ -254,7 +279,7 @@ class Exchange:
     def _lock(self, order: Order, quantity: Decimal) -> None:
         market = market_of(order.symbol)
         is_buy = order.side is Side.BUY
-        amount = order.price * quantity if is_buy else quantity
+        amount = order.resting_price * quantity if is_buy else quantity
         asset = market.quote if is_buy else market.base
         self._move(order.api_key, asset, free=-amount, locked=amount)
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mexc_plugin.sandbox.futures import Futures
+from mexc_plugin.sandbox.keys import KeyInfo
+from mexc_plugin.sandbox.limits import RateLimit, RateLimiter
 from mexc_plugin.sandbox.markets import BALANCES
 from mexc_plugin.sandbox.orders import Ids
 from mexc_plugin.sandbox.state import Exchange
@@ -23,6 +25,7 @@ class Settings:
 
     - `credentials`: secret by API key, one account each
     - `answer_filled`: a cancel of a FILLED order is answered with that order, not refused
+    - `rate_limit`: None lets everything through
     - `clock`: milliseconds since the epoch
     """
 
@@ -30,11 +33,12 @@ class Settings:
     answer_style: AnswerStyle = AnswerStyle.PAGE
     id_style: IdStyle = IdStyle.TEXT
     answer_filled: bool = False
+    rate_limit: RateLimit | None = None
     clock: Callable[[], int] = wall_clock_ms
 
 
 class Venue:
-    """The state behind one sandbox. Hold `lock` while touching `spot`, `futures` or `ids`."""
+    """The state behind one sandbox. Hold `lock` while touching its state, but for `limiter`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -42,6 +46,8 @@ class Venue:
         self.ids = Ids(settings.id_style, settings.clock())
         self.spot = Exchange(self.ids, settings.clock)
         self.futures = Futures(self.ids, settings.clock)
+        self.limiter = RateLimiter(settings.rate_limit, settings.clock)
+        self.keys = dict.fromkeys(settings.credentials, KeyInfo(created_ms=settings.clock()))
         for api_key in settings.credentials:
             self.spot.open_account(api_key, BALANCES)
 

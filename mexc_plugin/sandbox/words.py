@@ -21,6 +21,21 @@ class OrderType(StrEnum):
     MARKET = "MARKET"
     IMMEDIATE_OR_CANCEL = "IMMEDIATE_OR_CANCEL"
     FILL_OR_KILL = "FILL_OR_KILL"
+    # Seen in look-ups; nothing says how a client would place one.
+    STOP_MARKET_ORDER = "STOP_MARKET_ORDER"
+
+
+class StpMode(StrEnum):
+    """What self-trade prevention does when an order would meet one of its own account."""
+
+    NONE = ""
+    CANCEL_MAKER = "cancel_maker"
+    CANCEL_TAKER = "cancel_taker"
+    CANCEL_BOTH = "cancel_both"
+
+
+STP_CANCEL = "stp_cancel"
+"""The ``cancelReason`` of an order that self-trade prevention cancelled."""
 
 
 class Status(StrEnum):
@@ -35,12 +50,14 @@ class AnswerStyle(StrEnum):
     """What ``DELETE /api/v3/order`` answers.
 
     - ``page``: the fields of the venue's page, in its order, with the status after the cancel.
+    - ``page_2026``: the same without ``timeInForce``, which the page's example lost by 2026-04.
     - ``pre_cancel``: the same fields with the status from *before* the cancel (NEW,
       PARTIALLY_FILLED), which is what indirect evidence says that the live venue does.
     - ``short``: symbol, orderId, price, origQty, type and side only, which is also seen.
     """
 
     PAGE = "page"
+    PAGE_2026 = "page_2026"
     PRE_CANCEL = "pre_cancel"
     SHORT = "short"
 
@@ -66,6 +83,7 @@ TIME_IN_FORCE = {
     OrderType.MARKET: "IOC",
     OrderType.IMMEDIATE_OR_CANCEL: "IOC",
     OrderType.FILL_OR_KILL: "FOK",
+    OrderType.STOP_MARKET_ORDER: "GTC",
 }
 
 OPEN = frozenset({Status.NEW, Status.PARTIALLY_FILLED})

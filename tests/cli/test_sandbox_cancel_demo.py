@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from mexc_plugin.sandbox import (
     Fault,
     FaultKind,
     IdStyle,
+    RateLimit,
 )
 from mexc_plugin.sandbox.server import LOOPBACK
 from mexc_plugin.store import recorders
@@ -55,6 +58,7 @@ def test_the_sandbox_command_knows_the_words_of_the_sandbox() -> None:
     assert [style.value for style in AnswerStyle] == list(command.ANSWERS)
     assert [style.value for style in IdStyle] == list(command.IDS)
     assert set(command.HOSTS) == LOOPBACK
+    assert RateLimit().ban == command.BAN_S
 
 
 def test_the_sandbox_prints_how_to_reach_it_and_ends_with_ctrl_c(tmp_path):
@@ -75,6 +79,30 @@ def test_the_sandbox_prints_how_to_reach_it_and_ends_with_ctrl_c(tmp_path):
     assert DEFAULT_KEY in stdout
 
 
+def test_the_sandbox_has_the_venue_s_limit_on_request():
+    with subprocess.Popen(
+        [*PROGRAM, "sandbox", "--port", "0", "--rate-limit", "1", "--ban", "9"],
+        env=os.environ | ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[2].rstrip(";")
+        headers = {"X-MEXC-APIKEY": DEFAULT_KEY}
+        answers = []
+        for _ in range(3):
+            request = urllib.request.Request(
+                f"{url}/api/v3/order", headers=headers, method="DELETE"
+            )
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(request, timeout=5)
+            answers.append((caught.value.code, caught.value.headers["Retry-After"]))
+            caught.value.close()
+        process.send_signal(signal.SIGINT)
+    assert answers == [(400, None), (429, "1"), (418, "9")]
+
+
 def test_a_port_that_is_taken_is_one_line(run, sandbox):
     port = sandbox.url.rpartition(":")[2]
     result = run("sandbox", "--port", port)
@@ -83,7 +111,11 @@ def test_a_port_that_is_taken_is_one_line(run, sandbox):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--host", "0.0.0.0"], ["--port", "70000"], ["--answers", "x"], ["--ids", "x"]]
+    "arguments",
+    [
+        *(["--host", "0.0.0.0"], ["--port", "70000"], ["--answers", "x"], ["--ids", "x"]),
+        *(["--rate-limit", "0"], ["--rate-limit", "1", "--ban", "0"], ["--ban", "5"]),
+    ],
 )
 def test_the_sandbox_refuses_what_it_cannot_serve(run, arguments):
     assert run("sandbox", *arguments).exit_code == 2

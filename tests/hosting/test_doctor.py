@@ -15,7 +15,7 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.cli import program as command_line
 from mexc_plugin.hosting import checks, clocks
 from mexc_plugin.hosting.checks import Finding
-from mexc_plugin.sandbox import Sandbox
+from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 from mexc_plugin.store import engine as engines
 from mexc_plugin.store import migrate
 from mexc_plugin.store.spool import Spool
@@ -202,3 +202,10 @@ def test_no_password_is_shown() -> None:
 
 def test_a_base_url_that_is_none_is_a_usage_error() -> None:
     assert CliRunner().invoke(command_line, ["doctor", "--base-url", "file:///x"]).exit_code == 2
+
+
+def test_half_an_answer_about_the_time_is_a_finding(sandbox: Sandbox) -> None:
+    sandbox.inject(Fault(FaultKind.DROP_MID_ANSWER, path="/api/v3/time"))
+    (finding,) = checks.clock(sandbox.url)
+    assert finding.needs_attention
+    assert "cannot be reached" in finding.text

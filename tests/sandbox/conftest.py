@@ -70,15 +70,15 @@ class Client:
         target = f"/api/v3/{path}?{query}&signature={self.sign(query)}"
         return self.raw(method, target, headers={"X-MEXC-APIKEY": self.key})
 
-    def contract(self, path: str, body: Any) -> Reply:
-        """A signed POST to /api/v1/private."""
+    def contract(self, path: str, body: Any, language: str | None = "English") -> Reply:
+        """A signed POST to /api/v1/private; without a `language` the answer is in Chinese."""
         text, now = json.dumps(body), str(time.time_ns() // 1_000_000)
         headers = {
             "ApiKey": self.key,
             "Request-Time": now,
             "Signature": self.sign(self.key + now + text),
             "Content-Type": "application/json",
-        }
+        } | ({} if language is None else {"Language": language})
         return self.raw("POST", f"/api/v1/private/{path}", text.encode(), headers)
 
     def cancel(self, order_id: Any, symbol: str = "LTCBTC", **params: Any) -> Reply:

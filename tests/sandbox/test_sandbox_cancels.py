@@ -56,6 +56,7 @@ def test_a_cancel_without_an_id_of_its_own_is_given_one(sandbox, client):
     ("style", "untouched", "partial"),
     [
         (AnswerStyle.PAGE, "CANCELED", "PARTIALLY_CANCELED"),
+        (AnswerStyle.PAGE_2026, "CANCELED", "PARTIALLY_CANCELED"),
         (AnswerStyle.PRE_CANCEL, "NEW", "PARTIALLY_FILLED"),
         (AnswerStyle.SHORT, None, None),
     ],
@@ -70,6 +71,19 @@ def test_the_style_decides_about_the_status_in_the_answer(connect, style, untouc
         assert partial == client.cancel(second).json.get("status")
         assert sandbox.order(first).status == "CANCELED"
         assert sandbox.order(second).status == "PARTIALLY_CANCELED"
+
+
+@pytest.mark.parametrize("method", ["order", "openOrders"])
+def test_the_answer_of_2026_is_the_page_s_without_the_time_in_force(connect, method):
+    with Sandbox(answer_style="page_2026").serve() as sandbox:
+        order_id = sandbox.place("LTCBTC", "BUY", 1, 2)
+        client = connect(sandbox.url)
+        looked_up = client.spot("GET", "order", symbol="LTCBTC", orderId=order_id).json
+        answer = client.spot("DELETE", method, symbol="LTCBTC", orderId=order_id).json
+
+    order = answer[0] if isinstance(answer, list) else answer
+    assert list(order) == [name for name in PAGE_FIELDS if name != "timeInForce"]
+    assert looked_up["timeInForce"] == "GTC"
 
 
 def test_the_short_answer_has_six_fields(connect):

@@ -117,6 +117,55 @@ def test_any_status_code_message_and_body_can_be_chosen(sandbox, client, order_i
     assert [arrival.code for arrival in sandbox.arrivals] == [700007, None, None]
 
 
+BODIES = {
+    "HTML": (b"<html><body><h1>Access Denied</h1></body></html>", "text/html; charset=utf-8"),
+    "text": (b"upstream connect error", "text/plain"),
+    "empty": (b"", "text/plain"),
+    "half a JSON": (b'{"code": 500, "ms', "application/json"),
+    "a JSON error": (b'{"code": 500, "msg": "x"}', "application/json"),
+}
+NO_BODY = {304}  # HTTP itself: such an answer has none
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_every_status_can_be_given_with_every_body_and_header(sandbox, client, order_id, body):
+    sent, content_type = BODIES[body]
+    client.keep_alive()
+
+    for status in range(300, 600):
+        headers = {"Retry-After": f"{status}", "content-type": content_type, "X-Cache": "MISS"}
+        sandbox.inject(Fault(FaultKind.RAW, times=1, status=status, body=sent, headers=headers))
+        reply = client.cancel(order_id)
+
+        got = {name.lower(): value for name, value in reply.headers.items()}
+        assert (status, b"" if status in NO_BODY else sent) == (reply.status, reply.body)
+        assert (f"{status}", content_type, "MISS") == (
+            got["retry-after"], got["content-type"], got["x-cache"],
+        )  # fmt: skip
+    assert is_open(sandbox, order_id)
+
+
+def test_a_given_header_replaces_the_kind_s_own(sandbox, client, order_id):
+    sandbox.inject(Fault(FaultKind.BANNED, headers={"retry-after": "soon"}))
+
+    assert client.cancel(order_id).headers["retry-after"] == "soon"
+
+
+def test_a_path_that_is_no_endpoint_can_be_given_an_answer(sandbox, client):
+    sandbox.inject(Fault(FaultKind.RAW, path="/api/v3/nothing", body=b"[]"))
+
+    assert client.raw("GET", "/api/v3/nothing").body == b"[]"
+    assert sandbox.requests == [("GET", "/api/v3/nothing")]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"status": 199}, {"status": 600}, {"headers": {"Retry-After": 1}}]
+)
+def test_an_answer_that_is_none_is_refused(wrong):
+    with pytest.raises(ValueError):
+        Fault(FaultKind.RAW, **wrong)
+
+
 @pytest.mark.parametrize(
     ("kind", "effect"), [(FaultKind.DROP_BEFORE, False), (FaultKind.DROP_AFTER, True)]
 )
@@ -343,6 +392,7 @@ def test_a_wait_ends_with_the_server_and_then_has_no_effect(connect):
         ({"kind": "drop_after", "times": 1}, Fault(FaultKind.DROP_AFTER, times=1)),
         ({"kind": "raw", "body": "x"}, Fault(FaultKind.RAW, body=b"x")),
         ({"kind": "raw", "body_base64": "/w=="}, Fault(FaultKind.RAW, body=b"\xff")),
+        ({"kind": "raw", "headers": {"A": "b"}}, Fault(FaultKind.RAW, headers={"A": "b"})),
     ],
 )
 def test_a_fault_can_be_written_as_json(data, fault):
@@ -351,7 +401,17 @@ def test_a_fault_can_be_written_as_json(data, fault):
 
 @pytest.mark.parametrize(
     "data",
-    [None, [], {}, {"kind": "x"}, {"kind": "html", "colour": 1}, {"kind": "html", "times": "x"}],
+    [
+        *(
+            None,
+            [],
+            {},
+            {"kind": "x"},
+            {"kind": "html", "colour": 1},
+            {"kind": "html", "times": "x"},
+        ),
+        *({"kind": "raw", "headers": []}, {"kind": "raw", "status": "403"}),
+    ],
 )
 def test_json_that_is_no_fault_is_refused(data):
     with pytest.raises(ValueError):

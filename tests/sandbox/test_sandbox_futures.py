@@ -1,5 +1,7 @@
 import pytest
 
+from mexc_plugin.sandbox.refusals import CHINESE, Reason
+
 ITEM = {"errorCode": 0, "errorMsg": "success"}
 UNKNOWN = {"errorCode": 2040, "errorMsg": "order not exist"}
 DONE = {"errorCode": 2041, "errorMsg": "order state cannot be cancelled"}
@@ -133,3 +135,122 @@ def test_a_futures_order_can_be_filled_in_part(sandbox):
     assert sandbox.fill_futures(order_id).state == 3
     with pytest.raises(ValueError, match="cannot fill"):
         sandbox.fill_futures(order_id)
+
+
+# Languages
+
+
+def test_messages_are_in_chinese_unless_english_is_asked_for(sandbox, client):
+    done = order(sandbox)
+    sandbox.fill_futures(done)
+    asked = [done, "1"]
+
+    chinese = client.contract("order/cancel", asked, language=None).json["data"]
+    other = client.contract("order/cancel", asked, language="Korean").json["data"]
+    english = client.contract("order/cancel", asked, language="English").json["data"]
+
+    assert [item["errorMsg"] for item in chinese] == ["订单状态不允许撤销", "订单不存在"]
+    assert (other, [item["errorMsg"] for item in english]) == (
+        chinese,
+        ["order state cannot be cancelled", "order not exist"],
+    )
+    assert [item["errorCode"] for item in chinese] == [item["errorCode"] for item in english]
+
+
+def test_a_refusal_is_in_the_same_language_as_its_items(client):
+    def message(language):
+        return client.contract("order/cancel", {}, language=language).json["message"]
+
+    assert (message(None), message("English")) == ("参数错误", "Parameter error")
+
+
+def test_a_success_is_said_in_english_whatever_the_language(sandbox, client):
+    (item,) = client.contract("order/cancel", [order(sandbox)], language=None).json["data"]
+
+    assert item["errorMsg"] == "success"
+
+
+def test_every_refusal_of_a_futures_endpoint_has_words_in_chinese():
+    assert set(CHINESE) == {reason for reason in Reason if reason.name.startswith("CONTRACT_")}
+
+
+# What changes an order
+
+
+def test_a_limit_order_is_replaced_by_one_with_another_price_and_id(sandbox, client):
+    old = order(sandbox)
+
+    answer = client.contract(
+        "order/change_limit_order", {"orderId": old, "price": 49_000, "vol": 4}
+    )
+
+    new = answer.json["data"]
+    assert answer.json == {"success": True, "code": 0, "data": new}
+    assert new != old
+    asked = sandbox.futures_order(new).asked
+    assert (asked.price, asked.volume) == (49_000, 4)
+    assert (sandbox.futures_order(old).state, sandbox.futures_order(new).state) == (4, 2)
+    assert [(a.path, a.effect) for a in sandbox.arrivals] == [
+        ("/api/v1/private/order/change_limit_order", (old,))
+    ]
+
+
+@pytest.mark.parametrize(("side", "price"), [(1, "59999.5"), (3, "60000.5")])
+def test_a_chased_order_goes_to_the_best_price_of_its_side(sandbox, client, side, price):
+    old = sandbox.place_futures("BTC_USDT", side, 10, {1: 50_000, 3: 70_000}[side])
+
+    new = client.contract("order/chase_limit_order", {"orderId": old}).json["data"]
+
+    assert str(sandbox.futures_order(new).asked.price) == price
+    assert (old,) == sandbox.arrivals[0].effect
+
+
+@pytest.mark.parametrize(
+    ("path", "family", "asked"),
+    [
+        ("planorder/change_price", "planorder", {"orderId": 0, "triggerPrice": 55_000}),
+        ("trackorder/change_order", "trackorder", {"trackOrderId": 0, "vol": 10}),
+        ("stoporder/change_plan_price", "stoporder", {"stopPlanOrderId": 0, "stopLossPrice": 1}),
+        ("stoporder/change_price", "order", {"orderId": 0, "stopLossPrice": 0}),
+        ("planorder/change_stop_order", "planorder", {"orderId": 0}),
+    ],
+)
+def test_other_changes_keep_the_order_and_are_answered_without_data(
+    sandbox, client, path, family, asked
+):
+    order_id = order(sandbox, family=family)
+    done = order(sandbox, family=family)
+    sandbox.fill_futures(done)
+    name = next(iter(asked))
+
+    answer = client.contract(path, {**asked, name: order_id}).json
+    refused = [client.contract(path, {**asked, name: each}).code for each in (done, "1", None)]
+
+    assert answer == {"success": True, "code": 0}
+    assert sandbox.futures_order(order_id).is_open
+    assert refused == [2041, 5002 if family == "stoporder" else 2040, 600]
+    assert [arrival.effect for arrival in sandbox.arrivals] == [()] * 4
+
+
+def test_a_stop_without_a_price_is_refused(sandbox, client):
+    order_id = order(sandbox, family="stoporder")
+    asked = {"stopPlanOrderId": order_id, "stopLossPrice": 0}
+
+    assert client.contract("stoporder/change_plan_price", asked).code == 600
+
+
+@pytest.mark.parametrize("price", [-1, 10**13])
+def test_a_change_that_is_refused_leaves_the_order_alone(sandbox, client, price):
+    order_id = order(sandbox)
+    asked = {"orderId": order_id, "price": price, "vol": 1}
+
+    assert client.contract("order/change_limit_order", asked).code == 600
+    assert sandbox.futures_order(order_id).is_open
+    assert client.contract("order/chase_limit_order", {"orderId": "1"}).code == 2040
+
+
+def test_another_account_s_order_is_not_changed(sandbox, other):
+    order_id = order(sandbox)
+
+    assert other.contract("order/chase_limit_order", {"orderId": order_id}).code == 2040
+    assert sandbox.futures_order(order_id).is_open

@@ -41,6 +41,8 @@ def test_the_public_names_are_these():
         "Fault",
         "FaultKind",
         "IdStyle",
+        "KeyInfo",
+        "RateLimit",
         "Sandbox",
         "configuration_lines",
         "run",

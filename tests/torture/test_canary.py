@@ -36,7 +36,7 @@ FAULTS = [
     Fault(FaultKind.REFUSAL, times=1, code=700002, message=f"bad signature of {KEY}"),
     Fault(FaultKind.DELAY_AFTER, times=1, seconds=2),
 ]
-# Whatever shows or writes the record; OUT and ID stand for a folder and for a cancel.
+# Whatever shows or writes the record; OUT, ID and SANDBOX stand for a folder, a cancel, a URL.
 COMMANDS = [
     "audit list --format json",
     "audit list --format csv",
@@ -53,7 +53,7 @@ COMMANDS = [
     "audit verify",
     "db check",
     "db current",
-    "doctor",
+    "doctor --base-url SANDBOX",
     "audit recover",
     "audit verify --format json",
 ]
@@ -92,9 +92,9 @@ def run_bot(texts: dict[str, bytes], *arguments: str) -> None:
     texts["bot: stdout"], texts["bot: stderr"] = done.stdout, done.stderr
 
 
-def run(texts: dict[str, bytes], line: str, url: str, folder: Path, cancel_id: str) -> None:
+def run(texts: dict[str, bytes], line: str, url: str, folder: Path, shown: dict[str, str]) -> None:
     """One command in this process. It has to do its work: a usage error shows no secret either."""
-    words = line.replace("OUT", str(folder)).replace("ID", cancel_id).split()
+    words = [shown.get(word, word.replace("OUT", str(folder))) for word in line.split()]
     environment = {"MEXC_API_KEY": KEY, "MEXC_API_SECRET": SECRET}
     result = CliRunner().invoke(program, [*words, "--database-url", url], env=environment)
     assert result.exit_code in (Exit.FINE, Exit.ATTENTION), f"{line}: {result.output[-500:]}"
@@ -119,8 +119,9 @@ def released(sandbox: Sandbox, tmp_path: Path) -> Canaries:
     collect(texts, "after the bot", folder)
     with contextlib.closing(sqlite3.connect(folder / "audit.db")) as connection:
         (cancel_id,) = connection.execute("SELECT max(cancel_id) FROM cancel_audit").fetchone()
+    shown = {"ID": cancel_id, "SANDBOX": sandbox.url}
     for line in COMMANDS:
-        run(texts, line, f"sqlite:///{folder / 'audit.db'}", folder, cancel_id)
+        run(texts, line, f"sqlite:///{folder / 'audit.db'}", folder, shown)
     collect(texts, "after the commands", folder)
     made = signatures.read_bytes().split()
     quoted = [SECRET.encode(), json.dumps(SECRET)[1:-1].encode()]
