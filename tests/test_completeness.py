@@ -50,7 +50,7 @@ def _api(node: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
 
 
 # Words of a path that cancels, or that replaces or closes what may cancel.
-MAY_CANCEL = "cancel|delete|change_|chase|close_all|reverse"
+MAY_CANCEL = "cancel|delete|change_|chase|close_all|position/reverse"
 
 
 def test_every_endpoint_of_ccxt_that_may_cancel_is_in_one_of_our_two_tables() -> None:
