@@ -48,7 +48,7 @@ class CancelMethods(Interceptor):
         """Cancel several orders; the list says what happened to each, in the order of the ids.
 
         On spot the venue has no batch: each is a DELETE of its own, and all are tried whatever
-        fails. A failed one has status `rejected` and its error in `info` (ccxt's own precedent);
+        fails; futures orders are ccxt's one request. A failed one has status `rejected` and its error in `info` (ccxt's own precedent);
         `info["outcome"]` says `unknown` where it may have been executed.
         At most options["cancelsPerSecond"] (12, the venue's limit) are sent within a second. After a 429 or 418
         it waits for what Retry-After says, up to five minutes, and sends what was refused again; nothing that may
@@ -73,7 +73,9 @@ class CancelMethods(Interceptor):
                 given.pop("killSwitch", None)
                 scope.symbol = market["symbol"] if market else None
                 whole = [arguments.as_whole(each) for each in ids]
-                return await resolve(parent.cancel_orders(whole, symbol, given))
+                answered = await resolve(parent.cancel_orders(whole, symbol, given))
+                self._note_bypass(scope)
+                return orders.mark_failed(scope, answered)
         return await self._together(
             [self._one_of_several(i, market, given, by_client=bool(by_client)) for i in wanted]
         )

@@ -36,7 +36,7 @@ SERIES: dict[str, frozenset[Outcome]] = {
     "acknowledged": frozenset(Outcome) - FAILED - UNRESOLVED,
     "not found": frozenset({Outcome.NOT_FOUND}),
     "refused": frozenset({Outcome.REJECTED, Outcome.UNAUTHORIZED, Outcome.RATE_LIMITED}),
-    "not sent": frozenset({Outcome.NOT_SENT}),
+    "no effect": frozenset({Outcome.NOT_SENT, Outcome.STILL_OPEN}),
     "unresolved": UNRESOLVED,
 }
 HEAT_STEPS = 6

@@ -18,6 +18,7 @@ MARKS: Mapping[str, tuple[str, str]] = {
     Outcome.NOT_SENT: ("↯", "missed"),
     Outcome.REJECTED: ("✕", "refused"),
     Outcome.UNAUTHORIZED: ("✕", "refused"),
+    Outcome.STILL_OPEN: ("↺", "refused"),
     Outcome.UNKNOWN: ("?", "open"),
     Outcome.PENDING: ("…", "open"),
 }

@@ -153,6 +153,30 @@ PAYLOAD: Mapping[str, Part] = {
         "text",
         ("response", "reconciliation"),
     ),
+    "effect": Part(
+        "of an endpoint that does not simply cancel: `replaces` or `may_cancel`",
+        "text",
+        ("request",),
+    ),
+    "kill_switch": Part(
+        "true where the caller asked for it: sent at once, past ccxt's throttle",
+        "boolean",
+        ("request",),
+    ),
+    "recv_window_asked": Part(
+        "the caller's recvWindow, where the venue does not take it; what was sent is in the URL",
+        "text",
+        ("request",),
+    ),
+    "undescribed": Part(
+        "why a request could not be described in full, an exception's class",
+        "text",
+        ("request", "response"),
+    ),
+    "cancel_reason": Part(
+        "the venue's `cancelReason`, as `stp_cancel`", "text", ("response", "reconciliation")
+    ),
+    "stp_mode": Part("the venue's `stpMode`", "text", ("response", "reconciliation")),
     "order_ids": Part(
         "the ids asked for, where there are several", "array of text", ("request", "response")
     ),
