@@ -108,6 +108,16 @@ def resolve(
     )
 
 
+def require_within(deadline_ms: int, recv_window_ms: float) -> None:
+    """Raise ConfigError for a deadline that could make the venue refuse what it delays."""
+    if deadline_ms > recv_window_ms / 2:
+        raise ConfigError(
+            f"deadline_ms={deadline_ms} is more than half of recvWindow ({recv_window_ms:g} ms): a cancel that "
+            "waited for it could reach the venue too late; set a lower deadline_ms, or a higher "
+            'options["recvWindow"] (at most 60000)'
+        )
+
+
 def _as_mapping(options: object) -> Mapping[str, Any]:
     if options is None:
         return {}

@@ -136,7 +136,7 @@ def make_bot(colour: str, sandbox: Sandbox, audit: Audit) -> Iterator[MakeBot]:
 
     def make(**config: Any) -> Bot:
         # A busy machine must not turn a slow fsync into a spooled event where a test reads rows.
-        own = {"url": audit.url, "bot": "tests", "deadline_ms": 10_000}
+        own = {"url": audit.url, "bot": "tests", "deadline_ms": 2_500}
         options = {"audit": own, **config.pop("options", {})}
         bots.append(Bot(colour, {**sandbox.ccxt_config(), **config, "options": options}))
         return bots[-1]

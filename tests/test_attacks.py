@@ -44,7 +44,7 @@ def try_to_cancel(bot: Any, order_id: str = "1") -> BaseException | None:
 
 
 @contextlib.asynccontextmanager
-async def on_loop(sandbox: Sandbox, audit: Audit, deadline_ms: int = 10_000) -> AsyncIterator[Any]:
+async def on_loop(sandbox: Sandbox, audit: Audit, deadline_ms: int = 2_500) -> AsyncIterator[Any]:
     """An async exchange that is closed whatever happens."""
     from mexc_plugin.async_support import mexc
 
@@ -87,7 +87,7 @@ def make_sync(sandbox: Sandbox, audit: Audit) -> Iterator[Callable[..., Bot]]:
     bots: list[Bot] = []
 
     def make(**config: Any) -> Bot:
-        own = {"url": audit.url, "deadline_ms": 10_000, **config.pop("audit", {})}
+        own = {"url": audit.url, "deadline_ms": 2_500, **config.pop("audit", {})}
         options = {"audit": own, **config.pop("options", {})}
         bots.append(Bot("sync", {**sandbox.ccxt_config(), **config, "options": options}))
         bots[-1].load_markets()

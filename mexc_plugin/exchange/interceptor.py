@@ -19,13 +19,11 @@ from mexc_plugin.audit.redaction import Redactor, as_text, redact_exception
 from mexc_plugin.exchange import transport
 from mexc_plugin.exchange.context import ATTEMPT, LOOKUP, SCOPE, Attempt, attempting, scoped
 from mexc_plugin.exchange.drafts import redactor_of
-from mexc_plugin.exchange.recording import Recording, Unrecorded
+from mexc_plugin.exchange.recording import Recording, Unrecorded, recv_window_of
 from mexc_plugin.exchange.redacted_logging import RedactedLogger, plain_headers
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.store.recorders import recorder_for
 from mexc_plugin.venue.endpoints import classify
-
-log = logging.getLogger("mexc_plugin")
 
 
 @dataclass(slots=True)
@@ -66,6 +64,7 @@ class Interceptor:
         self._audit_settings = settings.resolve(
             self.options.get("audit"), defaults=settings.DEFAULTS
         )
+        settings.require_within(self._audit_settings.deadline_ms, recv_window_of(self))
         recorder = recorder_for(self._audit_settings.url)
         if self.apiKey:
             # Only who has a key can cancel; making a new database now keeps it out of the first cancel.
@@ -240,9 +239,6 @@ class Interceptor:
         recorder: Recorder | Unrecorded
         try:
             recorder = recorder_for(self._audit_settings.url)
-            if not recorder.is_prepared:
-                # The key came after construction, or this is a new process.
-                await self._in_thread(recorder.prepare)
         except Exception as error:  # noqa: BLE001 - what cannot be recorded is lost, and still sent
             recorder = Unrecorded(f"{type(error).__name__}: {error}")
         return Recording(self, self._audit_settings, recorder, self._put)
@@ -257,4 +253,4 @@ class Interceptor:
         """Warn in the log, once for each exchange."""
         if message not in self._said_once:
             self._said_once = self._said_once | {message}
-            log.warning(message, *args)
+            recorder_for(self._audit_settings.url).say(logging.WARNING, message, *args)

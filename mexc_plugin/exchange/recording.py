@@ -22,7 +22,7 @@ from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import as_text, redact_exception
 from mexc_plugin.config import AuditSettings
 from mexc_plugin.exchange import drafts, errors
-from mexc_plugin.exchange.context import Attempt, Scope, attempting, scoped
+from mexc_plugin.exchange.context import SCOPE, Attempt, Scope, attempting, scoped
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.venue.endpoints import Endpoint
 from mexc_plugin.venue.requests import ParsedRequest, read_request
@@ -31,6 +31,7 @@ from mexc_plugin.venue.verdict import HttpAnswer, Verdict, decide
 Send = Callable[..., Any]
 Put = Callable[[Recorder, dict[str, Any], float], Awaitable[Place]]
 
+DEFAULT_RECV_WINDOW = 5_000
 LOST_ANSWER = "its own answer was lost; what the bot got came from another request"
 
 log = logging.getLogger("mexc_plugin")
@@ -39,16 +40,8 @@ log = logging.getLogger("mexc_plugin")
 class Unrecorded:
     """The recorder when there is none: every event is lost, which is said, and the cancel goes on."""
 
-    is_down = True
-    is_prepared = True
-
     def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def commit(self, draft: Mapping[str, Any], deadline: float) -> Place:  # noqa: ARG002
-        """As a Recorder's."""
-        log.error("audit: an event is lost, nothing can be recorded: %s", self._reason)
-        return Place.LOST
+        log.error("audit: events are lost, nothing can be recorded: %s", reason)
 
 
 class Recording:
@@ -178,25 +171,24 @@ class Recording:
                 "occurred_ns": time.time_ns(),
                 "outcome": verdict.outcome.value,
             }
-        if isinstance(error, GeneratorExit):
-            # A coroutine that is being closed may not wait for anything but a lock.
-            self._recorder.commit(draft, self._deadline)
-        else:
+        if not isinstance(error, GeneratorExit):
             await self.record(draft)
+        elif not isinstance(self._recorder, Unrecorded):
+            # A coroutine that is being closed may not wait for anything.
+            self._recorder.submit(draft, self._budget)
 
     async def record(self, draft: dict[str, Any]) -> Place:
         """Put one event on record; returns where it is. Raises nothing of the store's."""
-        try:
-            if isinstance(self._recorder, Unrecorded):
-                return self._recorder.commit(draft, self._deadline)
-            return await self._put(self._recorder, draft, self._deadline)
-        except Exception as error:  # noqa: BLE001 - a recorder that breaks must not stop a cancel
-            log.error("audit: an event is lost, it could not be sealed: %s", type(error).__name__)
+        if isinstance(self._recorder, Unrecorded):
             return Place.LOST
+        return await self._put(self._recorder, draft, self._budget)
 
     @property
-    def _deadline(self) -> float:
-        return self._settings.deadline_ms / 1000
+    def _budget(self) -> float:
+        """Seconds that one event may delay a cancel: never more than half of what the venue accepts as delay."""
+        scope = SCOPE.get()
+        window_ms = (scope and scope.recv_window) or recv_window_of(self._exchange)
+        return min(self._settings.deadline_ms, window_ms / 2) / 1000
 
     def _refuse_unrecorded(self, place: Place) -> None:
         if place is not Place.DATABASE and self._settings.on_failure == "refuse":
@@ -204,6 +196,15 @@ class Recording:
                 f"{self._exchange.id} the cancel was not sent: the audit database cannot be written "
                 'and on_failure is "refuse"; see the log, or run: mexc-plugin db check'
             )
+
+
+def recv_window_of(exchange: Any) -> float:
+    """The exchange's own recvWindow in milliseconds, the venue's default where it is none."""
+    try:
+        window = float(exchange.options.get("recvWindow"))
+    except (AttributeError, TypeError, ValueError):
+        return DEFAULT_RECV_WINDOW
+    return window if window > 0 else DEFAULT_RECV_WINDOW
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
