@@ -11,8 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import settings
 
+from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.store import recorders
+from mexc_plugin.store.writer import Writer
 
 from .databases.audits import Audit
 from .databases.servers import Servers
@@ -86,6 +88,13 @@ def audit(servers: Servers, backend: str, tmp_path: Path) -> Iterator[Audit]:
     """The same, on a server with the schema in it: making that takes longer than most tests."""
     with _database(servers, backend, tmp_path, migrated=True) as audit:
         yield audit
+
+
+def placed(writer: Writer, draft: dict[str, Any]) -> Place | None:
+    """Where an event is that nobody waits for for long."""
+    receipt = writer.submit(draft, 0.02)
+    assert receipt.wait(20)
+    return receipt.place
 
 
 class Bot:

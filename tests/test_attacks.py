@@ -8,7 +8,6 @@ import logging
 import os
 import shutil
 import sqlite3
-import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -266,11 +265,11 @@ def test_a_process_that_may_start_no_thread_still_cancels(
     bot = make_sync()
     recorders.close_all()
 
-    def refuse(_: threading.Thread) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mexc_plugin.store.writer.threading.Thread.start", refuse)
+        patch.setattr("mexc_plugin.store.real_threads.start_new_thread", refuse)
         error = try_to_cancel(bot)
     assert isinstance(error, ccxt.OrderNotFound)
 
@@ -382,7 +381,7 @@ def everywhere(audit: Audit) -> bytes:
 def test_a_row_in_an_events_place_does_not_make_the_event_vanish(
     make_sync: Callable[..., Bot], audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mexc_plugin.store.writer.CIRCUIT_SECONDS", 0.1)
+    monkeypatch.setattr("mexc_plugin.store.writer.PROBE_S", 0.1)
     bot = make_sync()
     try_to_cancel(bot)
     last = audit.query("SELECT seq, hash FROM cancel_audit ORDER BY seq DESC LIMIT 1")[0]

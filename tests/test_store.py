@@ -23,7 +23,7 @@ from mexc_plugin.store import engine, migrate, recorders, schema, spool
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.writer import Writer
 
-from .conftest import BACKENDS, Audit, Bot
+from .conftest import BACKENDS, Audit, Bot, placed
 
 only_sqlite = pytest.mark.parametrize("backend", ["sqlite"])
 
@@ -239,11 +239,13 @@ def test_a_locked_database_costs_the_deadline_once_and_loses_nothing(audit: Audi
     assert made.submit(draft()).wait(20)
     with audit.locked():
         with caplog.at_level(logging.ERROR):
-            late = made.submit(draft(1))
+            late = made.submit(draft(1), 0.6)
             assert not late.wait(0.05)
-            assert made.rescue(late) is Place.SPOOL
+            assert late.wait(20)
+            assert late.place is Place.SPOOL
+            time.sleep(0.4)
             assert made.is_down
-            assert made.rescue(made.submit(draft(2))) is Place.SPOOL
+            assert made.commit(draft(2), 20) is Place.SPOOL  # at once: nobody waits for it any more
         assert [record.levelname for record in caplog.records] == ["ERROR"]
         assert [len(spool.read(path).events) for path in spool.files(audit.url)] == [2]
     made.close()
@@ -261,7 +263,7 @@ assert w.submit({{"kind": "request", "occurred_ns": 1}}).wait(20)
 print("stored", flush=True)
 input()
 for n in range(3):
-    w.rescue(w.submit({{"kind": "request", "occurred_ns": n}}))
+    assert w.submit({{"kind": "request", "occurred_ns": n}}, 0.02).wait(20)
 os._exit(9)
 """
     pipe = subprocess.PIPE
@@ -304,10 +306,10 @@ def test_when_even_the_spool_fails_the_loss_is_counted_in_the_next_event(
     with audit.locked():
         with monkeypatch.context() as patch:
             patch.setattr(made._spool, "append", full)
-            assert made.rescue(made.submit(draft(1))) is Place.LOST
-        receipt = made.submit(draft(2))
+            assert placed(made, draft(1)) is Place.LOST
+        receipt = made.submit(draft(2), 0.02)
+        assert receipt.wait(20)
         assert '"lost":1' in receipt.event.payload
-        made.rescue(receipt)
     made.close()
 
 

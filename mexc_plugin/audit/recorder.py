@@ -40,7 +40,7 @@ class Receipt:
     ) -> None:
         self.draft = draft
         self.due = due
-        self.event: "Event | None" = None
+        self.event: Event | None = None
         self.loop = loop
         self.future: asyncio.Future[None] | None = loop.create_future() if loop else None
         self.place: Place | None = None

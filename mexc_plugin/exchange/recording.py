@@ -23,6 +23,7 @@ from mexc_plugin.audit.redaction import as_text, redact_exception
 from mexc_plugin.config import AuditSettings
 from mexc_plugin.exchange import drafts, errors
 from mexc_plugin.exchange.context import SCOPE, Attempt, Scope, attempting, scoped
+from mexc_plugin.exchange.interrupts import is_from_handler
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.venue.endpoints import Endpoint
 from mexc_plugin.venue.requests import ParsedRequest, read_request
@@ -105,6 +106,8 @@ class Recording:
             )
             request = drafts.request_draft(common, scope, attempt, address, verb, headers, body)
         except Exception as problem:
+            if is_from_handler(problem):
+                raise
             log.exception("audit: a request cannot be described in full")
             common = drafts.bare_draft(scope, attempt, problem)
             request = common | {"kind": "request", "occurred_ns": time.time_ns()}
@@ -164,7 +167,9 @@ class Recording:
     ) -> None:
         try:
             draft = drafts.response_draft(common, attempt, verdict, error)
-        except Exception:
+        except Exception as problem:
+            if is_from_handler(problem):
+                raise
             log.exception("audit: an answer cannot be described in full")
             draft = common | {
                 "kind": "response",
@@ -181,7 +186,13 @@ class Recording:
         """Put one event on record; returns where it is. Raises nothing of the store's."""
         if isinstance(self._recorder, Unrecorded):
             return Place.LOST
-        return await self._put(self._recorder, draft, self._budget)
+        try:
+            return await self._put(self._recorder, draft, self._budget)
+        except Exception as error:
+            if is_from_handler(error):
+                raise
+            log.exception("audit: an event is lost, it could not be handed over")
+            return Place.LOST
 
     @property
     def _budget(self) -> float:

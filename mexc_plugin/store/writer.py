@@ -84,7 +84,7 @@ class Writer:
         self._closed: SimpleQueue[None] = SimpleQueue()
         self._pause: _Pause | None = None
         self._failing = False
-        self._failures = 0
+        self._is_outage = False
         self._stuck_since: float | None = None
         self._keeper_looks_at = math.inf
         self._closing = False
@@ -225,7 +225,12 @@ class Writer:
             if (batch and not self._failing) or (is_probing and is_due):
                 self._store(batch)
                 next_probe = time.monotonic() + PROBE_S
+        if self._failing or self._spool.is_open:
+            self._store([])  # a last try: the database may be back
         self._database.close()
+        if self._spool_lock.acquire(timeout=0.05):
+            self._spool.close()
+            self._spool_lock.release()
         self._closed.put(None)
 
     def _open(self) -> None:
@@ -265,14 +270,10 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
             return
-        if self._failing:
-            self._failing = False
-            self._note(
-                logging.WARNING,
-                "audit: the database is back after %d failures, the spool is replayed",
-                self._failures,
-            )
-            self._failures = 0
+        self._failing = False
+        if self._is_outage and not self._spool.is_open:
+            self._is_outage = False
+            self._note(logging.WARNING, "audit: the database is back, the spool is replayed")
 
     def _insert(self, receipts: list[Receipt]) -> None:
         batch = [receipt.event for receipt in receipts if receipt.event is not None]
@@ -322,16 +323,9 @@ class Writer:
 
     def _fail(self, error: BaseException) -> None:
         self._failing = True
-        self._failures += 1
         self._keeper.ring()
         self._database.close()
-        self._note(
-            logging.ERROR if self._failures == 1 else logging.DEBUG,
-            "audit: the database %s cannot be used: %s; events go to the spool %s until it is back",
-            describe(self._url),
-            _reason(error),
-            self._spool.path,
-        )
+        self._note_outage(_reason(error))
 
     # -- the keeper
 
@@ -350,8 +344,6 @@ class Writer:
                 self._keeper_looks_at = due
                 self._keeper.wait(due - now)
             self._write_log()
-        with self._spool_lock:
-            self._spool.close()
 
     def _rescue(self) -> None:
         """Spool all that is not settled: whoever dies now must leave no gap before what is durable."""
@@ -361,6 +353,8 @@ class Writer:
             return
         if self._stuck_since is None:
             self._stuck_since = time.monotonic()
+            if not self._spool_only:
+                self._note_outage("it does not answer in time")
         with self._spool_lock:
             batch = [(r, r.event) for r in waiting if r.place is None and r.event is not None]
             spooled = [event for _, event in batch]
@@ -397,6 +391,16 @@ class Writer:
     def _start(self) -> bool:
         """Have both threads running; False where there can be none now: then there is only the spool."""
         return self._storer.start() and self._keeper.start()
+
+    def _note_outage(self, reason: str) -> None:
+        self._note(
+            logging.DEBUG if self._is_outage else logging.ERROR,
+            "audit: the database %s cannot be used: %s; events go to the spool %s until it is back",
+            describe(self._url),
+            reason,
+            self._spool.path,
+        )
+        self._is_outage = True
 
     def _note(self, level: int, message: str, *args: object) -> None:
         self._said.append((level, message, args))
