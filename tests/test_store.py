@@ -276,7 +276,7 @@ os._exit(9)
     path = spool.files(audit.url)[0]
     with path.open("ab") as file:
         file.write(b'{"torn')
-    assert len(seqs(audit)) == 2
+    assert len(seqs(audit)) in (2, 3)  # a server may end what the dead process had asked for
     made = Writer(audit.url)
     made.prepare()
     made.close()

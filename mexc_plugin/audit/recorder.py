@@ -3,7 +3,7 @@
 import contextlib
 import math
 from _queue import Empty, SimpleQueue  # the C ones: gevent and eventlet replace those of `queue`
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -65,6 +65,26 @@ class Receipt:
         if self.place is None:
             self.place = place
             self._latch.put(None)
+
+
+def settle_all(receipts: Iterable[Receipt], place: Place) -> None:
+    """Settle receipts: one call for each loop on which somebody waits."""
+    loops: dict[Any, list[Any]] = {}
+    for receipt in receipts:
+        receipt.settle(place)
+        if receipt.loop is not None and receipt.future is not None:
+            loops.setdefault(receipt.loop, []).append(receipt.future)
+    for loop, futures in loops.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, futures)
+        except RuntimeError:
+            continue  # the loop is closed: nobody waits there any more
+
+
+def _resolve(futures: "list[asyncio.Future[None]]") -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
 
 
 class Recorder(Protocol):

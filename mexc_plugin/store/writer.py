@@ -29,19 +29,20 @@ import logging
 import math
 import time
 import uuid
-from _queue import Empty, SimpleQueue
+from _queue import SimpleQueue
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mexc_plugin.audit import events
 from mexc_plugin.audit.events import Event
-from mexc_plugin.audit.recorder import Place, Receipt
+from mexc_plugin.audit.recorder import Place, Receipt, settle_all
 from mexc_plugin.errors import MexcPluginError
 from mexc_plugin.store import real_threads, sealer
 from mexc_plugin.store import spool as spools
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.engine import BUSY_TIMEOUT_MS, describe, mask, sqlite_path
+from mexc_plugin.store.workers import Pause, QuietLog, Worker, wait_for
 
 log = logging.getLogger("mexc_plugin")
 
@@ -77,12 +78,12 @@ class Writer:
         self._inbox: deque[Receipt] = deque()
         self._outstanding: deque[Receipt] = deque()  # sealed, not settled; the chain lock's
         self._dropped: SimpleQueue[None] = SimpleQueue()
-        self._said: deque[tuple[int, str, tuple[object, ...]]] = deque(maxlen=1_000)
-        self._storer = _Worker("mexc-plugin-audit", self._store_loop)
-        self._keeper = _Worker("mexc-plugin-spool", self._keep_loop)
+        self._log = QuietLog(log)
+        self._storer = Worker("mexc-plugin-audit", self._store_loop)
+        self._keeper = Worker("mexc-plugin-spool", self._keep_loop)
         self._ready: SimpleQueue[None] = SimpleQueue()
         self._closed: SimpleQueue[None] = SimpleQueue()
-        self._pause: _Pause | None = None
+        self._pause: Pause | None = None
         self._failing = False
         self._is_outage = False
         self._stuck_since: float | None = None
@@ -109,7 +110,7 @@ class Writer:
         receipt = Receipt(draft, now if is_down else now + budget * SPOOL_SHARE, loop)
         if len(self._inbox) >= QUEUE_LIMIT:
             self._dropped.put(None)
-            _settle([receipt], Place.LOST)
+            settle_all([receipt], Place.LOST)
             return receipt
         self._inbox.append(receipt)
         if self._ended or not self._start():
@@ -122,7 +123,7 @@ class Writer:
 
     def say(self, level: int, message: str, *args: object) -> None:
         """Write to the log, in a thread of our own."""
-        self._said.append((level, message, args))
+        self._log.note(level, message, *args)
         self._storer.ring()
 
     @property
@@ -138,7 +139,7 @@ class Writer:
     def prepare(self) -> None:
         """Start the threads and wait until the database is open, refused, or merely slow."""
         if self._start():
-            _wait(self._ready, PREPARE_S["file" if self._is_file else "server"])
+            wait_for(self._ready, PREPARE_S["file" if self._is_file else "server"])
 
     def close(self) -> None:
         """Settle all that waits, write `stop`, and end the threads. What cannot be stored is spooled."""
@@ -151,19 +152,19 @@ class Writer:
         if self._storer.is_started:
             self._storer.ring()
             self._keeper.ring()
-            _wait(self._closed, 1.0)
+            wait_for(self._closed, 1.0)
 
     # -- fork
 
-    def before_fork(self) -> "_Pause | None":
-        """Ask the storer to close its connection, so that the child inherits none; see `_Pause`.
+    def before_fork(self) -> "Pause | None":
+        """Ask the storer to close its connection, so that the child inherits none; see `Pause`.
 
         SQLite's locks do not survive a fork, but its memory of them does: a child would write to a
         file that it has not locked, and lose all of it when the parent removes the WAL.
         """
         if not self._is_file or not self._storer.is_started:
             return None
-        self._pause = pause = _Pause()
+        self._pause = pause = Pause()
         self._storer.ring()
         return pause
 
@@ -195,8 +196,8 @@ class Writer:
                 receipt.event = self._sealer.seal(receipt.draft)
             except Exception as error:  # noqa: BLE001 - a draft that is none
                 self._sealer.count_lost((), unsealed=1)
-                _settle([receipt], Place.LOST)
-                self._note(
+                settle_all([receipt], Place.LOST)
+                self._log.note(
                     logging.ERROR,
                     "audit: an event is lost, it cannot be sealed: %s",
                     _reason(error),
@@ -215,7 +216,7 @@ class Writer:
         while not (self._ended and not self._inbox):
             is_probing = self._failing or self._spool.is_open
             self._storer.wait(max(0.0, next_probe - time.monotonic()) if is_probing else None)
-            self._write_log()
+            self._log.write()
             if self._pause is not None:
                 self._hold_still(self._pause)
             with self._chain:
@@ -249,10 +250,10 @@ class Writer:
         finally:
             self._ready.put(None)
 
-    def _hold_still(self, pause: "_Pause") -> None:
+    def _hold_still(self, pause: "Pause") -> None:
         self._database.close()
         pause.closed.put(None)
-        _wait(pause.resume, 60.0)
+        wait_for(pause.resume, 60.0)
 
     def _store(self, batch: list[Receipt]) -> None:
         if self._spool_only:
@@ -273,7 +274,7 @@ class Writer:
         self._failing = False
         if self._is_outage and not self._spool.is_open:
             self._is_outage = False
-            self._note(logging.WARNING, "audit: the database is back, the spool is replayed")
+            self._log.note(logging.WARNING, "audit: the database is back, the spool is replayed")
 
     def _insert(self, receipts: list[Receipt]) -> None:
         batch = [receipt.event for receipt in receipts if receipt.event is not None]
@@ -313,7 +314,7 @@ class Writer:
 
     def _replay_abandoned(self) -> None:
         for path, stored, torn in spools.replay(self._url, self._database, self._spool.path):
-            self._note(
+            self._log.note(
                 logging.WARNING,
                 "audit: %d events replayed from the spool %s of an earlier process%s",
                 stored,
@@ -343,7 +344,7 @@ class Writer:
             else:
                 self._keeper_looks_at = due
                 self._keeper.wait(due - now)
-            self._write_log()
+            self._log.write()
 
     def _rescue(self) -> None:
         """Spool all that is not settled: whoever dies now must leave no gap before what is durable."""
@@ -362,7 +363,7 @@ class Writer:
                 self._spool.append(spooled)
             except Exception as error:  # noqa: BLE001 - it must neither stop a cancel nor the thread
                 place = Place.LOST
-                self._note(
+                self._log.note(
                     logging.ERROR,
                     "audit: %d events lost: the spool %s cannot be written either (%s)",
                     len(batch),
@@ -383,7 +384,7 @@ class Writer:
     def _settle(self, receipts: Iterable[Receipt], place: Place) -> None:
         settled = list(receipts)
         late = [r.event for r in settled if r.place is None and r.is_late and r.event is not None]
-        _settle(settled, place)
+        settle_all(settled, place)
         if late and place is not Place.LOST:
             with self._chain:
                 self._sealer.mark(sealer.LATE, late)
@@ -393,7 +394,7 @@ class Writer:
         return self._storer.start() and self._keeper.start()
 
     def _note_outage(self, reason: str) -> None:
-        self._note(
+        self._log.note(
             logging.DEBUG if self._is_outage else logging.ERROR,
             "audit: the database %s cannot be used: %s; events go to the spool %s until it is back",
             describe(self._url),
@@ -402,98 +403,11 @@ class Writer:
         )
         self._is_outage = True
 
-    def _note(self, level: int, message: str, *args: object) -> None:
-        self._said.append((level, message, args))
-
-    def _write_log(self) -> None:
-        """Write what has to be said. A handler may raise, sleep, or cancel: no lock is held here."""
-        while self._said:
-            try:
-                level, message, args = self._said.popleft()
-                log.log(level, message, *args)
-            except Exception:  # noqa: BLE001, S112 - a log that breaks is no reason to stop recording
-                continue
-
-
-class _Pause:
-    """A fork under way: `closed` holds something when the connection is closed, `resume` when it is over."""
-
-    def __init__(self) -> None:
-        self.closed: SimpleQueue[None] = SimpleQueue()
-        self.resume: SimpleQueue[None] = SimpleQueue()
-
-    def wait(self, seconds: float) -> bool:
-        """True when the connection is closed."""
-        return _wait(self.closed, max(0.0, seconds))
-
-
-class _Worker:
-    """A thread that is woken by a ring, and that starts its loop again whatever ended it."""
-
-    def __init__(self, name: str, loop: Callable[[], None]) -> None:
-        self.is_started = False
-        self._name = name
-        self._loop = loop
-        self._bell: SimpleQueue[None] = SimpleQueue()
-
-    def start(self) -> bool:
-        """Start it, if it is not there. No `threading.Thread`: starting one takes locks."""
-        if not self.is_started:
-            self.is_started = True
-            try:
-                real_threads.start_new_thread(self._run, ())
-            except (RuntimeError, MemoryError):  # as Python ends, or there are too many
-                self.is_started = False
-        return self.is_started
-
-    def ring(self) -> None:
-        """Wake it."""
-        if self._bell.empty():
-            self._bell.put(None)
-
-    def wait(self, seconds: float | None) -> bool:
-        """Sleep until the bell rings, or for so long; True when it rang."""
-        return _wait(self._bell, seconds)
-
-    def _run(self) -> None:
-        try:
-            self._loop()
-        finally:
-            # Whatever ended it, the next event starts another.
-            self.is_started = False
-
-
-def _wait(queue: "SimpleQueue[None]", seconds: float | None) -> bool:
-    try:
-        queue.get(timeout=seconds)
-    except Empty:
-        return False
-    return True
-
 
 def _sealed(event: Event, due: float) -> Receipt:
     receipt = Receipt({}, due)
     receipt.event = event
     return receipt
-
-
-def _settle(receipts: Iterable[Receipt], place: Place) -> None:
-    loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-    for receipt in receipts:
-        receipt.settle(place)
-        if receipt.loop is not None and receipt.future is not None:
-            loops.setdefault(receipt.loop, []).append(receipt.future)
-    for loop, futures in loops.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, futures)
-        except RuntimeError:
-            continue  # the loop is closed: nobody waits there any more
-
-
-def _resolve(futures: list["asyncio.Future[None]"]) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_result(None)
 
 
 def _reason(error: BaseException) -> str:
