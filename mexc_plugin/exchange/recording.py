@@ -33,6 +33,7 @@ Send = Callable[..., Any]
 Put = Callable[[Recorder, dict[str, Any], float], Awaitable[Place]]
 
 DEFAULT_RECV_WINDOW = 5_000
+LEAST_SHARE = 0.15
 LOST_ANSWER = "its own answer was lost; what the bot got came from another request"
 
 log = logging.getLogger("mexc_plugin")
@@ -59,6 +60,7 @@ class Recording:
         self._settings = settings
         self._recorder = recorder
         self._put = put
+        self._spent = 0.0
 
     async def send(
         self, endpoint: Endpoint, send: Send, url: Any, method: Any, headers: Any, body: Any
@@ -183,11 +185,19 @@ class Recording:
             self._recorder.submit(draft, self._budget)
 
     async def record(self, draft: dict[str, Any]) -> Place:
-        """Put one event on record; returns where it is. Raises nothing of the store's."""
+        """Put one event on record; returns where it is. Raises nothing of the store's.
+
+        The events of one attempt share one budget, of which the later ones have at least some.
+        """
         if isinstance(self._recorder, Unrecorded):
             return Place.LOST
         try:
-            return await self._put(self._recorder, draft, self._budget)
+            budget, began = self._budget, time.monotonic()
+            try:
+                left = max(budget - self._spent, budget * LEAST_SHARE)
+                return await self._put(self._recorder, draft, left)
+            finally:
+                self._spent += time.monotonic() - began
         except Exception as error:
             if is_from_handler(error):
                 raise

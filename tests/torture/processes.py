@@ -54,11 +54,23 @@ class Child:
 
     def result(self, seconds: float) -> Any:
         """What it returned. Raises AssertionError with the child's own traceback."""
-        assert self._answer.poll(seconds), "the child did not answer in time"
-        error, value = self._last_words()
+        error, value = self._hear(seconds)
         self.wait()
         assert error is None, error
         return value
+
+    def last_result(self, seconds: float) -> Any:
+        """What it returned, and no wait for its end, which may never come: SIGKILL."""
+        try:
+            error, value = self._hear(seconds)
+        finally:
+            self._process.kill()
+        assert error is None, error
+        return value
+
+    def _hear(self, seconds: float) -> tuple[str | None, Any]:
+        assert self._answer.poll(seconds), "the child did not answer in time"
+        return self._last_words()
 
     def _last_words(self) -> tuple[str | None, Any]:
         """The traceback of its error, and what it returned."""
