@@ -138,8 +138,10 @@ class Writer:
 
     def prepare(self) -> None:
         """Start the threads and wait until the database is open, refused, or merely slow."""
-        if self._start():
-            wait_for(self._ready, PREPARE_S["file" if self._is_file else "server"])
+        if self._start() and wait_for(
+            self._ready, PREPARE_S["file" if self._is_file else "server"]
+        ):
+            self._ready.put(None)  # for the next one who asks
 
     def close(self) -> None:
         """Settle all that waits, write `stop`, and end the threads. What cannot be stored is spooled."""
