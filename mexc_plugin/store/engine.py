@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import importlib
 import os
 import re
 from pathlib import Path
@@ -20,6 +21,8 @@ DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
 }
+# Where SQLAlchemy keeps a dialect, if not in the package of its own name.
+PACKAGES = {"mariadb": "mysql"}
 EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 BUSY_TIMEOUT_MS = 5_000
 # A long report may take its time; a server that says nothing for longer is gone.
@@ -104,11 +107,13 @@ def create(
     read_only: bool = False,
     timeout_ms: int = BUSY_TIMEOUT_MS,
     answer_ms: int = ANSWER_TIMEOUT_MS,
+    handed_over: bool = False,
 ) -> Engine:
     """An engine for the audit database. A new SQLite file is made with mode 0600.
 
     read_only: refuse to write, and never make a file; timeout_ms: how long a lock or a connection
-    is waited for; answer_ms: how long a server may say nothing.
+    is waited for; answer_ms: how long a server may say nothing; handed_over: threads take turns at
+    a connection, under a lock of the caller's. Otherwise only the thread that opened it may use it.
     Raises ConfigError for a URL or driver, StoreMissing, StoreError.
     """
     parsed = parse(url)
@@ -116,7 +121,7 @@ def create(
     if path is not None:
         _prepare_file(path, read_only)
     _load_driver(parsed)
-    terms = sessions.Terms(read_only, timeout_ms, answer_ms)
+    terms = sessions.Terms(read_only, timeout_ms, answer_ms, handed_over)
     engine = sa.create_engine(
         parsed, poolclass=sa.NullPool, hide_parameters=True, **sessions.arguments(parsed, terms)
     )
@@ -127,6 +132,8 @@ def create(
 def _load_driver(parsed: URL) -> None:
     backend = parsed.get_backend_name()
     usual = DRIVERS[backend]
+    # SQLAlchemy loads MariaDB's so that a second thread finds half of it; a whole import waits.
+    importlib.import_module(f"sqlalchemy.dialects.{PACKAGES.get(backend, backend)}")
     try:
         dialect = parsed.get_dialect()
         dialect.import_dbapi()
