@@ -17,6 +17,7 @@ from mexc_plugin.audit.redaction import Redactor, redact_exception
 from mexc_plugin.exchange import faults, transport
 from mexc_plugin.exchange.attempts import ATTEMPT, LOOKUP, SCOPE, Attempt, attempting, scoped
 from mexc_plugin.exchange.recording import Recording, Unrecorded, credentials_redactor, resolve
+from mexc_plugin.store import spool_folder
 from mexc_plugin.store.recorders import recorder_for
 
 
@@ -39,7 +40,10 @@ class Audited:
     """Puts every request that cancels on record, whichever of ccxt's methods sent it.
 
     Settings: `options["audit"]`, see `mexc_plugin.config.AuditSettings`.
-    Raises ConfigError when constructed with options that cannot be meant.
+    Raises ConfigError when constructed with options that cannot be meant; with a spool folder that is
+    named and cannot be written; with no database named, by a user without a home. Where no folder is
+    named and the usual one cannot be written, that is a warning in the log: the bot can trade, and a
+    cancel is worth more than its record.
     """
 
     if TYPE_CHECKING:  # the rest is ccxt's class, which comes after this one
@@ -53,8 +57,10 @@ class Audited:
         parent.__init__(config_ or {})
         transport.quieten()
         object.__setattr__(self, "logger", QuietLogger(self.logger, self._redactor()))
-        self._audit_settings = config.resolve(self.options.get("audit"), defaults=config.DEFAULTS)
-        recorder = recorder_for(self._audit_settings.url)
+        settings = config.resolve(self.options.get("audit"), defaults=config.DEFAULTS)
+        self._audit_settings = settings
+        spool_folder.validate(settings.spool)
+        recorder = recorder_for(settings.url, settings.spool)
         if self.apiKey:
             # Only who has a key can cancel; making a new database now keeps it out of the first cancel.
             recorder.prepare()
@@ -179,7 +185,7 @@ class Audited:
         settings = self._audit_settings
         recorder: Recorder | Unrecorded
         try:
-            recorder = recorder_for(settings.url)
+            recorder = recorder_for(settings.url, settings.spool)
             if (
                 not recorder.is_prepared
             ):  # the key came after construction, or this is a new process

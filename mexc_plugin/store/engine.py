@@ -144,7 +144,7 @@ def _load_driver(parsed: URL) -> None:
 
 
 def _check_folder(path: Path) -> None:
-    if path == default_database_path():
+    if _is_default(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -152,10 +152,24 @@ def _check_folder(path: Path) -> None:
                 f"the folder {path.parent} for the audit database cannot be made "
                 f"({error.strerror}); name another database with MEXC_PLUGIN_DATABASE_URL"
             ) from None
-    if not path.parent.is_dir():
+    try:
+        is_folder = path.parent.is_dir()
+    except PermissionError:
+        raise ConfigError(
+            f"the folder {path.parent} for the audit database is closed to this user; "
+            "correct its owner and mode, or those of a folder above it"
+        ) from None
+    if not is_folder:
         raise ConfigError(
             f"the folder {path.parent} for the audit database does not exist; make it"
         )
+
+
+def _is_default(path: Path) -> bool:
+    try:
+        return path == default_database_path()
+    except ConfigError:  # a user without a home names the database
+        return False
 
 
 def _make_file(path: Path) -> None:

@@ -12,11 +12,13 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.audit.recorder import Place, Receipt
+from mexc_plugin.config import SPOOL_VARIABLE
 from mexc_plugin.errors import MexcPluginError
 from mexc_plugin.store import late
 from mexc_plugin.store import spool as spools
@@ -35,15 +37,19 @@ FORK_SECONDS = 6.0
 
 
 class Writer:
-    """Implements `audit.recorder.Recorder` for one database."""
+    """Implements `audit.recorder.Recorder` for one database.
 
-    def __init__(self, url: str) -> None:
+    spool_folder: the one that the settings name for events that wait; None is the usual place.
+    """
+
+    def __init__(self, url: str, spool_folder: Path | None = None) -> None:
         self.writer_id = str(uuid.uuid4())
         self._url = url
+        self._spool_folder = spool_folder
         self._born_ns = time.time_ns()
         # The thread may wait longer than any deadline: those who wait for it have their own.
         self._database = Database(url, BUSY_TIMEOUT_MS)
-        self._spool = spools.Spool(url, self.writer_id)
+        self._spool = spools.Spool(url, self.writer_id, spool_folder)
         self._is_file = sqlite_path(url) is not None
         self._database_lock = threading.Lock()
         self._chain_lock = threading.Lock()
@@ -246,6 +252,7 @@ class Writer:
 
     def _run(self) -> None:
         self._open()
+        self._try_spool()
         while self._wait_for_work():
             self._store(self._take())
         if self._failures or self._spool.is_open:
@@ -288,6 +295,24 @@ class Writer:
             self._database.close()
         finally:
             self._ready.set()
+
+    def _try_spool(self) -> None:
+        """Say now, and not when events are lost by it, that the spool cannot be written.
+
+        Beside a SQLite file it can be where the database can.
+        """
+        if self._is_file and self._spool_folder is None:
+            return
+        try:
+            self._spool.try_to_write()
+        except Exception as error:  # noqa: BLE001 - no more than a warning comes of it
+            log.warning(
+                "audit: the spool %s cannot be written (%s): events are lost whenever the database "
+                "is out of reach; name a folder for it with %s",
+                self._spool,
+                getattr(error, "strerror", None) or _reason(error),
+                SPOOL_VARIABLE,
+            )
 
     def _ready_unless_server(self) -> None:
         # An existing file opens in milliseconds or is broken: that is the deadline's business.
@@ -347,7 +372,9 @@ class Writer:
                 self._spool.set_aside(conflicts)
 
     def _replay_abandoned(self) -> None:
-        for path, stored, torn in spools.replay(self._url, self._database, self._spool.path):
+        for path, stored, torn in spools.replay(
+            self._url, self._database, self._spool.path, self._spool_folder
+        ):
             log.warning(
                 "audit: %d events replayed from the spool %s of an earlier process%s",
                 stored,
@@ -385,7 +412,7 @@ class Writer:
         log.error(
             "audit: %d events lost: the spool %s cannot be written either (%s)",
             count,
-            self._spool.path,
+            self._spool,
             getattr(error, "strerror", None) or _reason(error),
         )
 
@@ -399,7 +426,7 @@ class Writer:
             "audit: the database %s cannot be used: %s; events go to the spool %s until it is back",
             describe(self._url),
             reason,
-            self._spool.path,
+            self._spool,
         )
 
     def _restored(self) -> None:
