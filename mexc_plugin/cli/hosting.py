@@ -88,10 +88,13 @@ def run(audit_url: str | None, bot: str | None, in_process: bool, command: tuple
     show_default=True,
     help="Whose clock to compare with: the venue's, or a sandbox's.",
 )
+@options.spool
 @options.database
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def doctor(database: Chosen, base_url: str, command: tuple[str, ...]) -> None:
-    """Say how the adapter, the database and the clock stand; exit 3 when one needs attention.
+    """Say how the adapter, the database and the clock stand: ok, attention, or a note to read.
+
+    Exit 3 when one needs attention.
 
     With COMMAND: whether the adapter would get into it, as `mexc-plugin run -- COMMAND` starts it.
     """
@@ -109,12 +112,16 @@ def doctor(database: Chosen, base_url: str, command: tuple[str, ...]) -> None:
 def _findings(database: Chosen, base_url: str, command: tuple[str, ...]) -> "Iterator[Finding]":
     from mexc_plugin.hosting import checks
 
+    yield from checks.settings(os.environ, database.url, database.spool)
     yield from checks.adapter(command, os.environ)
     yield from checks.database(database.url, CHOSEN_BY[database.by])
-    yield from checks.spool(database.url)
+    yield from checks.spool(database.url, database.spool)
     yield from checks.clock(base_url)
 
 
 def _line(finding: "Finding", screen: Screen) -> str:
-    word, colour = ("attention", "red") if finding.needs_attention else ("ok", "green")
-    return f"{screen.styled(f'{word:<9}', colour)}  {visible(finding.text)}"
+    if finding.needs_attention:
+        word = screen.styled("attention", "red")
+    else:
+        word = f"{'note':<9}" if finding.is_note else screen.styled(f"{'ok':<9}", "green")
+    return f"{word}  {visible(finding.text)}"
