@@ -163,6 +163,20 @@ def test_the_demo_and_run_need_no_home(home: str, folder: Path, sandbox: Sandbox
     assert [row["order_id"] for row in audit.history()] == [order_id]
 
 
+@pytest.mark.parametrize("kind", ["postgresql", "mysql", "mariadb"])
+def test_a_server_s_url_without_a_user_is_a_config_error_for_a_user_without_a_name(
+    kind: str,
+) -> None:
+    url = f"{kind}://127.0.0.1:9/audit"
+    for arguments in (["audit", "list"], ["db", "check"], ["run", "--", "true"]):
+        done = program("no-home", *arguments, MEXC_PLUGIN_DATABASE_URL=url)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"write it like {kind}://user@host/database" in done.stderr
+    named = {"postgresql": {"PGUSER": "me"}}.get(kind, {"USER": "me"})
+    done = program("no-home", "audit", "list", MEXC_PLUGIN_DATABASE_URL=url, **named)
+    assert (done.returncode, "cannot be reached" in done.stderr) == (1, True)
+
+
 def test_a_database_in_a_folder_that_is_closed_to_the_user_is_a_config_error(folder: Path) -> None:
     closed = folder / "closed"
     (closed / "below").mkdir(parents=True)

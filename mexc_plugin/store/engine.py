@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import getpass
 import os
 import re
 from pathlib import Path
@@ -66,6 +67,7 @@ def validate(url: str) -> None:
     """Refuse with ConfigError what no waiting can mend: URL, driver, folder. Opens nothing."""
     parsed = parse(url)
     _load_driver(parsed)
+    _require_user(parsed)
     path = sqlite_path(url)
     if path is not None:
         _check_folder(path)
@@ -116,6 +118,7 @@ def create(
     if path is not None:
         _prepare_file(path, read_only)
     _load_driver(parsed)
+    _require_user(parsed)
     terms = sessions.Terms(read_only, timeout_ms, answer_ms)
     engine = sa.create_engine(
         parsed, poolclass=sa.NullPool, hide_parameters=True, **sessions.arguments(parsed, terms)
@@ -141,6 +144,29 @@ def _load_driver(parsed: URL) -> None:
             f"{parsed.drivername} is an asynchronous driver; the audit has a thread of its own, "
             f"also for async bots: write {usual}://…"
         )
+
+
+def _require_user(parsed: URL) -> None:
+    """Where a URL names no user, drivers take the one of this machine: a container's has no name.
+
+    libpq asks for it by the uid, PyMySQL looks at the environment first.
+    """
+    names_one = parsed.username or {"user", "service"} & {*parsed.query}
+    backend = parsed.get_backend_name()
+    if backend == "sqlite" or names_one:
+        return
+    try:
+        if backend != "postgresql":
+            getpass.getuser()
+        elif not (os.environ.get("PGUSER") or os.environ.get("PGSERVICE")):
+            import pwd
+
+            pwd.getpwuid(os.geteuid())
+    except (KeyError, OSError):
+        raise ConfigError(
+            f"the URL names no user, and the user {os.geteuid()} of this machine has no name; "
+            f"write it like {backend}://user@host/database"
+        ) from None
 
 
 def _check_folder(path: Path) -> None:

@@ -32,6 +32,7 @@ CIRCUIT_SECONDS = 5.0
 # How long preparing may take: imports and the making of a new database, never a cancel.
 PREPARE_SECONDS = {"file": 10.0, "server": 2.0}
 DRAIN_SECONDS = 5.0
+TRIAL_SECONDS = 1.0
 # Longer than any wait for a lock of SQLite.
 FORK_SECONDS = 6.0
 
@@ -252,11 +253,13 @@ class Writer:
 
     def _run(self) -> None:
         self._open()
-        self._try_spool()
+        trial = self._start_trial()
         while self._wait_for_work():
             self._store(self._take())
         if self._failures or self._spool.is_open:
             self._store([])  # a last try: the database may be back
+        if trial is not None:
+            trial.join(TRIAL_SECONDS)
         with self._database_lock:
             self._database.close()
 
@@ -296,13 +299,22 @@ class Writer:
         finally:
             self._ready.set()
 
-    def _try_spool(self) -> None:
-        """Say now, and not when events are lost by it, that the spool cannot be written.
+    def _start_trial(self) -> threading.Thread | None:
+        """Try the spool in a thread of its own: a disk that hangs must not keep this one.
 
-        Beside a SQLite file it can be where the database can.
+        Not beside a SQLite file, where it can be written if the database can.
         """
         if self._is_file and self._spool_folder is None:
-            return
+            return None
+        trial = threading.Thread(target=self._try_spool, name="mexc-plugin-spool", daemon=True)
+        try:
+            trial.start()
+        except (RuntimeError, MemoryError):  # as Python ends, or there are too many
+            return None
+        return trial
+
+    def _try_spool(self) -> None:
+        """Say now, and not when events are lost by it, that the spool cannot be written."""
         try:
             self._spool.try_to_write()
         except Exception as error:  # noqa: BLE001 - no more than a warning comes of it
