@@ -18,9 +18,8 @@ from typing import Any
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.audit.recorder import Place, Receipt
-from mexc_plugin.config import SPOOL_VARIABLE
 from mexc_plugin.errors import MexcPluginError
-from mexc_plugin.store import late
+from mexc_plugin.store import late, spool_trial
 from mexc_plugin.store import spool as spools
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.engine import BUSY_TIMEOUT_MS, describe, mask, sqlite_path
@@ -253,7 +252,9 @@ class Writer:
 
     def _run(self) -> None:
         self._open()
-        trial = self._start_trial()
+        # Beside a SQLite file it can be written if the database can.
+        is_apart = not self._is_file or self._spool_folder is not None
+        trial = spool_trial.start(self._spool) if is_apart else None
         while self._wait_for_work():
             self._store(self._take())
         if self._failures or self._spool.is_open:
@@ -298,33 +299,6 @@ class Writer:
             self._database.close()
         finally:
             self._ready.set()
-
-    def _start_trial(self) -> threading.Thread | None:
-        """Try the spool in a thread of its own: a disk that hangs must not keep this one.
-
-        Not beside a SQLite file, where it can be written if the database can.
-        """
-        if self._is_file and self._spool_folder is None:
-            return None
-        trial = threading.Thread(target=self._try_spool, name="mexc-plugin-spool", daemon=True)
-        try:
-            trial.start()
-        except (RuntimeError, MemoryError):  # as Python ends, or there are too many
-            return None
-        return trial
-
-    def _try_spool(self) -> None:
-        """Say now, and not when events are lost by it, that the spool cannot be written."""
-        try:
-            self._spool.try_to_write()
-        except Exception as error:  # noqa: BLE001 - no more than a warning comes of it
-            log.warning(
-                "audit: the spool %s cannot be written (%s): events are lost whenever the database "
-                "is out of reach; name a folder for it with %s",
-                self._spool,
-                getattr(error, "strerror", None) or _reason(error),
-                SPOOL_VARIABLE,
-            )
 
     def _ready_unless_server(self) -> None:
         # An existing file opens in milliseconds or is broken: that is the deadline's business.
