@@ -130,3 +130,15 @@ def test_settings_with_a_spool_stand_for_a_recorder() -> None:
     assert pickle.loads(pickle.dumps(settings)) == settings
     assert hash(settings) == hash(config.resolve({"url": "sqlite:////a.db", "spool": "/s"}, {}))
     assert os.fspath(settings.spool) == "/s"
+
+
+@pytest.mark.parametrize("found", [Path("~/.local/share/mexc-plugin"), Path("relative")])
+def test_a_home_that_an_older_platformdirs_leaves_open_is_no_folder(
+    found: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import platformdirs
+
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda *_args, **_kwargs: found)
+    with pytest.raises(ConfigError, match="MEXC_PLUGIN_DATABASE_URL"):
+        config.resolve({}, {})
+    assert value("url", {"url": "sqlite:////a.db"}, {}) == "sqlite:////a.db"
