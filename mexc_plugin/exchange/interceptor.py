@@ -22,6 +22,7 @@ from mexc_plugin.exchange.drafts import redactor_of
 from mexc_plugin.exchange.recording import Recording, Unrecorded
 from mexc_plugin.exchange.redacted_logging import RedactedLogger, plain_headers
 from mexc_plugin.exchange.waiting import resolve
+from mexc_plugin.store import spool_folder
 from mexc_plugin.store.recorders import recorder_for
 from mexc_plugin.venue.endpoints import classify
 
@@ -47,7 +48,10 @@ class Interceptor:
     """Puts every request that cancels on record, whichever of ccxt's methods sent it.
 
     Settings: `options["audit"]`, see `mexc_plugin.config.AuditSettings`.
-    Raises ConfigError when constructed with options that cannot be meant.
+    Raises ConfigError when constructed with options that cannot be meant; with a spool folder that is
+    named and cannot be written; with no database named, by a user without a home. Where no folder is
+    named and the usual one cannot be written, that is a warning in the log: the bot can trade, and a
+    cancel is worth more than its record.
     """
 
     if TYPE_CHECKING:  # the rest is ccxt's class, which comes after this one
@@ -66,7 +70,8 @@ class Interceptor:
         self._audit_settings = settings.resolve(
             self.options.get("audit"), defaults=settings.DEFAULTS
         )
-        recorder = recorder_for(self._audit_settings.url)
+        spool_folder.validate(self._audit_settings.spool)
+        recorder = recorder_for(self._audit_settings.url, self._audit_settings.spool)
         if self.apiKey:
             # Only who has a key can cancel; making a new database now keeps it out of the first cancel.
             recorder.prepare()
@@ -239,7 +244,7 @@ class Interceptor:
     async def _recording(self) -> Recording:
         recorder: Recorder | Unrecorded
         try:
-            recorder = recorder_for(self._audit_settings.url)
+            recorder = recorder_for(self._audit_settings.url, self._audit_settings.spool)
             if not recorder.is_prepared:
                 # The key came after construction, or this is a new process.
                 await self._in_thread(recorder.prepare)

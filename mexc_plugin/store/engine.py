@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import getpass
 import importlib
 import os
 import re
@@ -69,6 +70,7 @@ def validate(url: str) -> None:
     """Refuse with ConfigError what no waiting can mend: URL, driver, folder. Opens nothing."""
     parsed = parse(url)
     _load_driver(parsed)
+    _require_user(parsed)
     path = sqlite_path(url)
     if path is not None:
         _check_folder(path)
@@ -121,6 +123,7 @@ def create(
     if path is not None:
         _prepare_file(path, read_only)
     _load_driver(parsed)
+    _require_user(parsed)
     terms = sessions.Terms(read_only, timeout_ms, answer_ms, handed_over)
     engine = sa.create_engine(
         parsed, poolclass=sa.NullPool, hide_parameters=True, **sessions.arguments(parsed, terms)
@@ -150,8 +153,31 @@ def _load_driver(parsed: URL) -> None:
         )
 
 
+def _require_user(parsed: URL) -> None:
+    """Where a URL names no user, drivers take the one of this machine: a container's has no name.
+
+    libpq asks for it by the uid, PyMySQL looks at the environment first.
+    """
+    names_one = parsed.username or {"user", "service"} & {*parsed.query}
+    backend = parsed.get_backend_name()
+    if backend == "sqlite" or names_one:
+        return
+    try:
+        if backend != "postgresql":
+            getpass.getuser()
+        elif not (os.environ.get("PGUSER") or os.environ.get("PGSERVICE")):
+            import pwd
+
+            pwd.getpwuid(os.geteuid())
+    except (KeyError, OSError):
+        raise ConfigError(
+            f"the URL names no user, and the user {os.geteuid()} of this machine has no name; "
+            f"write it like {backend}://user@host/database"
+        ) from None
+
+
 def _check_folder(path: Path) -> None:
-    if path == default_database_path():
+    if _is_default(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -159,10 +185,24 @@ def _check_folder(path: Path) -> None:
                 f"the folder {path.parent} for the audit database cannot be made "
                 f"({error.strerror}); name another database with MEXC_PLUGIN_DATABASE_URL"
             ) from None
-    if not path.parent.is_dir():
+    try:
+        is_folder = path.parent.is_dir()
+    except PermissionError:
+        raise ConfigError(
+            f"the folder {path.parent} for the audit database is closed to this user; "
+            "correct its owner and mode, or those of a folder above it"
+        ) from None
+    if not is_folder:
         raise ConfigError(
             f"the folder {path.parent} for the audit database does not exist; make it"
         )
+
+
+def _is_default(path: Path) -> bool:
+    try:
+        return path == default_database_path()
+    except ConfigError:  # a user without a home names the database
+        return False
 
 
 def _make_file(path: Path) -> None:

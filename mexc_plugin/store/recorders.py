@@ -1,27 +1,37 @@
-"""The writers of this process: one for each database, a new one after a fork."""
+"""The writers of this process: one for each database and spool folder, a new one after a fork.
+
+Exchanges whose settings name the same database and different folders get a writer each: two chains
+in one record, and each one's events wait where its settings say.
+"""
 
 import _thread
 import atexit
 import os
 import signal
 import threading
+from pathlib import Path
 
 from mexc_plugin.store import engine
 from mexc_plugin.store.writer import Writer
 
 _lock = threading.Lock()
-_writers: dict[str, Writer] = {}
+_writers: dict[tuple[str, Path | None], Writer] = {}
 _of_the_parent: list[Writer] = []
 
 
-def recorder_for(url: str) -> Writer:
-    """The writer for a database, made on first use. Raises ConfigError for an unusable URL."""
-    writer = _writers.get(url)
+def recorder_for(url: str, spool_folder: Path | None = None) -> Writer:
+    """The writer for a database, made on first use. Raises ConfigError for an unusable URL.
+
+    spool_folder: the one that the settings name. It is not tried here: a folder that can no longer be
+    written must not keep a cancel's event out of a database that can.
+    """
+    key = url, spool_folder
+    writer = _writers.get(key)
     if writer is None:
         engine.validate(url)
         _drain_on_sigterm()
         with _lock:
-            writer = _writers.setdefault(url, Writer(url))
+            writer = _writers.setdefault(key, Writer(url, spool_folder))
     return writer
 
 

@@ -12,13 +12,14 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.audit.recorder import Place, Receipt
 from mexc_plugin.errors import MexcPluginError
-from mexc_plugin.store import late
+from mexc_plugin.store import late, spool_trial
 from mexc_plugin.store import spool as spools
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.engine import BUSY_TIMEOUT_MS, describe, mask, sqlite_path
@@ -30,20 +31,25 @@ CIRCUIT_SECONDS = 5.0
 # How long preparing may take: imports and the making of a new database, never a cancel.
 PREPARE_SECONDS = {"file": 10.0, "server": 2.0}
 DRAIN_SECONDS = 5.0
+TRIAL_SECONDS = 1.0
 # Longer than any wait for a lock of SQLite.
 FORK_SECONDS = 6.0
 
 
 class Writer:
-    """Implements `audit.recorder.Recorder` for one database."""
+    """Implements `audit.recorder.Recorder` for one database.
 
-    def __init__(self, url: str) -> None:
+    spool_folder: the one that the settings name for events that wait; None is the usual place.
+    """
+
+    def __init__(self, url: str, spool_folder: Path | None = None) -> None:
         self.writer_id = str(uuid.uuid4())
         self._url = url
+        self._spool_folder = spool_folder
         self._born_ns = time.time_ns()
         # The thread may wait longer than any deadline: those who wait for it have their own.
         self._database = Database(url, BUSY_TIMEOUT_MS)
-        self._spool = spools.Spool(url, self.writer_id)
+        self._spool = spools.Spool(url, self.writer_id, spool_folder)
         self._is_file = sqlite_path(url) is not None
         self._database_lock = threading.Lock()
         self._chain_lock = threading.Lock()
@@ -246,10 +252,15 @@ class Writer:
 
     def _run(self) -> None:
         self._open()
+        # Beside a SQLite file it can be written if the database can.
+        is_apart = not self._is_file or self._spool_folder is not None
+        trial = spool_trial.start(self._spool) if is_apart else None
         while self._wait_for_work():
             self._store(self._take())
         if self._failures or self._spool.is_open:
             self._store([])  # a last try: the database may be back
+        if trial is not None:
+            trial.join(TRIAL_SECONDS)
         with self._database_lock:
             self._database.close()
 
@@ -347,7 +358,9 @@ class Writer:
                 self._spool.set_aside(conflicts)
 
     def _replay_abandoned(self) -> None:
-        for path, stored, torn in spools.replay(self._url, self._database, self._spool.path):
+        for path, stored, torn in spools.replay(
+            self._url, self._database, self._spool.path, self._spool_folder
+        ):
             log.warning(
                 "audit: %d events replayed from the spool %s of an earlier process%s",
                 stored,
@@ -385,7 +398,7 @@ class Writer:
         log.error(
             "audit: %d events lost: the spool %s cannot be written either (%s)",
             count,
-            self._spool.path,
+            self._spool,
             getattr(error, "strerror", None) or _reason(error),
         )
 
@@ -399,7 +412,7 @@ class Writer:
             "audit: the database %s cannot be used: %s; events go to the spool %s until it is back",
             describe(self._url),
             reason,
-            self._spool.path,
+            self._spool,
         )
 
     def _restored(self) -> None:
