@@ -17,15 +17,19 @@ def guard(session: object) -> bool:
     """Guard a session of aiohttp, once. False for anything that may send by other means."""
     if not isinstance(session, aiohttp.ClientSession):
         return False
+    others: list[object] = []
     if hasattr(session, "_middlewares"):
         guards = session._middlewares or ()  # noqa: SLF001 - no public way after construction
         if _send_once not in guards:
             session._middlewares = (*guards, _send_once)  # noqa: SLF001
+        others = [each for each in guards if each is not _send_once]
     elif not any(getattr(config, MARK, False) for config in session.trace_configs):
         # Before aiohttp 3.12 there are no middlewares: nothing finer than the session's own switch.
         session._retry_connection = False  # noqa: SLF001
         session.trace_configs.append(_tracing())
-    return sends_as(session, aiohttp.ClientSession, ("_request", "request", "delete", "post"))
+    return not others and sends_as(
+        session, aiohttp.ClientSession, ("_request", "request", "delete", "post")
+    )
 
 
 def _sending() -> Attempt | None:
