@@ -112,6 +112,8 @@ class Interceptor:
             redact_exception(error, self._redactor())
             raise
 
+    _recorded_fetch = fetch
+
     async def _send(self, own: bool, attempt: Attempt | None, *request: Any) -> Any:
         """Send a request: by the user's own `fetch` if there is one, else by ccxt's."""
         with attempting(attempt):
@@ -134,7 +136,9 @@ class Interceptor:
         parent: Any = super()
         if attempt is None:
             return await resolve(parent.fetch(*request))
-        attempt.provable = not attempt.own_fetch and self._guard_sessions()
+        kind = type(self)
+        own = attempt.own_fetch or kind.fetch is not kind._recorded_fetch  # noqa: SLF001 - our own
+        attempt.provable = self._guard_sessions() and not own
         attempt.armed = True
         try:
             return await resolve(parent.fetch(*request))
