@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import settings
 
+from mexc_plugin import config
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.store import recorders
@@ -29,7 +30,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees or touches the user's own data folder."""
-    for name in ("MEXC_PLUGIN_DATABASE_URL", "MEXC_PLUGIN_BOT", "MEXC_API_KEY", "MEXC_API_SECRET"):
+    for name in (*config.VARIABLES.values(), "MEXC_API_KEY", "MEXC_API_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

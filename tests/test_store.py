@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ccxt
@@ -17,7 +18,14 @@ import sqlalchemy as sa
 from mexc_plugin import config
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.errors import ConfigError, StoreForeign, StoreMissing, StoreOutdated, StoreTooNew
+from mexc_plugin.errors import (
+    ConfigError,
+    StoreError,
+    StoreForeign,
+    StoreMissing,
+    StoreOutdated,
+    StoreTooNew,
+)
 from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.store import engine, migrate, recorders, schema, spool
 from mexc_plugin.store.database import Database
@@ -107,6 +115,44 @@ def test_models_and_migrations_agree(database: Audit) -> None:
     migrate.ensure(made)
     migrate.check(made)
     made.dispose()
+
+
+@only_sqlite
+def test_models_and_migrations_that_differ_are_named(database: Audit) -> None:
+    made = engine.create(database.url)
+    migrate.ensure(made)
+    database.execute("DROP INDEX ix_cancel_audit_order_id")
+    with pytest.raises(StoreError, match=r"differ: .*ix_cancel_audit_order_id"):
+        migrate.check(made)
+    made.dispose()
+
+
+@only_sqlite
+def test_a_connection_that_no_lock_guards_refuses_every_thread_but_its_own(audit: Audit) -> None:
+    made = engine.create(audit.url)
+    with made.connect() as connection, ThreadPoolExecutor() as threads:
+        statement = threads.submit(connection.exec_driver_sql, "SELECT 1")
+        assert "thread" in str(statement.exception())
+    made.dispose()
+
+
+MARIADB_IN_TWO_THREADS = """
+import sys, threading
+from mexc_plugin.store import engine
+sys.setswitchinterval(1e-6)
+loading = threading.Thread(target=engine.validate, args=("mariadb://root@127.0.0.1/audit",))
+loading.start()
+while "sqlalchemy.dialects.mysql.mariadb" not in sys.modules:
+    pass
+engine.validate("mariadb://root@127.0.0.1/audit")
+loading.join()
+"""
+
+
+def test_an_exchange_may_name_mariadb_while_another_thread_loads_it() -> None:
+    line = [sys.executable, "-c", MARIADB_IN_TWO_THREADS]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_database_of_other_people_is_not_touched(database: Audit) -> None:

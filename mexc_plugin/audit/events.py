@@ -191,8 +191,11 @@ def body_fields(body: object, redact: Callable[[str], str]) -> dict[str, Any]:
 
 
 def host_name() -> str:
-    """This machine's name."""
-    return socket.gethostname()
+    """This machine's name, or "unknown" where it gives none."""
+    try:
+        return socket.gethostname()
+    except OSError:
+        return "unknown"
 
 
 def _clip(value: object, length: int | None) -> str | None:

@@ -173,12 +173,19 @@ def _fingerprint(api_key: str) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    encoded = {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+    """A secret as it stands in a text, a URL, a form, and in JSON with and without escapes for other letters."""
+    encoded = {
+        secret,
+        quote(secret, safe="", errors="surrogatepass"),
+        quote_plus(secret, errors="surrogatepass"),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    }
     return {form for form in encoded if form and form not in REPLACEMENT}
 
 
 def redact_exception(error: BaseException, redactor: Redactor) -> None:
-    """Replace secrets in the texts of an exception and of all that it came from, in place."""
+    """Replace secrets in the texts of an exception and of all that it came from, in place. Total."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
@@ -186,15 +193,17 @@ def redact_exception(error: BaseException, redactor: Redactor) -> None:
         if not isinstance(item, BaseException) or id(item) in seen:
             continue
         seen.add(id(item))
-        waiting += [item.__cause__, item.__context__, *item.args, *vars(item).values()]
-        waiting += getattr(item, "exceptions", ())
+        held = vars(item)
+        waiting += [item.__cause__, item.__context__, *item.args, *held.values()]
+        if isinstance(item, BaseExceptionGroup):
+            waiting += item.exceptions
         cleaned = tuple(_without_secrets(arg, redactor) for arg in item.args)
         if any(new is not old for new, old in zip(cleaned, item.args, strict=True)):
-            item.args = cleaned
-        for name, value in list(vars(item).items()):
+            BaseException.__setattr__(item, "args", cleaned)  # a class of the bot's may refuse
+        for name, value in list(held.items()):
             replaced = _without_secrets(value, redactor)
             if replaced is not value:
-                setattr(item, name, replaced)
+                held[name] = replaced
 
 
 def _without_secrets(value: object, redactor: Redactor) -> object:

@@ -28,6 +28,12 @@ REMEDIES = {
     "TOO_NEW": "run: pip install --upgrade mexc-plugin",
 }
 
+NEIGHBOUR = (
+    "this database's own alembic (alembic revision --autogenerate) now proposes to drop the record, "
+    "until its env.py has the two lines of docs/databases.md: include_name=include_name, "
+    "from mexc_plugin.autogenerate"
+)
+
 # Making an index on years of cancels may take long, and a server says nothing meanwhile.
 A_DAY_MS = 86_400_000
 
@@ -60,18 +66,21 @@ def upgrade(database: Chosen, partitioned: bool) -> None:
         before = _revision(engine)
         migrate.upgrade(engine, partitioned=partitioned)
         after = _revision(engine)
+        is_shared = migrate.is_beside_alembic(engine)
     change = f"already at {after}" if before == after else f"{before or 'none'} → {after}"
     emit([f"{name_of(database.url)}: {change}"])
+    if is_shared and before is None:
+        say(NEIGHBOUR)
 
 
 @db.command()
 @options.database
 def current(database: Chosen) -> None:
     """Print the database's revision, and how it stands to this program."""
-    from mexc_plugin.store import migrate
+    from mexc_plugin.store import migrate, schema
 
     with opened(database.url) as engine, engine.connect() as connection:
-        revision, state = migrate.revision(connection), migrate.state(connection)
+        revision, state = schema.revision(connection), migrate.state(connection)
     emit([f"{revision or 'none'}: {state.value}"])
 
 
@@ -127,7 +136,7 @@ def _faults(url: str) -> Iterator[str]:
 
 
 def _revision(engine: "Engine") -> str | None:
-    from mexc_plugin.store import migrate
+    from mexc_plugin.store import schema
 
     with engine.connect() as connection:
-        return migrate.revision(connection)
+        return schema.revision(connection)

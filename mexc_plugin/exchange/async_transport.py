@@ -4,31 +4,32 @@ from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 
 import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from mexc_plugin.exchange.context import ATTEMPT, Attempt
-from mexc_plugin.exchange.transport import MARK, failed_unsent, sends_as
+from mexc_plugin.exchange.transport import MARK, NOT_FOLLOWED, failed_unsent, sends_as
 
 NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-
-class RedirectNotFollowed(aiohttp.ClientError):
-    """The answer to a signed cancel was a redirect."""
 
 
 def guard(session: object) -> bool:
     """Guard a session of aiohttp, once. False for anything that may send by other means."""
     if not isinstance(session, aiohttp.ClientSession):
         return False
+    others: list[object] = []
     if hasattr(session, "_middlewares"):
         guards = session._middlewares or ()  # noqa: SLF001 - no public way after construction
         if _send_once not in guards:
             session._middlewares = (*guards, _send_once)  # noqa: SLF001
+        others = [each for each in guards if each is not _send_once]
     elif not any(getattr(config, MARK, False) for config in session.trace_configs):
         # Before aiohttp 3.12 there are no middlewares: nothing finer than the session's own switch.
         session._retry_connection = False  # noqa: SLF001
         session.trace_configs.append(_tracing())
-    return sends_as(session, aiohttp.ClientSession, ("_request", "request", "delete", "post"))
+    return not others and sends_as(
+        session, aiohttp.ClientSession, ("_request", "request", "delete", "post")
+    )
 
 
 def _sending() -> Attempt | None:
@@ -53,14 +54,18 @@ async def _send_once(
         attempt.unsent += failed_unsent(error, NEVER_CONNECTED)
         raise
     if response.status in REDIRECTS:
-        _refuse(response, attempt)
+        _forget_location(response)
     return response
 
 
-def _refuse(response: aiohttp.ClientResponse, attempt: Attempt) -> None:
-    attempt.answered(response.status, "", response.headers)
-    response.close()
-    raise RedirectNotFollowed(f"HTTP {response.status}: a redirect is not followed")
+def _forget_location(response: aiohttp.ClientResponse) -> None:
+    """Let aiohttp take a redirect for an answer like any other: it follows what these two headers say."""
+    headers = CIMultiDict(response.headers)
+    for name in ("Location", "URI"):
+        for value in headers.popall(name, ()):
+            headers.add(NOT_FOLLOWED, value)
+    response._headers = CIMultiDictProxy(headers)  # noqa: SLF001 - no public way
+    response._cache.pop("headers", None)  # noqa: SLF001
 
 
 def _tracing() -> aiohttp.TraceConfig:
@@ -73,9 +78,8 @@ def _tracing() -> aiohttp.TraceConfig:
     async def redirected(
         _session: object, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
     ) -> None:
-        attempt = _sending()
-        if attempt is not None:
-            _refuse(params.response, attempt)
+        if _sending() is not None:
+            _forget_location(params.response)
 
     config = aiohttp.TraceConfig()
     config.on_request_headers_sent.append(sent)

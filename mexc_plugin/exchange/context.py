@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from ccxt.base import errors as ccxt_errors
+
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.redaction import Redactor
 from mexc_plugin.venue.requests import ParsedRequest
@@ -21,7 +23,8 @@ class Scope:
 
     symbol: ccxt's unified symbol; recv_window: what is sent for the caller's, in milliseconds;
     recv_window_asked: the caller's own, where that is another; unified: asked for by cancel_order, so
-    that one failed order is an error; kill_switch: sent at once, even where on_failure is "refuse" and
+    that one failed order is an error; otherwise: what ccxt's own method raises for an answer that is not the
+    success it looks for; kill_switch: sent at once, even where on_failure is "refuse" and
     it cannot be recorded; dispatched: handed on towards the wire; asked, answer, verdict and retry_after
     (seconds) are the newest attempt's.
     """
@@ -30,6 +33,7 @@ class Scope:
     recv_window: int | None = None
     recv_window_asked: str | None = None
     unified: bool = False
+    otherwise: type[ccxt_errors.BaseError] | None = None
     kill_switch: bool = False
     cancel_id: str = field(default_factory=uuid7)
     attempts: int = 0

@@ -95,17 +95,27 @@ def choose_error(
     *,
     exchange_id: str,
     unified: bool,
+    otherwise: Kind | None = None,
+    followed: bool = False,
 ) -> ccxt_errors.BaseError | None:
     """What the bot gets for an answer; None where ccxt's own result goes on to it.
 
     plain: what plain ccxt raises for the same answer, None where it returns something; unified: asked for by
-    cancel_order, so that a failed order within a success is an error. Worded as ccxt does: `mexc <raw body>`.
+    cancel_order, so that a failed order within a success is an error; otherwise: what ccxt's own method then raises
+    for an answer that is not the success it looks for; followed: a redirect that plain ccxt would have followed,
+    without reading this answer. Worded as ccxt does: `mexc <raw body>`.
     """
-    if plain is not None:
+    if plain is not None and not followed:
         ours = _known_class(verdict, answer.status)
         kind = type(plain) if ours is None else combine(ours, type(plain))
         return plain if isinstance(plain, kind) else kind(*plain.args)
-    returned = _class_for_result(verdict, answer.status, unified=unified)
+    returned = (
+        combine(BadResponse, ccxt_errors.ExchangeError)  # what is there could have raised either
+        if followed
+        else _class_for_result(verdict, answer.status, unified=unified)
+    )
+    if returned is not None and otherwise is not None:
+        returned = combine(returned, otherwise)
     return None if returned is None else returned(f"{exchange_id} {answer.body}")
 
 

@@ -22,7 +22,9 @@ from mexc_plugin.exchange.drafts import redactor_of
 from mexc_plugin.exchange.recording import Recording, Unrecorded, recv_window_of
 from mexc_plugin.exchange.redacted_logging import RedactedLogger, plain_headers
 from mexc_plugin.exchange.waiting import resolve
+from mexc_plugin.store import spool_folder
 from mexc_plugin.store.recorders import recorder_for
+from mexc_plugin.store.writer import Writer
 from mexc_plugin.venue.endpoints import classify
 
 
@@ -45,7 +47,10 @@ class Interceptor:
     """Puts every request that cancels on record, whichever of ccxt's methods sent it.
 
     Settings: `options["audit"]`, see `mexc_plugin.config.AuditSettings`.
-    Raises ConfigError when constructed with options that cannot be meant.
+    Raises ConfigError when constructed with options that cannot be meant; with a spool folder that is
+    named and cannot be written; with no database named, by a user without a home. Where no folder is
+    named and the usual one cannot be written, that is a warning in the log: the bot can trade, and a
+    cancel is worth more than its record.
     """
 
     if TYPE_CHECKING:  # the rest is ccxt's class, which comes after this one
@@ -65,7 +70,8 @@ class Interceptor:
             self.options.get("audit"), defaults=settings.DEFAULTS
         )
         settings.require_within(self._audit_settings.deadline_ms, recv_window_of(self))
-        recorder = recorder_for(self._audit_settings.url)
+        spool_folder.validate(self._audit_settings.spool)
+        recorder = self._recorder()
         if self.apiKey:
             # Only who has a key can cancel; making a new database now keeps it out of the first cancel.
             recorder.prepare()
@@ -106,6 +112,8 @@ class Interceptor:
             redact_exception(error, self._redactor())
             raise
 
+    _recorded_fetch = fetch
+
     async def _send(self, own: bool, attempt: Attempt | None, *request: Any) -> Any:
         """Send a request: by the user's own `fetch` if there is one, else by ccxt's."""
         with attempting(attempt):
@@ -128,7 +136,9 @@ class Interceptor:
         parent: Any = super()
         if attempt is None:
             return await resolve(parent.fetch(*request))
-        attempt.provable = not attempt.own_fetch and self._guard_sessions()
+        kind = type(self)
+        own = attempt.own_fetch or kind.fetch is not kind._recorded_fetch  # noqa: SLF001 - our own
+        attempt.provable = self._guard_sessions() and not own
         attempt.armed = True
         try:
             return await resolve(parent.fetch(*request))
@@ -235,10 +245,13 @@ class Interceptor:
     def _redactor(self) -> Redactor:
         return redactor_of(self)
 
+    def _recorder(self) -> Writer:
+        return recorder_for(self._audit_settings.url, self._audit_settings.spool)
+
     async def _recording(self) -> Recording:
         recorder: Recorder | Unrecorded
         try:
-            recorder = recorder_for(self._audit_settings.url)
+            recorder = self._recorder()
         except Exception as error:  # noqa: BLE001 - what cannot be recorded is lost, and still sent
             recorder = Unrecorded(f"{type(error).__name__}: {error}")
         return Recording(self, self._audit_settings, recorder, self._put)
@@ -253,4 +266,4 @@ class Interceptor:
         """Warn in the log, once for each exchange."""
         if message not in self._said_once:
             self._said_once = self._said_once | {message}
-            recorder_for(self._audit_settings.url).say(logging.WARNING, message, *args)
+            self._recorder().say(logging.WARNING, message, *args)

@@ -161,6 +161,8 @@ class CancelMethods(Interceptor):
         self, scope: Scope, market: Any, id_: Any, symbol: Any, given: dict[str, Any]
     ) -> Any:
         parent: Any = super()
+        if self._market_kind("cancelOrder", market, given)[0] != "spot":
+            scope.otherwise = ccxt_errors.InvalidOrder
         scope.dispatched = True
         try:
             order = await resolve(parent.cancel_order(arguments.as_whole(id_), symbol, given))

@@ -24,6 +24,7 @@ from mexc_plugin.config import AuditSettings
 from mexc_plugin.exchange import drafts, errors
 from mexc_plugin.exchange.context import SCOPE, Attempt, Scope, attempting, scoped
 from mexc_plugin.exchange.interrupts import is_from_handler
+from mexc_plugin.exchange.transport import NOT_FOLLOWED
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.venue.endpoints import Endpoint
 from mexc_plugin.venue.requests import ParsedRequest, read_request
@@ -34,6 +35,8 @@ Put = Callable[[Recorder, dict[str, Any], float], Awaitable[Place]]
 
 DEFAULT_RECV_WINDOW = 5_000
 LEAST_SHARE = 0.15
+# What Python's decoders of characters and of JSON raise and ccxt lets through: an odd charset, a deep nesting.
+UNDECODABLE = (LookupError, UnicodeError, RecursionError)
 LOST_ANSWER = "its own answer was lost; what the bot got came from another request"
 
 log = logging.getLogger("mexc_plugin")
@@ -136,7 +139,7 @@ class Recording:
         self, scope: Scope, attempt: Attempt, plain: BaseException | None
     ) -> BaseException | None:
         """What the bot gets; None where the result goes on to it."""
-        if isinstance(plain, LookupError | UnicodeError) and attempt.is_out:
+        if isinstance(plain, UNDECODABLE) and attempt.is_out:
             return errors.BadResponse(f"{self._exchange.id} the answer cannot be decoded")
         verdict = attempt.verdict()
         if verdict is None or attempt.answer is None:
@@ -149,6 +152,8 @@ class Recording:
             plain,
             exchange_id=self._exchange.id,
             unified=scope.unified,
+            otherwise=scope.otherwise,
+            followed=bool(attempt.response_headers.get(NOT_FOLLOWED)),
         )
 
     @staticmethod

@@ -17,6 +17,8 @@ from mexc_plugin.audit.redaction import Redactor
 from mexc_plugin.exchange.context import ATTEMPT, Attempt
 
 MARK = "_mexc_plugin_guarded"
+# Under this name a redirect's Location stays on record; without its own, nothing follows it.
+NOT_FOLLOWED = "X-Location-Not-Followed"
 
 NEVER_CONNECTED = (
     urllib3.exceptions.NewConnectionError,
@@ -121,8 +123,7 @@ class _OneSend(BaseAdapter):
         # An auth handler answers a challenge over this.
         response.connection = self  # type: ignore[assignment]
         if response.is_redirect:
-            # Without it, requests does not follow. The value stays on record under another name.
-            response.headers["X-Location-Not-Followed"] = response.headers.pop("location")
+            response.headers[NOT_FOLLOWED] = response.headers.pop("location")
         return response
 
     def close(self) -> None:

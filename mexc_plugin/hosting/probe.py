@@ -1,13 +1,15 @@
-"""Asks a Python, in a process of its own, which classes ccxt has there."""
+"""Asks a Python, in a process of its own, which classes ccxt has there; and a shell for its PYTHONPATH."""
 
 import json
+import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mexc_plugin.hosting.commands import Interpreter
 
 TIMEOUT_S = 120
+SHELL_TIMEOUT_S = 10
 OURS = "mexc_plugin."
 
 # ccxt is imported as a bot would import it. The last line of stdout is the answer.
@@ -76,6 +78,30 @@ def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> Report:
         return Report(answer["classes"], answer["versions"])
     except (ValueError, LookupError, TypeError):
         return Report(error=f"{interpreter.path} gave no answer that can be read")
+
+
+def keeps_entry(shell: Sequence[str], environ: Mapping[str, str], entry: str) -> bool | None:
+    """Whether a shell, started like this, still has the entry on its PYTHONPATH; None: no answer.
+
+    Its start-up files run for it: they may set what they like, and decide it alone.
+    """
+    marker = "mexc-plugin-path="
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own shell
+            [*shell, "-c", f'printf "\\n%s%s\\n" "{marker}" "$PYTHONPATH"'],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SHELL_TIMEOUT_S,
+            check=False,
+            start_new_session=True,  # an interactive one would take the terminal away
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    answers = [line for line in done.stdout.splitlines() if line.startswith(marker)]
+    return entry in answers[-1].removeprefix(marker).split(os.pathsep) if answers else None
 
 
 def _last_words(stderr: str) -> str:

@@ -27,7 +27,7 @@ MAKING_MS = 90_000
 
 
 class Database:
-    """An open audit database. Not thread-safe: its writer's thread is the only one that uses it.
+    """An open audit database. Not thread-safe: its writer keeps threads apart by a lock.
 
     SQLAlchemy opens it and compiles the inserts; what a cancel waits for goes to the driver's own
     cursor, since SQLAlchemy's share of a commit is as large as SQLite's.
@@ -56,7 +56,10 @@ class Database:
         self._turns = Turns(path)
         is_new = path is not None and (not path.exists() or path.stat().st_size == 0)
         self._engine = engines.create(
-            self._url, timeout_ms=self._timeout_ms, answer_ms=self._timeout_ms + SILENCE_MS
+            self._url,
+            timeout_ms=self._timeout_ms,
+            answer_ms=self._timeout_ms + SILENCE_MS,
+            handed_over=True,
         )
         return is_new
 

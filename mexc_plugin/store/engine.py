@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import getpass
+import importlib
 import os
 import re
 from pathlib import Path
@@ -20,6 +22,8 @@ DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
 }
+# Where SQLAlchemy keeps a dialect, if not in the package of its own name.
+PACKAGES = {"mariadb": "mysql"}
 EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 BUSY_TIMEOUT_MS = 5_000
 # A long report may take its time; a server that says nothing for longer is gone.
@@ -66,6 +70,7 @@ def validate(url: str) -> None:
     """Refuse with ConfigError what no waiting can mend: URL, driver, folder. Opens nothing."""
     parsed = parse(url)
     _load_driver(parsed)
+    _require_user(parsed)
     path = sqlite_path(url)
     if path is not None:
         _check_folder(path)
@@ -104,11 +109,13 @@ def create(
     read_only: bool = False,
     timeout_ms: int = BUSY_TIMEOUT_MS,
     answer_ms: int = ANSWER_TIMEOUT_MS,
+    handed_over: bool = False,
 ) -> Engine:
     """An engine for the audit database. A new SQLite file is made with mode 0600.
 
     read_only: refuse to write, and never make a file; timeout_ms: how long a lock or a connection
-    is waited for; answer_ms: how long a server may say nothing.
+    is waited for; answer_ms: how long a server may say nothing; handed_over: threads take turns at
+    a connection, under a lock of the caller's. Otherwise only the thread that opened it may use it.
     Raises ConfigError for a URL or driver, StoreMissing, StoreError.
     """
     parsed = parse(url)
@@ -116,7 +123,8 @@ def create(
     if path is not None:
         _prepare_file(path, read_only)
     _load_driver(parsed)
-    terms = sessions.Terms(read_only, timeout_ms, answer_ms)
+    _require_user(parsed)
+    terms = sessions.Terms(read_only, timeout_ms, answer_ms, handed_over)
     engine = sa.create_engine(
         parsed, poolclass=sa.NullPool, hide_parameters=True, **sessions.arguments(parsed, terms)
     )
@@ -127,6 +135,8 @@ def create(
 def _load_driver(parsed: URL) -> None:
     backend = parsed.get_backend_name()
     usual = DRIVERS[backend]
+    # SQLAlchemy loads MariaDB's so that a second thread finds half of it; a whole import waits.
+    importlib.import_module(f"sqlalchemy.dialects.{PACKAGES.get(backend, backend)}")
     try:
         dialect = parsed.get_dialect()
         dialect.import_dbapi()
@@ -143,8 +153,31 @@ def _load_driver(parsed: URL) -> None:
         )
 
 
+def _require_user(parsed: URL) -> None:
+    """Where a URL names no user, drivers take the one of this machine: a container's has no name.
+
+    libpq asks for it by the uid, PyMySQL looks at the environment first.
+    """
+    names_one = parsed.username or {"user", "service"} & {*parsed.query}
+    backend = parsed.get_backend_name()
+    if backend == "sqlite" or names_one:
+        return
+    try:
+        if backend != "postgresql":
+            getpass.getuser()
+        elif not (os.environ.get("PGUSER") or os.environ.get("PGSERVICE")):
+            import pwd
+
+            pwd.getpwuid(os.geteuid())
+    except (KeyError, OSError):
+        raise ConfigError(
+            f"the URL names no user, and the user {os.geteuid()} of this machine has no name; "
+            f"write it like {backend}://user@host/database"
+        ) from None
+
+
 def _check_folder(path: Path) -> None:
-    if path == default_database_path():
+    if _is_default(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -152,10 +185,24 @@ def _check_folder(path: Path) -> None:
                 f"the folder {path.parent} for the audit database cannot be made "
                 f"({error.strerror}); name another database with MEXC_PLUGIN_DATABASE_URL"
             ) from None
-    if not path.parent.is_dir():
+    try:
+        is_folder = path.parent.is_dir()
+    except PermissionError:
+        raise ConfigError(
+            f"the folder {path.parent} for the audit database is closed to this user; "
+            "correct its owner and mode, or those of a folder above it"
+        ) from None
+    if not is_folder:
         raise ConfigError(
             f"the folder {path.parent} for the audit database does not exist; make it"
         )
+
+
+def _is_default(path: Path) -> bool:
+    try:
+        return path == default_database_path()
+    except ConfigError:  # a user without a home names the database
+        return False
 
 
 def _make_file(path: Path) -> None:

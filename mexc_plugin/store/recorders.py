@@ -1,5 +1,7 @@
-"""The writers of this process: one for each database, a new one after a fork.
+"""The writers of this process: one for each database and spool folder, a new one after a fork.
 
+Exchanges whose settings name the same database and different folders get a writer each: two chains
+in one record, and each one's events wait where its settings say.
 `recorder_for` takes no lock: a signal handler may ask for one while its thread is in here.
 """
 
@@ -9,6 +11,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 from mexc_plugin.store import engine
 from mexc_plugin.store.writer import Writer
@@ -17,19 +20,27 @@ from mexc_plugin.store.writer import Writer
 # never opens that file.
 FORK_S = 0.04
 
-_writers: dict[str, Writer] = {}
+Key = tuple[str, Path | None]
+
+_writers: dict[Key, Writer] = {}
 _of_the_parent: list[Writer] = []
-_not_closed: set[str] = set()
+_not_closed: set[Key] = set()
 
 
-def recorder_for(url: str) -> Writer:
-    """The writer for a database, made on first use. Raises ConfigError for an unusable URL."""
-    writer = _writers.get(url)
+def recorder_for(url: str, spool_folder: Path | None = None) -> Writer:
+    """The writer for a database, made on first use. Raises ConfigError for an unusable URL.
+
+    spool_folder: the one that the settings name. It is not tried here: a folder that can no longer be
+    written must not keep a cancel's event out of a database that can.
+    """
+    key = url, spool_folder
+    writer = _writers.get(key)
     if writer is None:
         engine.validate(url)
         _drain_on_sigterm()
         # Nothing starts before it is used: of two that are made at once, one is forgotten.
-        writer = _writers.setdefault(url, Writer(url, spool_only=url in _not_closed))
+        made = Writer(url, spool_folder, spool_only=key in _not_closed)
+        writer = _writers.setdefault(key, made)
     return writer
 
 
@@ -79,11 +90,11 @@ def _end_now(number: int, _frame: object) -> None:
 
 def _before_fork() -> None:
     _not_closed.clear()
-    asked = {url: pause for url, writer in _writers.items() if (pause := writer.before_fork())}
+    asked = {key: pause for key, writer in _writers.items() if (pause := writer.before_fork())}
     late = time.monotonic() + FORK_S
-    for url, pause in asked.items():
+    for key, pause in asked.items():
         if not pause.wait(late - time.monotonic()):
-            _not_closed.add(url)
+            _not_closed.add(key)
 
 
 def _after_fork_in_parent() -> None:

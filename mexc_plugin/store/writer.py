@@ -32,11 +32,13 @@ import uuid
 from _queue import SimpleQueue
 from collections import deque
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mexc_plugin.audit import events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.audit.recorder import Place, Receipt, settle_all
+from mexc_plugin.config import SPOOL_VARIABLE
 from mexc_plugin.errors import MexcPluginError
 from mexc_plugin.store import real_threads, sealer
 from mexc_plugin.store import spool as spools
@@ -61,17 +63,21 @@ DRAIN_S = 5.0
 class Writer:
     """Implements `audit.recorder.Recorder` for one database.
 
+    spool_folder: the one that the settings name for events that wait; None is the usual place.
     spool_only: never open the database. For a child that was forked while its parent's connection could not be
     closed: SQLite would trust locks that the child does not have.
     """
 
-    def __init__(self, url: str, *, spool_only: bool = False) -> None:
+    def __init__(
+        self, url: str, spool_folder: Path | None = None, *, spool_only: bool = False
+    ) -> None:
         self.writer_id = str(uuid.uuid4())
         self._url = url
         self._is_file = sqlite_path(url) is not None
         self._spool_only = spool_only
         self._database = Database(url, BUSY_TIMEOUT_MS)
-        self._spool = spools.Spool(url, self.writer_id)
+        self._spool_folder = spool_folder
+        self._spool = spools.Spool(url, self.writer_id, spool_folder)
         self._sealer = sealer.Sealer(self.writer_id, time.time_ns())
         self._chain = real_threads.allocate_lock()
         self._spool_lock = real_threads.allocate_lock()
@@ -315,7 +321,9 @@ class Writer:
                 self._spool.set_aside(conflicts)
 
     def _replay_abandoned(self) -> None:
-        for path, stored, torn in spools.replay(self._url, self._database, self._spool.path):
+        for path, stored, torn in spools.replay(
+            self._url, self._database, self._spool.path, self._spool_folder
+        ):
             self._log.note(
                 logging.WARNING,
                 "audit: %d events replayed from the spool %s of an earlier process%s",
@@ -333,6 +341,7 @@ class Writer:
     # -- the keeper
 
     def _keep_loop(self) -> None:
+        self._try_spool()
         while True:
             self._keeper_looks_at = math.inf  # whoever comes while we look, rings
             with self._chain:
@@ -347,6 +356,22 @@ class Writer:
                 self._keeper_looks_at = due
                 self._keeper.wait(due - now)
             self._log.write()
+
+    def _try_spool(self) -> None:
+        """Say at once, and not when events are lost by it, that the spool cannot be written."""
+        if self._is_file and self._spool_folder is None:
+            return  # beside a SQLite file it can be written if the database can
+        try:
+            self._spool.try_to_write()
+        except Exception as error:  # noqa: BLE001 - no more than a warning comes of it
+            self._log.note(
+                logging.WARNING,
+                "audit: the spool %s cannot be written (%s): events are lost whenever the database "
+                "is out of reach; name a folder for it with %s",
+                self._spool,
+                getattr(error, "strerror", None) or error,
+                SPOOL_VARIABLE,
+            )
 
     def _rescue(self) -> None:
         """Spool all that is not settled: whoever dies now must leave no gap before what is durable."""
@@ -369,7 +394,7 @@ class Writer:
                     logging.ERROR,
                     "audit: %d events lost: the spool %s cannot be written either (%s)",
                     len(batch),
-                    self._spool.path,
+                    self._spool,
                     getattr(error, "strerror", None) or _reason(error),
                 )
             else:
@@ -401,7 +426,7 @@ class Writer:
             "audit: the database %s cannot be used: %s; events go to the spool %s until it is back",
             describe(self._url),
             reason,
-            self._spool.path,
+            self._spool,
         )
         self._is_outage = True
 

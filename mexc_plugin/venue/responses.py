@@ -7,12 +7,13 @@ Sources: the venue's page for DELETE /api/v3/order, its public API documentation
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from mexc_plugin.venue.endpoints import Answers, Effect
+from mexc_plugin.venue.identity import find_mismatch, names_all
 from mexc_plugin.venue.json_text import UNREADABLE, parse_json, text
 from mexc_plugin.venue.requests import ParsedRequest
 
@@ -95,7 +96,9 @@ _ACK_FIELDS = {
     "stpMode": "stp_mode",
 }
 _QUANTITIES = ("price", "amount", "filled", "cost")
-_QUANTITY = re.compile(r"\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?")
+_QUANTITY = re.compile(r"\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)
+_CODE = re.compile(r"-?\d{1,10}", re.ASCII)
+_MESSAGES = ("msg", "message", "error", "errorMsg")
 
 
 class _NotReadable(Exception):
@@ -134,16 +137,22 @@ def _read_refusal(parsed: object) -> Refusal | None:
     success = parsed.get("success")
     if success not in (None, True, False):
         raise _NotReadable("success is neither true nor false")
-    code = text(parsed.get("code"))
-    if code is None and "code" in parsed:
-        raise _NotReadable("the code is no code")
+    code = _read_code(parsed, "code")
     if code is None or code in SUCCESS_CODES:
         if success is False:
             raise _NotReadable("it says that it failed, without a code that says why")
         return None
-    if success is True or _names_order(parsed):
+    if success is True or _names_order(parsed) or _is_success(_message(parsed)):
         raise _NotReadable(f"it says both success and code {code}")
     return Refusal(code, _message(parsed))
+
+
+def _read_code(item: Mapping[str, Any], key: str) -> str | None:
+    """A code of the venue's as text, None where it gives none."""
+    code = text(item.get(key))
+    if key in item and (code is None or not _CODE.fullmatch(code)):
+        raise _NotReadable(f"the {key} is no code")
+    return code
 
 
 def _names_order(parsed: Mapping[str, Any]) -> bool:
@@ -162,16 +171,18 @@ def _read_acknowledgement(asked: ParsedRequest, parsed: object) -> Acknowledged:
         orders = [_read_order(item) for item in parsed]
     else:
         orders = [_read_order(parsed)]
-    if endpoint.one and endpoint.effect is Effect.CANCELS and endpoint.answers is Answers.ORDERS:
-        _check_count(orders)
-    _check_identity(asked, orders)
-    _check_repeats(orders)
+    if endpoint.one and endpoint.answers is Answers.ORDERS and len(orders) != 1:
+        raise _NotReadable(f"expected one order, got {len(orders)}")
+    mismatch = find_mismatch(asked, orders)
+    if mismatch is not None:
+        raise _NotReadable(mismatch)
     return Acknowledged(tuple(orders))
 
 
 def _read_order(item: object) -> CancelAck:
     if not isinstance(item, dict) or text(item.get("orderId")) is None:
         raise _NotReadable(f"expected an order with an orderId, got {_kind(item)}")
+    _read_refusal(item)  # in a list, each may say of itself that it failed
     _check_message(item)
     found = _fields(item, _ACK_FIELDS)
     own, cancels = _scalar(item, "origClientOrderId"), _scalar(item, "clientOrderId")
@@ -196,8 +207,10 @@ def _scalar(item: Mapping[str, Any], key: str) -> str | None:
 
 
 def _check_message(item: Mapping[str, Any]) -> None:
-    """An error's text beside what looks like a success is a contradiction."""
-    for name in ("msg", "message"):
+    """An error's text or code beside what looks like a success is a contradiction."""
+    if _read_code(item, "errorCode") not in (None, *SUCCESS_CODES):
+        raise _NotReadable("it says success, and an error's code beside it")
+    for name in _MESSAGES:
         words = _scalar(item, name)
         if words is not None and not _is_success(words):
             raise _NotReadable("it says success, and an error's message beside it")
@@ -216,30 +229,34 @@ def _check_quantities(ack: CancelAck) -> None:
         raise _NotReadable("more was executed than was ordered")
 
 
-# -- envelopes
-
-
 def _read_envelope(asked: ParsedRequest, parsed: object) -> list[CancelAck]:
     if not isinstance(parsed, dict) or not ("code" in parsed or parsed.get("success") is True):
         raise _NotReadable(f"expected a result with a code, got {_kind(parsed)}")
     _check_message(parsed)
-    if asked.endpoint.effect is not Effect.CANCELS:
-        return []  # what it names is the order that takes the place of the one asked for
     data = parsed.get("data")
+    if data is False:
+        raise _NotReadable("its data says that it failed")
+    items = data if isinstance(data, list) else [data]
+    if asked.endpoint.effect is not Effect.CANCELS:
+        for item in items:
+            if isinstance(item, dict):
+                _check_message(item)
+        return []  # what it names is the order that takes the place of the one asked for
+    above = [_read_item({"orderId": parsed["orderId"]})] if "orderId" in parsed else []
     if data is None or data is True or (isinstance(data, str) and data and _is_success(data)):
-        return []
-    wanted = bool(asked.order_ids or asked.client_order_ids)
+        return above
+    results = above + _read_results(asked, data, items)
+    if not names_all(asked, results):
+        raise _NotReadable("it does not say what became of every order")
+    return results
+
+
+def _read_results(asked: ParsedRequest, data: object, items: list[Any]) -> list[CancelAck]:
     if not data:
-        if wanted:
-            raise _NotReadable("it does not say what became of the order")
         return []
     if isinstance(data, dict) and "orderId" not in data and "externalOid" not in data:
-        results = [_read_word(order_id, word) for order_id, word in data.items()]
-    else:
-        results = [_read_item(item) for item in (data if isinstance(data, list) else [data])]
-    if wanted:
-        _check_all_named(asked, results)
-    return results
+        return [_read_word(asked, name, word) for name, word in data.items()]
+    return [_read_item(item) for item in items]
 
 
 def _read_item(item: object) -> CancelAck:
@@ -250,13 +267,12 @@ def _read_item(item: object) -> CancelAck:
     external = _scalar(item, "externalOid") or _scalar(item, "client_order_id")
     if order_id is None and external is None:
         raise _NotReadable("a result names no order")
-    code = _scalar(item, "errorCode")
-    if code is None and "errorCode" in item:
-        raise _NotReadable("the code of a result is no code")
+    code = _read_code(item, "errorCode")
     message = _scalar(item, "errorMsg") or _scalar(item, "msg")
-    if code == "0" and message is not None and not _is_success(message):
-        raise _NotReadable("a result says success, and an error's message beside it")
-    if code is None and message is not None and _is_success(message):
+    succeeded = message is None or _is_success(message)
+    if code is not None and message is not None and succeeded != (code == "0"):
+        raise _NotReadable("a result says success in the one word and failure in the other")
+    if code is None and succeeded:
         code = "0"
     return CancelAck(
         order_id=order_id,
@@ -267,54 +283,14 @@ def _read_item(item: object) -> CancelAck:
     )
 
 
-def _read_word(order_id: str, word: object) -> CancelAck:
-    """Legacy v2: the order's id is the name, and its result one word."""
+def _read_word(asked: ParsedRequest, name: str, word: object) -> CancelAck:
+    """Legacy v2: the id that was asked for is the name, and its result one word."""
     if not isinstance(word, str) or not word:
         raise _NotReadable(f"expected a word for an order, got {_kind(word)}")
-    return CancelAck(order_id=order_id, code="0" if _is_success(word) else None, message=word)
-
-
-# -- whether an answer is about what was asked
-
-
-def _check_count(orders: list[CancelAck]) -> None:
-    if len(orders) != 1:
-        raise _NotReadable(f"expected one order, got {len(orders)}")
-
-
-def _check_identity(asked: ParsedRequest, orders: Iterable[CancelAck]) -> None:
-    symbols = {_letters(symbol) for symbol in asked.symbols}
-    for order in orders:
-        same = not (asked.order_ids and order.order_id) or order.order_id in asked.order_ids
-        if asked.client_order_ids and order.client_order_id is not None:
-            same = same and order.client_order_id in asked.client_order_ids
-        if symbols and order.symbol:
-            same = same and _letters(order.symbol) in symbols
-        if not same:
-            raise _NotReadable("the answer is about another order")
-
-
-def _check_all_named(asked: ParsedRequest, results: Iterable[CancelAck]) -> None:
-    by_id, by_client_id = set(asked.order_ids), set(asked.client_order_ids)
-    count = 0
-    for result in results:
-        count += 1
-        by_id.discard(result.order_id or "")
-        by_client_id.discard(result.client_order_id or "")
-    # A result may name an order by its other id than the one that was asked for.
-    if (by_id or by_client_id) and count < len(asked.order_ids or asked.client_order_ids):
-        raise _NotReadable("it does not say what became of every order")
-
-
-def _check_repeats(orders: Iterable[CancelAck]) -> None:
-    seen: dict[str, CancelAck] = {}
-    for order in orders:
-        if order.order_id is not None and seen.setdefault(order.order_id, order) != order:
-            raise _NotReadable("it names one order twice, with two results")
-
-
-def _letters(symbol: str) -> str:
-    return symbol.upper().replace("_", "").replace("/", "").replace("-", "")
+    code = "0" if _is_success(word) else None
+    if asked.client_order_ids:
+        return CancelAck(client_order_id=name, code=code, message=word)
+    return CancelAck(order_id=name, code=code, message=word)
 
 
 def _kind(value: object) -> str:

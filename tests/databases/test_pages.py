@@ -225,3 +225,19 @@ def test_attempts_of_one_microsecond_are_neither_lost_nor_doubled_between_pages(
     store.close()
     for wanted in (Filters(), Filters(outcomes=("pending",))):
         check(database.url, wanted, size, oldest_first=False)
+
+
+def test_a_cancel_id_that_is_no_uuid_breaks_no_list(database: Audit) -> None:
+    """No recorder writes one; whoever may insert can. It counts as long ago."""
+    pending = [
+        {"kind": "request", "occurred_ns": at, "cancel_id": cancel_id, "attempt": 1}
+        for n in range(12)
+        for at in [FIRST + n * DAY]
+        for cancel_id in [uuid7(at // 10**6)]
+    ]
+    odd = {"kind": "request", "occurred_ns": FIRST - DAY, "cancel_id": "0-none", "attempt": 1}
+    store = Database(database.url, 20_000)
+    store.insert([*sealed([odd, *pending])])
+    store.close()
+    for size in range(1, 8):
+        check(database.url, Filters(outcomes=("pending",)), size, oldest_first=False)
