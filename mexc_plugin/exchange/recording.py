@@ -8,6 +8,7 @@ Whatever fails in describing a cancel, it is sent all the same; whatever fails i
 policy decides (`on_failure`).
 """
 
+import contextlib
 import json
 import logging
 import time
@@ -46,7 +47,8 @@ class Unrecorded:
     """The recorder when there is none: every event is lost, which is said, and the cancel goes on."""
 
     def __init__(self, reason: str) -> None:
-        log.error("audit: events are lost, nothing can be recorded: %s", reason)
+        with contextlib.suppress(Exception):  # the log's handlers are the bot's
+            log.error("audit: events are lost, nothing can be recorded: %s", reason)
 
 
 class Recording:
@@ -113,7 +115,7 @@ class Recording:
         except Exception as problem:
             if is_from_handler(problem):
                 raise
-            log.exception("audit: a request cannot be described in full")
+            self._say("a request cannot be described in full", problem)
             common = drafts.bare_draft(scope, attempt, problem)
             request = common | {"kind": "request", "occurred_ns": time.time_ns()}
         return attempt, common, request
@@ -177,7 +179,7 @@ class Recording:
         except Exception as problem:
             if is_from_handler(problem):
                 raise
-            log.exception("audit: an answer cannot be described in full")
+            self._say("an answer cannot be described in full", problem)
             draft = common | {
                 "kind": "response",
                 "occurred_ns": time.time_ns(),
@@ -206,8 +208,13 @@ class Recording:
         except Exception as error:
             if is_from_handler(error):
                 raise
-            log.exception("audit: an event is lost, it could not be handed over")
+            self._say("an event is lost, it could not be handed over", error)
             return Place.LOST
+
+    def _say(self, message: str, problem: Exception) -> None:
+        """Write to the log, in the recorder's thread."""
+        if not isinstance(self._recorder, Unrecorded):
+            self._recorder.say(logging.ERROR, "audit: %s: %r", message, problem)
 
     @property
     def _budget(self) -> float:
