@@ -214,7 +214,8 @@ class Recording:
     def _say(self, message: str, problem: Exception) -> None:
         """Write to the log, in the recorder's thread."""
         if not isinstance(self._recorder, Unrecorded):
-            self._recorder.say(logging.ERROR, "audit: %s: %r", message, problem)
+            name = type(problem).__name__  # its text may hold what it is about
+            self._recorder.say(logging.ERROR, "audit: %s: %s", message, name)
 
     @property
     def _budget(self) -> float:
