@@ -12,7 +12,8 @@ from mexc_plugin.errors import ConfigError
 
 FAILURE_POLICIES = ("spool", "refuse")
 MAX_BOT_LABEL = 64
-MAX_DEADLINE_MS = 60_000
+# Half of the longest recvWindow that the venue takes.
+MAX_DEADLINE_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)

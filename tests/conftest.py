@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import inspect
+import logging
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,19 @@ def placed(writer: Writer, draft: dict[str, Any]) -> Place | None:
     receipt = writer.submit(draft, 0.02)
     assert receipt.wait(20)
     return receipt.place
+
+
+def logged(caplog: pytest.LogCaptureFixture, start: str, least: int = 1) -> list[logging.LogRecord]:
+    """What the log says that starts like this. A thread writes it: so many are waited for, and then a bit."""
+    until = time.monotonic() + 5
+
+    def found() -> list[logging.LogRecord]:
+        return [record for record in list(caplog.records) if str(record.msg).startswith(start)]
+
+    while len(found()) < least and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    return found()
 
 
 class Bot:

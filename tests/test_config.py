@@ -16,7 +16,7 @@ VALUES: dict[str, tuple[Any, Any, Any, str, str]] = {
     "url": ("sqlite:////a.db", "sqlite:////b.db", "sqlite:////c.db", "sqlite:////c.db", "c.db"),
     "bot": ("a", "b", "c", "c", "c" * 65),
     "on_failure": ("refuse", "spool", "refuse", "refuse", "Refuse"),
-    "deadline_ms": (1, 2, 60_000, "60000", "60001"),
+    "deadline_ms": (1, 2, 2_500, "2500", "30001"),
     "spool": (Path("/a"), Path("/b"), Path("/c"), "/c", "~nobody-of-that-name/c"),
 }
 EVERY_KEY = pytest.mark.parametrize("key", OPTION_KEYS)

@@ -22,6 +22,7 @@ from mexc_plugin.store import recorders, spool, spool_folder
 from mexc_plugin.store.writer import Writer
 
 from . import nameless
+from .conftest import placed
 from .databases.audits import Audit
 from .databases.proxy import Proxy
 from .databases.servers import Servers
@@ -364,7 +365,7 @@ def test_exchanges_with_one_database_and_two_folders_have_a_writer_each(tmp_path
         assert writer.submit(draft(number)).wait(10)
     with audit.locked():
         for number, writer in enumerate(writers):
-            assert writer.rescue(writer.submit(draft(number))) is Place.SPOOL
+            assert placed(writer, draft(number)) is Place.SPOOL
         waiting = [[path.parent for path in spool_folder.files(audit.url, f)] for f in folders]
         assert waiting == [[tmp_path], [folders[1], tmp_path], [folders[2], tmp_path]]
     recorders.close_all()

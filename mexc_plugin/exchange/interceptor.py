@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ccxt.base.exchange import Exchange
 
 from mexc_plugin import config as settings
+from mexc_plugin.audit.interrupts import is_from_handler
 from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import Redactor, as_text, redact_exception
 from mexc_plugin.exchange import transport
@@ -252,7 +253,9 @@ class Interceptor:
         recorder: Recorder | Unrecorded
         try:
             recorder = self._recorder()
-        except Exception as error:  # noqa: BLE001 - what cannot be recorded is lost, and still sent
+        except Exception as error:  # what cannot be recorded is lost, and still sent
+            if is_from_handler(error):
+                raise
             recorder = Unrecorded(f"{type(error).__name__}: {error}")
         return Recording(self, self._audit_settings, recorder, self._put)
 

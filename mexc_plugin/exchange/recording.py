@@ -18,13 +18,13 @@ from typing import Any
 
 from ccxt.base import errors as ccxt_errors
 
+from mexc_plugin.audit.interrupts import is_from_handler
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import as_text, redact_exception
 from mexc_plugin.config import AuditSettings
 from mexc_plugin.exchange import drafts, errors
 from mexc_plugin.exchange.context import SCOPE, Attempt, Scope, attempting, scoped
-from mexc_plugin.exchange.interrupts import is_from_handler
 from mexc_plugin.exchange.transport import NOT_FOLLOWED
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.venue.endpoints import Endpoint

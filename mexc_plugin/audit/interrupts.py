@@ -21,7 +21,7 @@ def is_from_handler(error: BaseException) -> bool:
     return False
 
 
-def _code(handler: Any) -> CodeType | None:
+def _code(handler: Any) -> CodeType | None:  # noqa: ANN401 - whatever signal.getsignal gives
     """The code that a handler runs: of a function, a method, a partial, or an object that is called."""
     handler = getattr(handler, "func", handler)
     function = getattr(handler, "__func__", handler)
