@@ -198,6 +198,11 @@ PAYLOAD: Mapping[str, Part] = {
     "lost": Part(
         "how many events of this writer before this one could not be kept", "whole number"
     ),
+    "late": Part(
+        "the events of this writer that were durable only after what they are about, since it last "
+        "said so: `count`, `first` and `last` `seq`",
+        "object of whole numbers",
+    ),
     "spooled": Part(
         "the events of this writer that went to the spool since it last said so: `count`, `first` "
         "and `last` `seq`",
