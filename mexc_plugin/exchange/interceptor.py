@@ -16,11 +16,18 @@ from ccxt.base.exchange import Exchange
 from mexc_plugin import config as settings
 from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import Redactor, as_text, redact_exception
-from mexc_plugin.exchange import transport
-from mexc_plugin.exchange.context import ATTEMPT, LOOKUP, SCOPE, Attempt, attempting, scoped
+from mexc_plugin.exchange.context import (
+    ATTEMPT,
+    LOOKUP,
+    SCOPE,
+    Attempt,
+    attempting,
+    scoped,
+    sending,
+)
 from mexc_plugin.exchange.drafts import redactor_of
 from mexc_plugin.exchange.recording import Recording, Unrecorded
-from mexc_plugin.exchange.redacted_logging import RedactedLogger, plain_headers
+from mexc_plugin.exchange.redacted_logging import guard_loggers, redact
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.store.recorders import recorder_for
 from mexc_plugin.venue.endpoints import classify
@@ -51,6 +58,7 @@ class Interceptor:
     """
 
     if TYPE_CHECKING:  # the rest is ccxt's class, which comes after this one
+        logger: Any
 
         def __getattr__(self, name: str) -> Any: ...
 
@@ -60,9 +68,6 @@ class Interceptor:
     def __init__(self, config: Any = {}) -> None:  # noqa: B006 - ccxt's own, and never changed
         parent: Any = super()
         parent.__init__(config)
-        transport.quieten()
-        if type(self.logger) is logging.Logger:
-            object.__setattr__(self, "logger", RedactedLogger(self.logger, self._redactor()))
         self._audit_settings = settings.resolve(
             self.options.get("audit"), defaults=settings.DEFAULTS
         )
@@ -90,6 +95,13 @@ class Interceptor:
         self, url: Any, method: Any = "GET", headers: Any = None, body: Any = None
     ) -> Any:
         """ccxt's one way to the wire. A cancel is recorded before it leaves and when it ends."""
+        logger = guard_loggers(self.logger)
+        if logger is not self.logger:
+            self.logger = logger
+        with sending(self):
+            return await self._fetch(url, method, headers, body)
+
+    async def _fetch(self, url: Any, method: Any, headers: Any, body: Any) -> Any:
         replaced = _UNDER_WAY.get(self._key(url, method))
         if replaced is not None and not replaced.claimed:
             replaced.claimed = True
@@ -216,7 +228,7 @@ class Interceptor:
         """What `verbose` prints, without the key and the signatures that ccxt would print."""
         parent: Any = super()
         redactor = self._redactor()
-        parent.log(*(redactor.value(plain_headers(arg)) for arg in args))
+        parent.log(*(redact(redactor, arg) for arg in args))
 
     # -- what sync and async differ in
 

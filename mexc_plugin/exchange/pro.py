@@ -2,8 +2,10 @@
 
 from ccxt.pro.mexc import mexc as _ccxt_mexc
 
+from mexc_plugin.exchange.signatures import take_signatures
 from mexc_plugin.exchange.sync_async import Asynchronous
 
 
+@take_signatures
 class mexc(Asynchronous, _ccxt_mexc):  # noqa: N801 - ccxt looks its classes up by the exchange's id
     __doc__ = Asynchronous.__doc__

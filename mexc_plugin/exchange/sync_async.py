@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -56,6 +57,8 @@ def synchronous(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[...
         coroutine.close()
         raise RuntimeError(f"{method.__name__} suspended in the sync class")
 
+    del call.__wrapped__  # a coroutine function, which whoever unwraps this one would take it for
+    call.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
     return call
 
 
