@@ -22,7 +22,7 @@ BYPASSED = (
 class CancelMethods(Interceptor):
     """Cancels natively on spot; what it sends for other markets is ccxt's, and on record too."""
 
-    _pace: pacing.Pace | None = None
+    _audit_pace: pacing.Pace | None = None
 
     async def cancel_order(self, id: Any, symbol: Any = None, params: Any = {}) -> Any:  # noqa: A002, B006 - as ccxt's
         """Cancel one order with DELETE /api/v3/order and return ccxt's unified order.
@@ -35,20 +35,23 @@ class CancelMethods(Interceptor):
         Raises ArgumentsRequired and BadRequest before anything is sent; OrderNotFound when the venue
         does not know the order or it is not open any more; ccxt's other errors. After a NetworkError
         the cancel may have been executed: its outcome on record is `unknown`.
-        Swap and margin orders are cancelled by ccxt's own method, and recorded.
+        Unlike ccxt's: the caller's recvWindow is sent, an acknowledged cancel has status `canceled`, the order's own
+        client id comes back, and an answer that decides nothing raises. Swap and margin orders are cancelled by
+        ccxt's own method, and recorded.
         Source: https://www.mexc.com/api-docs/spot-v3/spot-account-trade#cancel-order
         """
-        return await self._cancel_within(Scope(unified=True), id, symbol, dict(params or {}))
+        return await self._audit_cancel_within(Scope(unified=True), id, symbol, dict(params or {}))
 
     async def cancel_unified_order(self, order: Any, params: Any = {}) -> Any:  # noqa: B006
-        """Cancel the order that ccxt's order structure describes. Some of ccxt forget to wait for it."""
+        """Cancel the order that ccxt's order structure describes. Unlike some of ccxt's, it waits for the answer."""
         return await resolve(self.cancel_order(order.get("id"), order.get("symbol"), params))
 
     async def cancel_orders(self, ids: Any, symbol: Any = None, params: Any = {}) -> Any:  # noqa: B006
         """Cancel several orders; the list says what happened to each, in the order of the ids.
 
-        On spot the venue has no batch: each is a DELETE of its own, and all are tried whatever
-        fails; futures orders are ccxt's one request. A failed one has status `rejected` and its error in `info` (ccxt's own precedent);
+        Unlike ccxt's, which sends spot orders to the futures venue: on spot each is a DELETE of its own, and all
+        are tried whatever fails; futures orders are ccxt's one request. A failed one has status `rejected` and its
+        error in `info` (ccxt's own precedent);
         `info["outcome"]` says `unknown` where it may have been executed.
         At most options["cancelsPerSecond"] (12, the venue's limit) are sent within a second. After a 429 or 418
         it waits for what Retry-After says, up to five minutes, and sends what was refused again; nothing that may
@@ -61,23 +64,26 @@ class CancelMethods(Interceptor):
         wanted = by_client or ids
         if not isinstance(wanted, list | tuple):
             raise ccxt_errors.ArgumentsRequired(f"{self.id} cancelOrders() requires a list of ids")
-        if not symbol and self._is_spot("cancelOrders", None, given):
+        if not symbol and self._audit_is_spot("cancelOrders", None, given):
             raise ccxt_errors.ArgumentsRequired(
                 f"{self.id} cancelOrders() requires a symbol argument"
             )
         scope = Scope(kill_switch=bool(given.get("killSwitch", False)))
         with scoped(scope):
-            await self._ensure_markets()
+            await self._audit_ensure_markets()
             market = self.market(symbol) if symbol else None
-            if market is None or not self._is_spot("cancelOrders", market, given):
+            if market is None or not self._audit_is_spot("cancelOrders", market, given):
                 given.pop("killSwitch", None)
                 scope.symbol = market["symbol"] if market else None
                 whole = [arguments.as_whole(each) for each in ids]
                 answered = await resolve(parent.cancel_orders(whole, symbol, given))
-                self._note_bypass(scope)
+                self._audit_note_bypass(scope)
                 return orders.mark_failed(scope, answered)
-        return await self._together(
-            [self._one_of_several(i, market, given, by_client=bool(by_client)) for i in wanted]
+        return await self._audit_together(
+            [
+                self._audit_one_of_several(i, market, given, by_client=bool(by_client))
+                for i in wanted
+            ]
         )
 
     async def cancel_all_orders(self, symbol: Any = None, params: Any = {}) -> Any:  # noqa: B006
@@ -93,15 +99,15 @@ class CancelMethods(Interceptor):
         symbols = given.pop("symbols", None) or ([symbol] if symbol else [])
         scope = Scope(kill_switch=bool(given.pop("killSwitch", False)))
         with scoped(scope):
-            await self._ensure_markets()
+            await self._audit_ensure_markets()
             markets = [self.market(each) for each in symbols]
-            kind, margin, rest = self._market_kind(
+            kind, margin, rest = self._audit_market_kind(
                 "cancelAllOrders", markets[0] if markets else None, given
             )
             scope.symbol = markets[0]["symbol"] if len(markets) == 1 else None
             if kind != "spot" or (not markets and margin is None):
                 return await resolve(parent.cancel_all_orders(symbol, given))
-            return await self._cancel_all_of(scope, markets, margin, rest)
+            return await self._audit_cancel_all_of(scope, markets, margin, rest)
 
     async def edit_order(
         self,
@@ -116,7 +122,8 @@ class CancelMethods(Interceptor):
         """Cancel an order and place another. MEXC has no amendment: there is a gap between the two.
 
         The order to cancel is `id`, or with no id the one of params['clientOrderId']. Nothing is
-        placed unless the cancel was acknowledged. Returns the placed order.
+        placed unless the cancel was acknowledged. Returns the placed order. Unlike ccxt's, it cancels by a client
+        order id and margin orders, too.
         """
         given = dict(params or {})
         keys = ("marginMode", "trigger", "stop") if id else ("marginMode", "clientOrderId")
@@ -127,21 +134,21 @@ class CancelMethods(Interceptor):
 
     # -- how
 
-    async def _cancel_within(
+    async def _audit_cancel_within(
         self, scope: Scope, order_id: Any, symbol: Any, given: dict[str, Any]
     ) -> Any:
         wanted = arguments.Wanted.read(self.id, order_id, given)
-        spot_without_market = not symbol and self._is_spot("cancelOrder", None, given)
+        spot_without_market = not symbol and self._audit_is_spot("cancelOrder", None, given)
         arguments.check_arguments(self.id, wanted, symbol, spot=spot_without_market)
         scope.kill_switch = bool(given.pop("killSwitch", False))
         with scoped(scope):
-            await self._ensure_markets()
+            await self._audit_ensure_markets()
             market = self.market(symbol) if symbol else None
             scope.symbol = market["symbol"] if market else None
-            self._take_recv_window(scope, given.get("recvWindow"))
+            self._audit_take_recv_window(scope, given.get("recvWindow"))
             confirm = given.pop("confirm", False)
-            if market is None or not self._is_spot("cancelOrder", market, given):
-                return await self._cancel_as_ccxt(scope, market, order_id, symbol, given)
+            if market is None or not self._audit_is_spot("cancelOrder", market, given):
+                return await self._audit_cancel_as_ccxt(scope, market, order_id, symbol, given)
             request = arguments.build_request(
                 self.id, wanted, market["id"], scope.recv_window, given
             )
@@ -150,14 +157,14 @@ class CancelMethods(Interceptor):
             try:
                 answer = await resolve(self.spotPrivateDeleteOrder(request.encode()))
             except Exception:
-                confirmed = await self._confirm(scope, market) if confirm else None
+                confirmed = await self._audit_confirm(scope, market) if confirm else None
                 if confirmed is None:
                     raise
                 return confirmed
-            self._note_bypass(scope)
+            self._audit_note_bypass(scope)
             return orders.build_cancelled_order(self, scope, market, answer)
 
-    async def _cancel_as_ccxt(
+    async def _audit_cancel_as_ccxt(
         self, scope: Scope, market: Any, id_: Any, symbol: Any, given: dict[str, Any]
     ) -> Any:
         parent: Any = super()
@@ -172,7 +179,7 @@ class CancelMethods(Interceptor):
                 raise
             info = self.parse_json(scope.answer.body) if scope.answer else None
             order = self.safe_order({"info": info}, market)
-        self._note_bypass(scope)
+        self._audit_note_bypass(scope)
         if order.get("id") is not None or scope.asked is None or scope.verdict is None:
             return order
         if scope.asked.endpoint.market_type == "margin":
@@ -184,7 +191,7 @@ class CancelMethods(Interceptor):
         }
         return {**order, **known}
 
-    def _one_of_several(
+    def _audit_one_of_several(
         self, order_id: Any, market: Any, given: dict[str, Any], *, by_client: bool
     ) -> Callable[[], Any]:
         """A cancel that never raises one of ccxt's errors: what went wrong is what it returns."""
@@ -194,17 +201,19 @@ class CancelMethods(Interceptor):
         async def cancel() -> Any:
             scope = Scope(unified=True)
             try:
-                return await self._cancel_at_pace(scope, by_id, market["symbol"], params)
+                return await self._audit_cancel_at_pace(scope, by_id, market["symbol"], params)
             except ccxt_errors.BaseError as error:
                 return orders.build_failed_order(self, market, by_id, by_client_id, scope, error)
 
         return cancel
 
-    async def _cancel_at_pace(self, scope: Scope, order_id: Any, symbol: Any, given: Any) -> Any:
+    async def _audit_cancel_at_pace(
+        self, scope: Scope, order_id: Any, symbol: Any, given: Any
+    ) -> Any:
         """Cancel when the venue's pace allows, and again where it was refused for frequency alone."""
-        pace = self._pace
+        pace = self._audit_pace
         if pace is None:
-            self._pace = pace = pacing.Pace(
+            self._audit_pace = pace = pacing.Pace(
                 int(self.options.get("cancelsPerSecond", pacing.PER_SECOND))
             )
         refused: ccxt_errors.BaseError | None = None
@@ -213,7 +222,7 @@ class CancelMethods(Interceptor):
                 await resolve(self.sleep(delay * 1000))
             pace.begin()
             try:
-                return await self._cancel_within(scope, order_id, symbol, dict(given))
+                return await self._audit_cancel_within(scope, order_id, symbol, dict(given))
             except ccxt_errors.BaseError as error:
                 wait = _wait_after(scope)
                 if wait is None:
@@ -224,7 +233,7 @@ class CancelMethods(Interceptor):
                 pace.end(time.monotonic())
         raise refused or ccxt_errors.RateLimitExceeded(self.id)
 
-    async def _cancel_all_of(
+    async def _audit_cancel_all_of(
         self, scope: Scope, markets: Sequence[Any], margin: str | None, rest: dict[str, Any]
     ) -> list[Any]:
         if not markets:
@@ -240,42 +249,42 @@ class CancelMethods(Interceptor):
             self.spotPrivateDeleteMarginOpenOrders if margin else self.spotPrivateDeleteOpenOrders
         )
         answers = await resolve(send(request))
-        self._note_bypass(scope)
+        self._audit_note_bypass(scope)
         return orders.build_cancelled_orders(self, scope, {m["id"]: m for m in markets}, answers)
 
-    def _take_recv_window(self, scope: Scope, asked: object) -> None:
+    def _audit_take_recv_window(self, scope: Scope, asked: object) -> None:
         scope.recv_window, scope.recv_window_asked = arguments.read_recv_window(asked)
         if scope.recv_window_asked is not None:
             sent = scope.recv_window or "the exchange's own"
-            self._say_once(
+            self._audit_say_once(
                 "the venue does not take recvWindow %s; sent is %s", scope.recv_window_asked, sent
             )
 
-    def _note_bypass(self, scope: Scope) -> None:
+    def _audit_note_bypass(self, scope: Scope) -> None:
         if scope.attempts == 0:
-            self._say_once(BYPASSED)
+            self._audit_say_once(BYPASSED)
 
-    async def _confirm(self, scope: Scope, market: Any) -> Any:
+    async def _audit_confirm(self, scope: Scope, market: Any) -> Any:
         """Ask the venue about this cancel, if its outcome is unknown; the order if it is gone."""
         if scope.verdict is None or scope.verdict.outcome not in UNRESOLVED:
             return None
-        return await self._confirm_unknown(scope, market)
+        return await self._audit_confirm_unknown(scope, market)
 
-    async def _confirm_unknown(self, scope: Scope, market: Any) -> Any:
+    async def _audit_confirm_unknown(self, scope: Scope, market: Any) -> Any:
         raise NotImplementedError
 
-    async def _together(self, calls: list[Callable[[], Any]]) -> list[Any]:
+    async def _audit_together(self, calls: list[Callable[[], Any]]) -> list[Any]:
         raise NotImplementedError
 
-    async def _ensure_markets(self) -> None:
+    async def _audit_ensure_markets(self) -> None:
         if self.markets is None:
             await resolve(self.load_markets())
 
-    def _is_spot(self, method: str, market: Any, params: dict[str, Any]) -> bool:
-        kind, margin, _ = self._market_kind(method, market, params)
+    def _audit_is_spot(self, method: str, market: Any, params: dict[str, Any]) -> bool:
+        kind, margin, _ = self._audit_market_kind(method, market, params)
         return kind == "spot" and margin is None
 
-    def _market_kind(
+    def _audit_market_kind(
         self, method: str, market: Any, params: dict[str, Any]
     ) -> tuple[str, str | None, dict[str, Any]]:
         """ccxt's market type, its margin mode, and the parameters without both."""

@@ -1,0 +1,326 @@
+"""The three classes look and behave as ccxt's own, but for what is listed here with its reason."""
+
+import asyncio
+import collections
+import contextlib
+import copy
+import inspect
+import pickle
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import ccxt
+import ccxt.async_support
+import ccxt.pro
+import pytest
+
+import mexc_plugin
+import mexc_plugin.async_support
+import mexc_plugin.pro
+from mexc_plugin.sandbox import Sandbox
+from tests.conftest import COLOURS, Audit, Bot, MakeBot, assert_complete
+
+SYMBOL = "LTC/BTC"
+KEYS = {"apiKey": "key-of-nobody", "secret": "secret-of-nobody"}
+THEIRS = {"sync": ccxt.mexc, "async": ccxt.async_support.mexc, "pro": ccxt.pro.mexc}
+OURS = {
+    "sync": mexc_plugin.mexc,
+    "async": mexc_plugin.async_support.mexc,
+    "pro": mexc_plugin.pro.mexc,
+}
+PREFIX = "_audit_"
+
+# Public names that ccxt's classes do not have.
+MORE = {
+    "reconcile_cancels": "asks the venue what became of cancels whose outcome is unknown",
+    "reconcileCancels": "the same: ccxt gives every method a name in camel case",
+}
+# Methods whose signature is not ccxt's.
+OTHER_SIGNATURES: dict[str, str] = {}
+# Dunder names that a class of ours defines and ccxt's does not; nobody calls them by name.
+DUNDER = {
+    "__setattr__": "a `fetch` that the bot puts on the instance sends, and is recorded",
+    "__delattr__": "and is taken away again",
+}
+
+
+@pytest.fixture
+def theirs(colour: str) -> type:
+    return THEIRS[colour]
+
+
+@pytest.fixture
+def ours(colour: str) -> type:
+    return OURS[colour]
+
+
+def overrides(colour: str) -> list[str]:
+    theirs, ours = THEIRS[colour], OURS[colour]
+    names = (name for name in dir(theirs) if name == "__init__" or not name.startswith("_"))
+    return [
+        name
+        for name in names
+        if inspect.getattr_static(theirs, name) is not inspect.getattr_static(ours, name)
+        and callable(getattr(theirs, name))
+    ]
+
+
+def signature(method: object) -> object:
+    try:
+        return inspect.signature(method)
+    except (TypeError, ValueError):  # builtins, and classes that are attributes
+        return None
+
+
+# -- the class
+
+
+def test_no_public_name_is_missing_and_none_is_new(theirs: type, ours: type) -> None:
+    given, found = (set(dir(each(KEYS))) for each in (theirs, ours))
+    assert {name for name in given - found if not name.startswith("_")} == set()
+    assert {name for name in found - given if not name.startswith("_")} == set(MORE)
+
+
+def test_every_public_method_has_ccxts_signature(theirs: type, ours: type) -> None:
+    names = [name for name in dir(theirs) if name == "__init__" or not name.startswith("_")]
+    assert len(names) > 500
+    others = [
+        name
+        for name in names
+        if signature(getattr(theirs, name)) != signature(getattr(ours, name))
+        or inspect.iscoroutinefunction(getattr(theirs, name))
+        != inspect.iscoroutinefunction(getattr(ours, name))
+    ]
+    assert sorted(others) == sorted(OTHER_SIGNATURES)
+
+
+@pytest.mark.parametrize(
+    ("colour", "name"), [(colour, name) for colour in COLOURS for name in overrides(colour)]
+)
+def test_an_override_is_of_ccxts_kind_and_says_what_differs(colour: str, name: str) -> None:
+    theirs, ours = THEIRS[colour], OURS[colour]
+    given, found = getattr(theirs, name), getattr(ours, name)
+    for static in (inspect.getattr_static(theirs, name), inspect.getattr_static(ours, name)):
+        assert type(static) is type(inspect.getattr_static(theirs, name))
+    assert inspect.getfullargspec(found) == inspect.getfullargspec(given)
+    assert found.__annotations__ == given.__annotations__
+    assert found.__name__ == given.__name__
+    assert found.__qualname__ == f"mexc.{name}"
+    assert not hasattr(found, "__wrapped__")
+    assert "ccxt" in (inspect.getdoc(found) or "")
+    documented = inspect.getdoc(found) or ""
+    assert (
+        documented.startswith("As ccxt's") or "nlike" in documented or "as ccxt's own" in documented
+    )
+
+
+def test_the_overrides_are_what_they_were() -> None:
+    """So that the tests above cannot pass for want of methods."""
+    common = {
+        "__init__", "cancel_order", "cancel_orders", "cancel_all_orders", "cancel_unified_order", "edit_order",
+        "fetch", "fetch2", "throttle", "on_rest_response", "handle_errors", "urlencode", "log",
+    }  # fmt: skip
+    found = {colour: {n for n in overrides(colour) if n == n.lower()} for colour in COLOURS}
+    assert found["sync"] == common
+    assert found["async"] == found["pro"] == common | {"open", "get_socks_proxy_session"}
+
+
+def test_every_name_of_our_own_is_marked_as_ours(theirs: type, ours: type) -> None:
+    """A bot's subclass has a `_send` or a `_key` of its own, and every key of the config becomes an attribute."""
+    mixins = ours.__mro__[1 : ours.__mro__.index(theirs)]
+    private = {name for mixin in mixins for name in vars(mixin) if name.startswith("_")}
+    ordinary = {name for name in private if not name.startswith("__")}
+    assert [name for name in ordinary if not name.startswith(PREFIX)] == []
+    mine = {name for name in private if name.startswith("__")} & set(vars(object))
+    assert mine - {"__init__", "__doc__", "__module__"} == set(DUNDER)
+
+
+def test_a_class_is_called_as_ccxts_and_is_one_of_them(theirs: type, ours: type) -> None:
+    assert (ours.__name__, ours.__qualname__) == (theirs.__name__, theirs.__qualname__)
+    assert issubclass(ours, theirs)
+    assert [cls for cls in ours.__mro__ if cls in theirs.__mro__] == list(theirs.__mro__)
+    assert "put" in (ours.__doc__ or "")
+
+
+# -- the object
+
+
+@pytest.fixture
+def pair(colour: str, audit: Audit) -> tuple[Any, Any]:
+    """Two objects of the same config: ccxt's and ours."""
+    config = {**KEYS, "options": {"audit": {"url": audit.url}}}
+    return THEIRS[colour](copy.deepcopy(config)), OURS[colour](copy.deepcopy(config))
+
+
+def test_an_object_has_ccxts_attributes_and_one_of_our_own(pair: tuple[Any, Any]) -> None:
+    theirs, ours = map(vars, pair)
+    assert set(ours) - set(theirs) == {"_audit_settings"}
+    assert set(theirs) - set(ours) == set()
+    odd = {name for name in theirs if type(theirs[name]) is not type(ours[name])}
+    assert odd == set()
+
+
+def test_an_object_describes_and_shows_itself_as_ccxts(pair: tuple[Any, Any]) -> None:
+    theirs, ours = pair
+    assert (repr(ours), str(ours)) == (repr(theirs), str(theirs))
+    for exchange in pair:
+        exchange.plain = {
+            name: value for name, value in exchange.describe().items() if name != "streaming"
+        }  # which holds a method of the object
+    assert ours.plain == theirs.plain
+    for name in ("id", "name", "has", "urls", "api", "fees", "options", "rateLimit", "logger"):
+        assert getattr(ours, name) == getattr(theirs, name)
+    more = {name for name in set(dir(ours)) - set(dir(theirs)) if not name.startswith("__")}
+    assert more - set(MORE) == {name for name in dir(ours) if name.startswith(PREFIX)}
+
+
+def test_the_names_in_camel_case_are_ours(pair: tuple[Any, Any], colour: str) -> None:
+    _, ours = pair
+    for name in overrides(colour):
+        if "_" in name.strip("_"):
+            first, *rest = name.split("_")
+            camel = "".join([first, *map(str.capitalize, rest)])
+            assert getattr(ours, camel) == getattr(ours, name)
+            assert getattr(type(ours), camel) is getattr(type(ours), name)
+
+
+def test_what_plain_refuses_is_refused_and_nothing_else(theirs: type, ours: type) -> None:
+    cases: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        ((), {}), ((None,), {}), (([],), {}), ((set(),), {}), (("x",), {}), ((5,), {}), ((True,), {}),
+        (({}, {}), {}), ((), {"config": KEYS}), ((), {"apiKey": "a"}), (({},), {"config": {}}),
+        (({"options": None},), {}), (({"options": []},), {}), (({"apiKey": 5},), {}),
+        (({"apiKey": b"abc", "secret": b"x"},), {}), (({"apiKey": []},), {}), (({1: 2},), {}),
+        ((types.MappingProxyType({"apiKey": "a"}),), {}), ((collections.OrderedDict(apiKey="x"),), {}),
+        (({"logger": 5},), {}), (({"describe": None},), {}), (({"has": None},), {}),
+        (({"urls": None},), {}), (({"headers": None},), {}), (({"log": None},), {}),
+        (({"": 5},), {}), (({"options": {"audit": None}},), {}), (({"markets": {}},), {}),
+    ]  # fmt: skip
+    for args, kwargs in cases:
+        assert construct(ours, args, kwargs) == construct(theirs, args, kwargs), (args, kwargs)
+
+
+def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+    try:
+        made: Any = cls(*args, **kwargs)
+    except Exception as error:
+        return type(error)
+    return made.apiKey, made.id, type(made.options), made.logger
+
+
+# -- using it
+
+
+def test_every_override_takes_its_arguments_by_ccxts_names(bot: Bot, sandbox: Sandbox) -> None:
+    def place() -> str:
+        return sandbox.place("LTCBTC", "BUY", "2", "0.002")
+
+    assert bot.cancel_order(id=place(), symbol=SYMBOL, params={})["status"] == "canceled"
+    order = {"id": place(), "symbol": SYMBOL}
+    assert bot.cancel_unified_order(order=order, params={})["status"] == "canceled"
+    [cancelled] = bot.cancel_orders(ids=[place()], symbol=SYMBOL, params={})
+    assert cancelled["status"] == "canceled"
+    edited = bot.edit_order(
+        id=place(), symbol=SYMBOL, type="limit", side="buy", amount=2, price=0.002, params={}
+    )
+    assert edited["id"]
+    assert bot.cancel_all_orders(symbol=SYMBOL, params={})[0]["id"] == edited["id"]
+    url = bot.exchange.urls["api"]["spot"]["public"] + "/api/v3/time"
+    assert "serverTime" in bot.fetch(url=url, method="GET", headers={}, body=None)
+    api = {"path": "time", "api": ["spot", "public"], "method": "GET", "params": {}, "config": {}}
+    assert "serverTime" in bot.fetch2(**api)
+    bot.throttle(cost=0)
+    assert bot.exchange.urlencode(params={"a": [1, 2]}, doseq=True, sort=True) == "a=1&a=2"
+    assert type(bot.exchange).urlencode({"b": 2, "a": 1}, sort=False) == "b=2&a=1"
+    answer = {
+        "response_headers": {},
+        "response_body": "{}",
+        "request_headers": {},
+        "request_body": None,
+    }
+    shown = bot.exchange.on_rest_response(code=200, reason="OK", url="/", method="GET", **answer)
+    assert shown == "{}"
+    named = {"headers": {}, "body": "{}", "response": {}, "requestHeaders": {}, "requestBody": None}
+    bot.exchange.handle_errors(code=200, reason="OK", url="/", method="GET", **named)
+    if bot.colour != "sync":
+        bot.exchange.socks_proxy_sessions = {"socks5://host": bot.exchange.session}
+        found = bot.exchange.get_socks_proxy_session(socksProxy="socks5://host")
+        assert found is bot.exchange.session
+        bot.exchange.socks_proxy_sessions = None
+
+
+def test_a_subclass_may_use_any_name_of_its_own(
+    colour: str, sandbox: Sandbox, audit: Audit
+) -> None:
+    words = (
+        "send key put ask pace guard confirm recording redactor together in_thread is_spot fetch settings "
+        "said_once own_fetch market_kind"
+    )
+    names = {f"_{word}": "the bot's" for word in words.split()}
+
+    class Mine(OURS[colour]):  # type: ignore[misc]
+        def __init__(self, config: dict[str, Any]) -> None:
+            super().__init__(config)
+            self._key = "the bot's own"
+
+        def describe(self) -> Any:
+            return self.deep_extend(super().describe(), {"rateLimit": 1})
+
+    for name, value in names.items():
+        setattr(Mine, name, value)
+    with made(Mine, colour, sandbox, audit) as bot:
+        order = bot.cancel_order(sandbox.place("LTCBTC", "BUY", "2", "0.002"), SYMBOL)
+        bot.cancel_orders([sandbox.place("LTCBTC", "BUY", "2", "0.002")], SYMBOL)
+        assert (order["status"], bot.exchange.rateLimit) == ("canceled", 1)
+    assert_complete(sandbox, audit)
+
+
+@contextlib.contextmanager
+def made(cls: type, colour: str, sandbox: Sandbox, audit: Audit) -> Iterator[Bot]:
+    own = {"url": audit.url, "deadline_ms": 10_000}
+    bot = Bot.__new__(Bot)
+    bot.colour = colour
+    bot._runner = None if colour == "sync" else asyncio.Runner()
+    bot.exchange = cls({**sandbox.ccxt_config(), "options": {"audit": own}})
+    yield bot
+    bot.close()
+
+
+def test_a_key_of_the_config_with_an_odd_name_breaks_no_cancel(
+    make_bot: MakeBot, sandbox: Sandbox, colour: str
+) -> None:
+    odd = {"socks_proxy_sessions": 5} if colour == "sync" else {}  # ccxt's async classes close them
+    bot = make_bot(_pace=5, _key=1, _send=None, **odd)
+    order_ids = [sandbox.place("LTCBTC", "BUY", "2", "0.002") for _ in range(2)]
+    assert [each["status"] for each in bot.cancel_orders(order_ids, SYMBOL)] == ["canceled"] * 2
+
+
+@pytest.mark.parametrize(
+    "double", [copy.copy, copy.deepcopy, lambda exchange: pickle.loads(pickle.dumps(exchange))],
+    ids=["copy", "deepcopy", "pickle"],
+)  # fmt: skip
+def test_a_copy_cancels_on_record(bot: Bot, sandbox: Sandbox, double: Callable[[Any], Any]) -> None:
+    original = bot.exchange
+    bot.exchange = double(original)
+    assert type(bot.exchange) is type(original)
+    order_id = sandbox.place("LTCBTC", "BUY", "2", "0.002")
+    assert bot.cancelOrder(order_id, SYMBOL)["status"] == "canceled"
+
+
+def test_a_double_of_a_class_is_as_ccxts(theirs: type, ours: type) -> None:
+    for name in ("cancel_order", "fetch_order", "reconcile_cancels"):
+        double = mock.create_autospec(ours, instance=True)
+        given = getattr(double, name)
+        is_async = inspect.iscoroutinefunction(getattr(ours, name))
+        assert isinstance(given, mock.AsyncMock) or not is_async
+        assert is_async == inspect.iscoroutinefunction(theirs.fetch_order)
+    with pytest.raises(TypeError):
+        double.cancel_order()
+
+
+async def test_async_with_opens_and_closes_as_ccxts() -> None:
+    for colour in ("async", "pro"):
+        async with OURS[colour](KEYS) as exchange:
+            assert exchange.session is not None
+        assert exchange.session is None
