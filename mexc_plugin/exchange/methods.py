@@ -213,14 +213,12 @@ class CancelMethods(Interceptor):
         """Cancel when the venue's pace allows, and again where it was refused for frequency alone."""
         pace = self._audit_pace
         if pace is None:
-            self._audit_pace = pace = pacing.Pace(
-                int(self.options.get("cancelsPerSecond", pacing.PER_SECOND))
-            )
+            self._audit_pace = pace = pacing.Pace(self._audit_read_pace())
         refused: ccxt_errors.BaseError | None = None
         for _ in range(pacing.TRIES):
             while (delay := pace.delay(time.monotonic())) > 0:
                 await resolve(self.sleep(delay * 1000))
-            pace.begin()
+            pace.begin(scope.cancel_id)
             try:
                 return await self._audit_cancel_within(scope, order_id, symbol, dict(given))
             except ccxt_errors.BaseError as error:
@@ -230,8 +228,17 @@ class CancelMethods(Interceptor):
                 refused = error
                 pace.hold(time.monotonic() + wait)
             finally:
-                pace.end(time.monotonic())
+                pace.end(scope.cancel_id, time.monotonic())
         raise refused or ccxt_errors.RateLimitExceeded(self.id)
+
+    def _audit_read_pace(self) -> int:
+        asked = self.options.get("cancelsPerSecond", pacing.PER_SECOND)
+        pace = pacing.read_pace(asked)
+        if pace is None:
+            self._audit_say_once(
+                "options['cancelsPerSecond'] is no whole number from 1 on: %s", asked
+            )
+        return pace or pacing.PER_SECOND
 
     async def _audit_cancel_all_of(
         self, scope: Scope, markets: Sequence[Any], margin: str | None, rest: dict[str, Any]

@@ -68,9 +68,10 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """The answer is none that the venue documents; `reason` says what is wrong with it."""
+    """The answer is none that the venue documents. reason: why; names_order: it speaks of an order all the same."""
 
     reason: str
+    names_order: bool = False
 
 
 Reply = Acknowledged | Refusal | Unreadable
@@ -113,7 +114,7 @@ def decode(asked: ParsedRequest, body: str) -> Reply:
     try:
         return _read_refusal(parsed) or _read_acknowledgement(asked, parsed)
     except _NotReadable as problem:
-        return Unreadable(str(problem))
+        return Unreadable(str(problem), _names_order(parsed))
 
 
 def read_refusal(body: str) -> Refusal | None:
@@ -155,8 +156,8 @@ def _read_code(item: Mapping[str, Any], key: str) -> str | None:
     return code
 
 
-def _names_order(parsed: Mapping[str, Any]) -> bool:
-    data = parsed.get("data")
+def _names_order(parsed: object) -> bool:
+    data = parsed.get("data") if isinstance(parsed, dict) else parsed
     items = [parsed, *(data if isinstance(data, list) else [data])]
     return any(isinstance(item, dict) and "orderId" in item for item in items)
 

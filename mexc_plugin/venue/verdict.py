@@ -70,7 +70,7 @@ CODE_OUTCOMES = {
     "730000": Outcome.UNKNOWN,
 }
 
-# Where the status alone is a refusal, whatever the body says.
+# Where the status alone is a refusal, unless the body speaks of an order.
 HTTP_OUTCOMES = {
     401: Outcome.UNAUTHORIZED,
     418: Outcome.RATE_LIMITED,
@@ -123,8 +123,10 @@ def decide(asked: ParsedRequest, answer: HttpAnswer | None, *, may_have_left: bo
             reason=f"HTTP {status} does not say what happened",
         )
     reply = decode(asked, answer.body)
-    if status >= 400 and isinstance(reply, Acknowledged):
-        return Verdict(Outcome.UNKNOWN, reason=f"HTTP {status} with an acknowledgement")
+    if status >= 400 and (
+        isinstance(reply, Acknowledged) or (isinstance(reply, Unreadable) and reply.names_order)
+    ):
+        return Verdict(Outcome.UNKNOWN, reason=f"HTTP {status} with the word of an order")
     if status in HTTP_OUTCOMES:
         return Verdict(HTTP_OUTCOMES[status], refusal=read_refusal(answer.body))
     if isinstance(reply, Refusal):

@@ -92,6 +92,19 @@ def test_a_4xx_with_an_acknowledgement_contradicts_itself(status: int) -> None:
         assert (verdict.outcome, verdict.orders) == (Outcome.UNKNOWN, ())
 
 
+@pytest.mark.parametrize("status", [401, 418, 429])
+def test_a_status_that_is_a_refusal_is_none_beside_the_word_of_an_order(status: int) -> None:
+    """What is refused for frequency is sent again: never what may have been executed."""
+    for asked, answer in (
+        (spot(), {"orderId": "4", "code": 0}),
+        (spot(), {"orderId": "999", "status": "CANCELED"}),
+        (spot(), {"code": 429, "orderId": "4"}),
+        (open_orders(), [{"orderId": "4", "symbol": "LTCUSDT"}]),
+        (futures(), {"success": True, "code": 0, "data": [{"orderId": 999, "errorCode": 0}]}),
+    ):
+        assert outcome_of(asked, answer, status) == "unknown"
+
+
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [(400, "unknown"), (401, "unauthorized"), (403, "unknown"), (404, "unknown"), (408, "unknown"), (418, "rate_limited"), (425, "unknown"), (429, "rate_limited"), (451, "unknown"), (499, "unknown")],
