@@ -6,7 +6,6 @@ leaves, and is reported, never repaired.
 """
 
 import contextlib
-import fcntl
 import glob
 import json
 import logging
@@ -21,6 +20,7 @@ from sqlalchemy import exc
 
 from mexc_plugin.audit import canonical, chain
 from mexc_plugin.audit.events import Event, project, project_orders
+from mexc_plugin.posix import fcntl
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.engine import describe, sqlite_path
 
