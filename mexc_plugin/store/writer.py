@@ -246,6 +246,7 @@ class Writer:
 
     def _run(self) -> None:
         self._open()
+        events.versions()  # for the first event, which a cancel waits for
         while self._wait_for_work():
             self._store(self._take())
         if self._failures or self._spool.is_open:
