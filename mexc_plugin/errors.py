@@ -2,6 +2,7 @@
 
 MexcPluginError
  +-- ConfigError          an option, URL or environment variable cannot be used; fix it and start again
+ +-- UnsupportedPlatform  this system has no POSIX file locks: Windows; run the bot in WSL
  +-- StoreError           the audit database cannot be used now; the message says why
       +-- StoreForeign    the database holds other people's tables; run ``db upgrade`` if it is meant
       +-- StoreOutdated   the database is older than this program; run ``db upgrade``
@@ -19,6 +20,10 @@ class MexcPluginError(Exception):
 
 class ConfigError(MexcPluginError, ValueError):
     """An option, URL or environment variable cannot be used. Raised before anything is sent."""
+
+
+class UnsupportedPlatform(MexcPluginError, ImportError):
+    """This system lacks what the record rests on. Raised when the adapter or the store is imported."""
 
 
 class StoreError(MexcPluginError):

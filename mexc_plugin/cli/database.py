@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mexc_plugin import distributions
 from mexc_plugin.cli import options
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Alarm, Exit
@@ -25,7 +26,7 @@ REMEDIES = {
     "INTERRUPTED": "run: mexc-plugin db upgrade --database-url URL",
     "FOREIGN": "if the audit belongs there, run: mexc-plugin db upgrade --database-url URL",
     "OUTDATED": "run: mexc-plugin db upgrade --database-url URL",
-    "TOO_NEW": "run: pip install --upgrade mexc-plugin",
+    "TOO_NEW": "run: {upgrade}",
 }
 
 NEIGHBOUR = (
@@ -123,7 +124,8 @@ def _faults(url: str) -> Iterator[str]:
     with opened(url) as engine, engine.connect() as connection:
         state = migrate.state(connection)
         if state is not migrate.State.CURRENT:
-            yield f"schema: {state.value}; {REMEDIES[state.name]}"
+            remedy = REMEDIES[state.name].format(upgrade=distributions.upgrade_command())
+            yield f"schema: {state.value}; {remedy}"
             return
         if not sa.inspect(connection).has_table(schema.AUDIT_TABLE):
             yield f"table {schema.AUDIT_TABLE} is missing; restore it from a backup"

@@ -77,7 +77,7 @@ def output(
     )
 
 
-class Moment(click.ParamType[datetime]):
+class Moment(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """A time on the command line; the command gets naive UTC."""
 
     name = "time"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mexc_plugin import config
+from mexc_plugin import config, distributions
 from mexc_plugin.errors import ConfigError, MexcPluginError
 from mexc_plugin.hosting import commands, probe, refusals, starting
 
@@ -68,7 +68,20 @@ def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Find
         return
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     yield Finding(f"versions: {versions} ({interpreter.path})")
+    yield from _owners(report.owners, interpreter.path)
+    if interpreter.path != sys.executable:
+        yield from _owners(distributions.owners("ccxt"), sys.executable)
     yield from _classes(report, interpreter, below_run=bool(command))
+
+
+def _owners(owners: Mapping[str, str], python: str) -> Iterator[Finding]:
+    if len(owners) > 1:
+        yield Finding(
+            f"{' and '.join(owners)} all own the package ccxt of {python}: the last one installed has "
+            "overwritten the others' files; make the environment anew with the one that the bot asks "
+            "for, and install mexc-plugin with: pip install --no-deps mexc-plugin",
+            needs_attention=True,
+        )
 
 
 def _classes(

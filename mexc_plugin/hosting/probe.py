@@ -1,21 +1,26 @@
 """Asks a Python, in a process of its own, which classes ccxt has there; and a shell for its PYTHONPATH."""
 
+import inspect
 import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mexc_plugin import distributions
 from mexc_plugin.hosting.commands import Interpreter
 
 TIMEOUT_S = 120
 SHELL_TIMEOUT_S = 10
 OURS = "mexc_plugin."
 
-# ccxt is imported as a bot would import it. The last line of stdout is the answer.
+# ccxt is imported as a bot would import it, and that Python may have nothing of ours. The last line of
+# stdout is the answer.
 PROGRAM = """
+from __future__ import annotations
+{owners}
 import importlib, importlib.util, importlib.metadata, json, platform
-answer = {"classes": {}, "versions": {"python": platform.python_version()}}
+answer = {"classes": {}, "versions": {"python": platform.python_version()}, "owners": {}}
 if importlib.util.find_spec("ccxt"):
     for name in ("ccxt", "ccxt.async_support", "ccxt.pro"):
         found = importlib.import_module(name).mexc
@@ -25,6 +30,8 @@ for name in ("mexc-plugin", "ccxt", "sqlalchemy", "alembic"):
         answer["versions"][name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         pass
+answer["owners"] = owners("ccxt")
+answer["versions"].update(answer["owners"])
 print()
 print(json.dumps(answer))
 """
@@ -35,11 +42,13 @@ class Report:
     """What a Python answered.
 
     classes: the class named mexc in ccxt, ccxt.async_support and ccxt.pro, empty without ccxt;
-    versions by distribution; error: why there is no answer.
+    versions by distribution; owners: the distributions that the package ccxt is from, with their
+    versions; error: why there is no answer.
     """
 
     classes: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
 
     @property
@@ -55,7 +64,8 @@ def is_ours(name: str) -> bool:
 
 def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> Report:
     """Start the Python with its options and the environment, and ask it."""
-    command = [interpreter.path, *interpreter.options, "-c", PROGRAM]
+    program = PROGRAM.replace("{owners}", inspect.getsource(distributions.owners))
+    command = [interpreter.path, *interpreter.options, "-c", program]
     try:
         done = subprocess.run(  # noqa: S603 - the user's own interpreter
             command,
@@ -75,7 +85,7 @@ def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> Report:
         return Report(error=_last_words(done.stderr) or f"exit code {done.returncode}")
     try:
         answer = json.loads(done.stdout.strip().splitlines()[-1])
-        return Report(answer["classes"], answer["versions"])
+        return Report(answer["classes"], answer["versions"], answer["owners"])
     except (ValueError, LookupError, TypeError):
         return Report(error=f"{interpreter.path} gave no answer that can be read")
 

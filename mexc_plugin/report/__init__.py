@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mexc_plugin import distributions
 from mexc_plugin.errors import ConfigError
 
 LIBRARIES = ("altair", "jinja2", "vl_convert")
@@ -19,7 +20,7 @@ def require() -> None:
     missing = [name for name in LIBRARIES if not _is_there(name)]
     if missing:
         raise ConfigError(
-            f"the report needs {', '.join(missing)}; run: pip install 'mexc-plugin[report]'"
+            f"the report needs {', '.join(missing)}; run: {distributions.install_command('report')}"
         )
 
 

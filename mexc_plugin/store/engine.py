@@ -7,11 +7,13 @@ import importlib
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import URL, Engine, make_url
 
+from mexc_plugin import distributions
 from mexc_plugin.config import default_database_path
 from mexc_plugin.errors import ConfigError, StoreError, StoreMissing
 from mexc_plugin.store import sessions
@@ -29,6 +31,9 @@ BUSY_TIMEOUT_MS = 5_000
 # A long report may take its time; a server that says nothing for longer is gone.
 ANSWER_TIMEOUT_MS = 600_000
 
+# From 2.1 on SQLAlchemy decodes the database's name too. A URL must not mean another file before.
+_LEAVES_NAMES_ENCODED = make_url("sqlite:///%41").database != "A"
+
 _SECRET = re.compile(r"(?i)(\w*(?:password|passwd|pwd|passphrase)\w*=)[^&\s]*")
 
 
@@ -36,6 +41,8 @@ def parse(url: str) -> URL:
     """The URL with our driver where it names none. Raises ConfigError, never showing the URL."""
     try:
         parsed = make_url(url)
+        if _LEAVES_NAMES_ENCODED and parsed.database:
+            parsed = parsed.set(database=unquote(parsed.database))
     except (exc.ArgumentError, ValueError):
         raise ConfigError(
             "the audit database's URL cannot be read; "
@@ -142,7 +149,7 @@ def _load_driver(parsed: URL) -> None:
         dialect.import_dbapi()
     except (ImportError, exc.NoSuchModuleError):
         if parsed.drivername == usual:
-            advice = f'run: pip install "mexc-plugin[{EXTRAS.get(backend, backend)}]"'
+            advice = f"run: {distributions.install_command(EXTRAS.get(backend, backend))}"
         else:
             advice = f"install it, or write {usual}://…"
         raise ConfigError(f"the driver of {parsed.drivername} is not installed; {advice}") from None

@@ -7,7 +7,6 @@ leaves, and is reported, never repaired.
 
 import contextlib
 import errno
-import fcntl
 import json
 import logging
 import os
@@ -22,6 +21,7 @@ from sqlalchemy import exc
 from mexc_plugin.audit import canonical, chain
 from mexc_plugin.audit.events import Event, project, project_orders
 from mexc_plugin.errors import ConfigError
+from mexc_plugin.posix import fcntl
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.spool_folder import CONFLICT, SUFFIX, TORN, files, place, try_to_write
 

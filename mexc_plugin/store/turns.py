@@ -9,12 +9,13 @@ that keeps the file whole.
 """
 
 import contextlib
-import fcntl
 import os
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from mexc_plugin.posix import fcntl
 
 SUFFIX = "-turn"
 # A holder that is stopped or stuck costs this once; whoever waited goes on without a turn until
