@@ -168,7 +168,7 @@ class CancelMethods(Interceptor):
         self, scope: Scope, market: Any, id_: Any, symbol: Any, given: dict[str, Any]
     ) -> Any:
         parent: Any = super()
-        if self._market_kind("cancelOrder", market, given)[0] != "spot":
+        if self._audit_market_kind("cancelOrder", market, given)[0] != "spot":
             scope.otherwise = ccxt_errors.InvalidOrder
         scope.dispatched = True
         try:
