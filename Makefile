@@ -97,3 +97,15 @@ bench: $(DEV)
 .PHONY: mutants
 mutants: $(DEV)
 	$(BIN)/python -m tests.mutants --seed 9 --count 150
+
+# gevent and eventlet in an environment of their own: they replace what others build on.
+.PHONY: test-green
+test-green: .venv-green/.ready
+	.venv-green/bin/python -m pytest -q -W default tests/green
+
+.venv-green/.ready: pyproject.toml
+	@$(PYTHON) -m venv .venv-green
+	@.venv-green/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@.venv-green/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
+		gevent eventlet hypothesis pytest pytest-asyncio pytest-randomly
+	@touch $@

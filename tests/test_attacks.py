@@ -396,14 +396,17 @@ def test_a_row_in_an_events_place_does_not_make_the_event_vanish(
     assert kept.replace("\\", "").count('"kind":"request"') >= 3
 
 
+@pytest.mark.parametrize("files", ["audit.db*", "audit.db-wal", "audit.db-shm"])
 def test_a_database_file_that_was_moved_away_is_noticed(
-    make_sync: Callable[..., Bot], audit: Audit
+    make_sync: Callable[..., Bot], audit: Audit, files: str
 ) -> None:
     bot = make_sync()
     try_to_cancel(bot)
-    for path in audit.path.parent.glob("audit.db*"):
+    for path in audit.path.parent.glob(files):
         path.unlink()
     try_to_cancel(bot, "REAL-ORDER")
+    # As a kill would leave it.
+    assert b"REAL-ORDER" in everywhere(audit)
     recorders.close_all()
     assert b"REAL-ORDER" in everywhere(audit)
 

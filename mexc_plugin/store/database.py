@@ -43,7 +43,7 @@ class Database:
         self._inserts: Inserts | None = None
         self._doubted = False
         self._path: str | None = None
-        self._file: tuple[int, int] | None = None
+        self._files: tuple[Any, ...] = ()
         self._turns = Turns(None)
 
     def load(self) -> bool:
@@ -84,7 +84,7 @@ class Database:
             raise
         self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         self._cursor = connection.connection.cursor()
-        self._file = self._file_there()
+        self._files = self._files_there()
         self._inserts = Inserts(engine.dialect)
 
     def _make(self) -> None:
@@ -163,24 +163,21 @@ class Database:
 
         SQLite does not when it closes such a file, and removes the WAL when the next one is made.
         """
-        if self._file == self._file_there():
+        if self._files == self._files_there():
             return
         with contextlib.suppress(Exception):
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
-    def _file_there(self) -> tuple[int, int] | None:
-        """Which file the path of a SQLite database names now."""
-        if self._path is None:
-            return None
-        try:
-            found = os.stat(self._path)  # noqa: PTH116 - with each event, and Path takes longer
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+    def _files_there(self) -> tuple[Any, ...]:
+        """Which files the paths of a SQLite database, its WAL and its shared memory name now.
+
+        Without any of the three, what is committed is gone with this process.
+        """
+        return () if self._path is None else tuple(_identity(self._path + s) for s in _PARTS)
 
     def _require_its_file(self) -> None:
-        if self._file != self._file_there():
+        if self._files != self._files_there():
             raise StoreError(
                 "the file that was open was moved or removed; "
                 "the record goes on in the one that is at its place"
@@ -228,6 +225,18 @@ class Database:
         return connection.execute(
             sa.select(key.hash).where(key.writer_id == event.writer_id, key.seq == event.seq)
         ).scalar()
+
+
+# The parts of a SQLite database, by what their names end with.
+_PARTS = ("", "-wal", "-shm")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - with each event, and Path takes longer
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class Inserts:
