@@ -66,7 +66,6 @@ class Synchronous(Reconcile, CancelMethods):
     """For ccxt's sync class."""
 
     fetch = synchronous(CancelMethods.fetch)
-    _audit_recorded_fetch = fetch
     fetch2 = synchronous(CancelMethods.fetch2)
     throttle = synchronous(CancelMethods.throttle)
     cancel_order = synchronous(CancelMethods.cancel_order)

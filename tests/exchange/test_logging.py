@@ -173,7 +173,7 @@ def test_what_the_bot_writes_itself_stays_as_it_is(kept: Kept) -> None:
     with sending(exchange):
         pass
     bots_logger().info("my token=%s", "abc")
-    assert kept.texts[0] == "my token=abc"
+    assert "my token=abc" in kept.texts
 
 
 class Odd:
