@@ -72,6 +72,10 @@ class CancelMethods(Interceptor):
             if market is None or not self._is_spot("cancelOrders", market, given):
                 given.pop("killSwitch", None)
                 scope.symbol = market["symbol"] if market else None
+                if not isinstance(ids, list | tuple):
+                    raise ccxt_errors.ArgumentsRequired(
+                        f"{self.id} cancelOrders() takes clientOrderIds for spot orders only"
+                    )
                 whole = [arguments.as_whole(each) for each in ids]
                 return await resolve(parent.cancel_orders(whole, symbol, given))
         return await self._together(
