@@ -75,6 +75,10 @@ class CancelMethods(Interceptor):
             if market is None or not self._audit_is_spot("cancelOrders", market, given):
                 given.pop("killSwitch", None)
                 scope.symbol = market["symbol"] if market else None
+                if not isinstance(ids, list | tuple):
+                    raise ccxt_errors.ArgumentsRequired(
+                        f"{self.id} cancelOrders() takes clientOrderIds for spot orders only"
+                    )
                 whole = [arguments.as_whole(each) for each in ids]
                 answered = await resolve(parent.cancel_orders(whole, symbol, given))
                 self._audit_note_bypass(scope)

@@ -104,6 +104,34 @@ def test_a_fetch_that_loses_the_answer_and_tries_a_closed_port_leaves_it_unknown
     assert "canceled" in [result["outcome"] for result in ready.reconcile_cancels()]
 
 
+def test_a_fetch_that_sends_elsewhere_first_and_then_as_asked_leaves_it_unknown(
+    ready: Bot, sandbox: Sandbox, audit: Audit, closed: str
+) -> None:
+    """The host of the exchange is the one that is closed: what the original sees is the whole attempt, but not every send."""
+    ready.exchange.urls["api"]["spot"]["private"] = f"http://{closed}"
+    original, here = ready.exchange.fetch, sandbox.url.partition("://")[2]
+
+    def fetch(url: str, *rest: Any) -> Any:
+        try:
+            return send_by_other_means_at_once(url.replace(closed, here), *rest)
+        except LOST:
+            return original(url, *rest)
+
+    async def async_fetch(url: str, *rest: Any) -> Any:
+        try:
+            return await send_by_other_means(url.replace(closed, here), *rest)
+        except LOST:
+            return await original(url, *rest)
+
+    ready.exchange.fetch = fetch if ready.colour == "sync" else async_fetch
+    order_id = place(sandbox)
+    with pytest.raises(ccxt.NetworkError):
+        ready.cancel_order(order_id, SYMBOL)
+
+    assert is_cancelled(sandbox, order_id)
+    assert [row["outcome"] for row in audit.history()] == ["unknown"]
+
+
 def test_a_fetch_of_the_class_that_does_so_leaves_it_unknown(
     ready: Bot, sandbox: Sandbox, audit: Audit, closed: str
 ) -> None:

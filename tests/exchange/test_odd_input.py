@@ -218,6 +218,15 @@ def test_nothing_empty_and_no_signature_of_the_callers_is_sent(
     assert "of-the-caller" not in str(arrived)
 
 
+@pytest.mark.parametrize("ids", [None, "4", 4])
+def test_client_order_ids_of_swaps_are_refused_with_an_error_of_ccxts(
+    ready: Bot, sandbox: Sandbox, ids: Any
+) -> None:
+    with pytest.raises(ccxt.ArgumentsRequired, match="clientOrderIds"):
+        ready.cancel_orders(ids, "BTC/USDT:USDT", {"clientOrderIds": ["c"]})
+    assert sandbox.arrivals == []
+
+
 # -- keys, URLs, headers
 
 

@@ -56,7 +56,7 @@ def most_in_a_second(sandbox: Sandbox) -> int:
 def test_more_orders_than_the_venue_takes_in_a_second_are_all_cancelled_and_none_is_refused(
     loaded: Bot, sandbox: Sandbox, audit: Audit
 ) -> None:
-    sandbox.set_rate_limit(RateLimit())
+    sandbox.set_rate_limit(RateLimit(ban=1))
     ids = place(sandbox, 2 * PER_SECOND + 3)
 
     begin = time.monotonic()
@@ -91,7 +91,7 @@ def test_an_option_that_is_no_pace_stops_no_cancel(
 
 
 def test_calls_at_the_same_time_share_the_pace(loaded: Bot, sandbox: Sandbox, audit: Audit) -> None:
-    sandbox.set_rate_limit(RateLimit())
+    sandbox.set_rate_limit(RateLimit(ban=1))
     first, second = place(sandbox, 9), place(sandbox, 9)
     exchange = loaded.exchange
     found: list[Any] = []
