@@ -35,11 +35,11 @@ class Receipt:
         self._latch = threading.Lock()
         self._latch.acquire()
 
-    def wait(self, timeout: float) -> bool:
-        """Block this thread until settled, for at most `timeout` seconds. True when settled."""
+    def wait(self, timeout: float) -> Place | None:
+        """Block this thread until settled, for at most `timeout` seconds. None when it is not settled."""
         if self.place is None and self._latch.acquire(timeout=max(0.0, timeout)):
             self._latch.release()
-        return self.place is not None
+        return self.place
 
     def settle(self, place: Place) -> None:
         """Say where the event is; the first word stands. The caller resolves `future`."""

@@ -81,10 +81,7 @@ class Writer:
             finally:
                 self._database_lock.release()
         receipt = self.submit(draft)
-        if not receipt.wait(0 if self.is_down else deadline):
-            return self.rescue(receipt)
-        assert receipt.place is not None  # noqa: S101 - a settled receipt has its place
-        return receipt.place
+        return receipt.wait(0 if self.is_down else deadline) or self.rescue(receipt)
 
     def submit(
         self, draft: Mapping[str, Any], loop: asyncio.AbstractEventLoop | None = None
@@ -111,8 +108,7 @@ class Writer:
             # All that is under way goes with it: whoever dies now must not leave a gap before it,
             # and one fsync is enough for all.
             self._to_spool(self._under_way())
-        assert receipt.place is not None  # noqa: S101 - _to_spool settles what it is given
-        return receipt.place
+        return receipt.place or Place.LOST
 
     @property
     def is_prepared(self) -> bool:
@@ -189,9 +185,7 @@ class Writer:
                 raise
         else:
             self._settle(receipts, Place.DATABASE)
-        place = receipts[-1].place
-        assert place is not None  # noqa: S101 - settled one way or the other
-        return place
+        return receipts[-1].place or Place.LOST
 
     # -- sealing; the chain lock is held
 
