@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import sqlalchemy.dialects.sqlite  # with the class, not when a bot makes its exchange
 from sqlalchemy.engine import Connection, Engine
 
 from mexc_plugin.audit.events import Event, project, project_orders

@@ -144,6 +144,8 @@ def _load_driver(parsed: URL) -> None:
 
 
 def _check_folder(path: Path) -> None:
+    if path.parent.is_dir():
+        return
     if path == default_database_path():
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
