@@ -10,8 +10,15 @@ MexcPluginError
       +-- StoreMissing    there is no audit at that address yet
 
 None of these reaches a bot out of ``cancel_order``: a store that fails is handled by the failure policy.
-Every message says what to do next.
+Every message says what to do next. ccxt's own errors are found here by their names, too: after
+`import mexc_plugin as ccxt`, this module is `ccxt.errors`.
 """
+
+from mexc_plugin import _ccxt_namespace
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:  # a checker is to find what is misspelt
+    __getattr__ = _ccxt_namespace.ccxt_attributes(__name__, "ccxt.base.errors")
 
 
 class MexcPluginError(Exception):

@@ -101,8 +101,7 @@ def _now(ctx: click.Context | None) -> datetime:
     now = datetime.now(UTC).replace(tzinfo=None)
     if ctx is None:
         return now
-    kept = ctx.meta.setdefault("mexc_plugin.now", now)
-    assert isinstance(kept, datetime)  # noqa: S101 - for the type checker
+    kept: datetime = ctx.meta.setdefault("mexc_plugin.now", now)
     return kept
 
 

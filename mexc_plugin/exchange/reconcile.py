@@ -17,7 +17,6 @@ from mexc_plugin.exchange.interceptor import Interceptor
 from mexc_plugin.exchange.orders import build_order
 from mexc_plugin.exchange.unresolved import Unresolved, parse_unresolved
 from mexc_plugin.exchange.waiting import resolve
-from mexc_plugin.store.unresolved import read_unresolved
 from mexc_plugin.venue import requests
 from mexc_plugin.venue.reconciliation import Judgement, judge
 from mexc_plugin.venue.verdict import HttpAnswer
@@ -64,6 +63,8 @@ class Reconcile(Interceptor):
         account = account_fingerprint(self.apiKey)
         if account is None:
             raise ccxt_errors.AuthenticationError(f"{self.id} reconcileCancels() requires apiKey")
+        from mexc_plugin.store.unresolved import read_unresolved  # reading is for those who ask
+
         found = await self._audit_in_thread(
             read_unresolved, self._audit_settings.url, account, cancel_id
         )

@@ -184,6 +184,8 @@ def _require_user(parsed: URL) -> None:
 
 
 def _check_folder(path: Path) -> None:
+    if path.parent.is_dir():
+        return
     if _is_default(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -18,6 +18,7 @@ import pytest
 
 import mexc_plugin
 import mexc_plugin.async_support
+import mexc_plugin.errors
 import mexc_plugin.pro
 from mexc_plugin.sandbox import Sandbox
 from tests.conftest import COLOURS, Audit, Bot, MakeBot, assert_complete
@@ -72,6 +73,39 @@ def signature(method: object) -> object:
         return inspect.signature(method)
     except (TypeError, ValueError):  # builtins, and classes that are attributes
         return None
+
+
+# -- the packages
+
+PACKAGES = {
+    mexc_plugin: ccxt,
+    mexc_plugin.async_support: ccxt.async_support,
+    mexc_plugin.pro: ccxt.pro,
+}
+OUR_OWN = {
+    "mexc": "the point of it all",
+    "async_support": "so that its mexc is ours",
+    "pro": "so that its mexc is ours",
+    "errors": "our own errors, and ccxt's by their names",
+}
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_every_name_of_ccxts_packages_is_there(package: Any) -> None:
+    theirs = PACKAGES[package]
+    names = [name for name in dir(theirs) if not name.startswith("__")]
+    assert len(names) > 30
+    found = {name for name in names if getattr(package, name) is not getattr(theirs, name)}
+    assert found <= set(OUR_OWN)
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = package.nonsense
+
+
+def test_every_error_of_ccxts_is_found_by_its_long_name() -> None:
+    names = ccxt.errors.__all__
+    assert [getattr(mexc_plugin.errors, name) for name in names] == [
+        getattr(ccxt.errors, name) for name in names
+    ]
 
 
 # -- the class
