@@ -45,7 +45,7 @@ def live(
 @pytest.fixture
 def config(sandbox: Sandbox, audit: Audit) -> dict[str, Any]:
     """Of a bot whose database is there already."""
-    own = {"url": audit.url, "deadline_ms": 10_000}
+    own = {"url": audit.url, "deadline_ms": 2_500}
     config = {**sandbox.ccxt_config(), "options": {"audit": own}}
     live(OURS, config)
     return config
