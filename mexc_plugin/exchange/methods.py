@@ -80,8 +80,9 @@ class CancelMethods(Interceptor):
                         f"{self.id} cancelOrders() takes clientOrderIds for spot orders only"
                     )
                 whole = [arguments.as_whole(each) for each in ids]
-                answered = await resolve(parent.cancel_orders(whole, symbol, given))
-                self._audit_note_bypass(scope)
+                answered = await self._audit_finish(
+                    scope, parent.cancel_orders(whole, symbol, given)
+                )
                 return orders.mark_failed(scope, answered)
         return await self._audit_together(
             [
@@ -110,7 +111,7 @@ class CancelMethods(Interceptor):
             )
             scope.symbol = markets[0]["symbol"] if len(markets) == 1 else None
             if kind != "spot" or (not markets and margin is None):
-                return await resolve(parent.cancel_all_orders(symbol, given))
+                return await self._audit_finish(scope, parent.cancel_all_orders(symbol, given))
             return await self._audit_cancel_all_of(scope, markets, margin, rest)
 
     async def edit_order(
@@ -159,13 +160,14 @@ class CancelMethods(Interceptor):
             self.check_required_credentials()
             scope.dispatched = True
             try:
-                answer = await resolve(self.spotPrivateDeleteOrder(request.encode()))
+                answer = await self._audit_finish(
+                    scope, self.spotPrivateDeleteOrder(request.encode())
+                )
             except Exception:
                 confirmed = await self._audit_confirm(scope, market) if confirm else None
                 if confirmed is None:
                     raise
                 return confirmed
-            self._audit_note_bypass(scope)
             return orders.build_cancelled_order(self, scope, market, answer)
 
     async def _audit_cancel_as_ccxt(
@@ -176,14 +178,14 @@ class CancelMethods(Interceptor):
             scope.otherwise = ccxt_errors.InvalidOrder
         scope.dispatched = True
         try:
-            order = await resolve(parent.cancel_order(arguments.as_whole(id_), symbol, given))
+            call = parent.cancel_order(arguments.as_whole(id_), symbol, given)
+            order = await self._audit_finish(scope, call)
         except ccxt_errors.InvalidOrder:
             # ccxt takes any message but the English one for a failure.
             if scope.verdict is None or scope.verdict.outcome is not Outcome.ACCEPTED:
                 raise
             info = self.parse_json(scope.answer.body) if scope.answer else None
             order = self.safe_order({"info": info}, market)
-        self._audit_note_bypass(scope)
         if order.get("id") is not None or scope.asked is None or scope.verdict is None:
             return order
         if scope.asked.endpoint.market_type == "margin":
@@ -259,8 +261,7 @@ class CancelMethods(Interceptor):
         send = (
             self.spotPrivateDeleteMarginOpenOrders if margin else self.spotPrivateDeleteOpenOrders
         )
-        answers = await resolve(send(request))
-        self._audit_note_bypass(scope)
+        answers = await self._audit_finish(scope, send(request))
         return orders.build_cancelled_orders(self, scope, {m["id"]: m for m in markets}, answers)
 
     def _audit_take_recv_window(self, scope: Scope, asked: object) -> None:
@@ -271,9 +272,12 @@ class CancelMethods(Interceptor):
                 "the venue does not take recvWindow %s; sent is %s", scope.recv_window_asked, sent
             )
 
-    def _audit_note_bypass(self, scope: Scope) -> None:
+    async def _audit_finish(self, scope: Scope, call: Any) -> Any:
+        """What a call of ccxt's brings. A cancel that went past the record is said to have done so."""
+        result = await resolve(call)
         if scope.attempts == 0:
             self._audit_say_once(BYPASSED)
+        return result
 
     async def _audit_confirm(self, scope: Scope, market: Any) -> Any:
         """Ask the venue about this cancel, if its outcome is unknown; the order if it is gone."""

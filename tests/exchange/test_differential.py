@@ -289,3 +289,26 @@ def test_it_is_so_for_every_other_cancel_and_every_code(pair: Pair, name: str) -
     answers = list(answers_with_codes(error))[:: 1 if name == "swap" else 5]
 
     assert compare(pair, answers, method, *args) == []
+
+
+# -- headers that a library stumbles over
+
+ODD_HEADERS = [
+    *({"Content-Encoding": name} for name in ("gzip", "deflate", "br", "zstd", "unknown", "gzip, br")),
+    *({"Content-Type": f"application/json; charset={name}"} for name in ("hex", "undefined", "utf-7", "utf-16", "rot13", "idna", "unicode_escape", '"')),
+    {"Content-Type": ""}, {"Content-Type": 'multipart/form-data; boundary="'}, {"Retry-After": ""}, {"WWW-Authenticate": "Digest realm=x"}, {"X": "é"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 500])
+def test_no_header_makes_an_answer_anything_but_ccxts_error(pair: Pair, status: int) -> None:
+    bodies = [HTML, spot_error("700002"), b"\xff\xfe\x00{", b"\x1f\x8b\x08\x00garbage"]
+    faults = []
+    for headers in ODD_HEADERS:
+        for body in bodies:
+            answer = Answer(status, body, {"Content-Type": "application/json"} | headers)
+            plain, ours = pair.ask(answer, "cancel_order", "4", SPOT)
+            fault = find_fault(plain, ours)
+            if fault is not None:
+                faults.append(f"{headers} {body!r}: plain {plain}; ours {ours}: {fault}")
+    assert faults == []

@@ -103,6 +103,31 @@ def test_the_bot_gets_the_order_and_the_log_says_once_that_it_is_not_on_record(
         assert len(said) == 1
 
 
+OTHER_MARKETS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "swap": ("cancel_order", ("4", "BTC/USDT:USDT")),
+    "swap, several": ("cancel_orders", (["4"], "BTC/USDT:USDT")),
+    "swap, all": ("cancel_all_orders", ("BTC/USDT:USDT",)),
+    "margin": ("cancel_order", ("4", SYMBOL, {"marginMode": "isolated"})),
+}
+
+
+@pytest.mark.parametrize("layer", ["fetch2", "request"])
+@pytest.mark.parametrize("market", OTHER_MARKETS)
+def test_the_log_says_it_of_other_markets_too(
+    ready: Bot, audit: Audit, caplog, layer: str, market: str
+) -> None:
+    method, arguments = OTHER_MARKETS[market]
+    done = {"success": True, "code": 0, "data": [{"orderId": "4", "errorMsg": "success"}]}
+    answer = [CANCELLED] if market == "margin" else done
+    setattr(ready.exchange, layer, coloured(ready.colour, lambda *_args, **_kwargs: answer))
+
+    for _ in range(2):
+        getattr(ready, method)(*arguments)
+
+    assert audit.events("request") == []
+    assert len([record for record in caplog.records if record.msg == BYPASSED]) == 1
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("cancel", ["cancel_order", "cancel_orders", "edit_order"])
 def test_so_does_an_implicit_method_that_is_replaced(

@@ -69,6 +69,13 @@ def test_the_same_path_with_another_method_cancels_nothing(method: str, url: str
         assert found is None or found.path == "order/cancel"
 
 
+def test_what_cancels_nothing_is_written_out_once_more() -> None:
+    deletes = {"userDataStream", "capital/withdraw", "strategy/group", "strategy/group/uid", "sub-account/apiKey", "asset/withdraw"}  # fmt: skip
+    posts = {"market_maker/self_trade/blacklist/delete", "position/change_margin", "position/change_auto_add_im", "position/change_leverage", "position/change_position_mode", "account/change_risk_level"}  # fmt: skip
+
+    assert {("DELETE", path) for path in deletes} | {("POST", path) for path in posts} == NO_CANCEL
+
+
 @pytest.mark.parametrize(("method", "path"), sorted(NO_CANCEL))
 def test_what_cancels_nothing_is_in_no_other_table(method: str, path: str) -> None:
     for base in (SPOT, FUTURES, LEGACY):

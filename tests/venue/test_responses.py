@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mexc_plugin.venue.requests import ParsedRequest
-from mexc_plugin.venue.responses import Acknowledged, Refusal, Unreadable, decode
+from mexc_plugin.venue.responses import Acknowledged, CancelAck, Refusal, Unreadable, decode
 
 from .asked import (
     LEGACY,
@@ -59,6 +59,8 @@ PLAIN = {
     "legacy": (legacy("4", "5"), {"code": 200, "data": {"4": "success", "5": "success"}}, "accepted"),
     "legacy by symbol": (legacy_by_symbol(), {"code": 200, "data": [{"order_id": "4", "client_order_id": "x", "msg": "success"}]}, "accepted"),
     "futures": (futures(), OK, "accepted"),
+    "futures, one object": (futures(), {"success": True, "code": 0, "data": DONE}, "accepted"),
+    "futures, one object by external id": (futures_by_external_id(), {"success": True, "code": 0, "data": {"externalOid": "mine"}}, "accepted"),
     "futures in Chinese": (futures(), {"success": True, "code": 0, "data": [{"orderId": 4, "errorCode": 0, "errorMsg": "成功"}]}, "accepted"),
     "futures by external id": (futures_by_external_id(), OK, "accepted"),
     "futures, no word on each": (futures(), {"success": True, "code": 0, "data": [{"orderId": 4}]}, "accepted"),
@@ -74,6 +76,35 @@ def test_a_success_in_plain_words_is_one(name: str) -> None:
     asked, answer, outcome = PLAIN[name]
 
     assert outcome_of(asked, answer) == outcome
+
+
+def test_every_word_of_an_order_is_kept_under_its_name() -> None:
+    answer = {"orderId": 4, "symbol": "LTCBTC", "origClientOrderId": "mine", "clientOrderId": "c1", "price": "2.0", "origQty": "1.50", "executedQty": "0.5",
+              "cummulativeQuoteQty": "1.0", "status": "NEW", "timeInForce": "GTC", "type": "LIMIT", "side": "BUY", "time": 1, "updateTime": 2,
+              "cancelReason": "x", "stpMode": "none"}  # fmt: skip
+    expected = CancelAck(
+        order_id="4", symbol="LTCBTC", client_order_id="mine", cancel_client_order_id="c1", price="2.0", amount="1.50", filled="0.5", cost="1.0",
+        status="NEW", time_in_force="GTC", type="LIMIT", side="BUY", time="1", update_time="2", cancel_reason="x", stp_mode="none",
+    )  # fmt: skip
+    assert decode(spot(), json.dumps(answer)) == Acknowledged((expected,))
+    other = {"orderId": "4", "Qty": "1.50", "transactTime": "7"}
+    assert decode(spot(), json.dumps(other)) == Acknowledged((CancelAck(order_id="4", amount="1.50", time="7"),))  # fmt: skip
+
+
+def test_of_two_names_for_the_same_the_first_that_has_a_value_counts() -> None:
+    for answer in ({"orderId": "4", "origQty": "", "Qty": "2"}, {"orderId": "4", "origQty": "2", "Qty": "3"}):  # fmt: skip
+        assert decode(spot(), json.dumps(answer)) == Acknowledged((CancelAck(order_id="4", amount="2"),))  # fmt: skip
+
+
+def test_the_result_of_each_order_is_kept_word_for_word() -> None:
+    items = [{"orderId": 4, "symbol": "LTC_BTC", "externalOid": "mine", "errorCode": 2041, "errorMsg": "order state cannot be cancelled"}]  # fmt: skip
+    reply = decode(futures(), json.dumps({"success": True, "code": 0, "data": items}))
+    expected = CancelAck(order_id="4", symbol="LTC_BTC", client_order_id="mine", code="2041", message="order state cannot be cancelled")  # fmt: skip
+    assert reply == Acknowledged((expected,))
+    legacy_items = [{"order_id": "4", "client_order_id": "mine", "msg": "success"}]
+    reply = decode(legacy_by_symbol(), json.dumps({"code": 200, "data": legacy_items}))
+    expected = CancelAck(order_id="4", client_order_id="mine", code="0", message="success")
+    assert reply == Acknowledged((expected,))
 
 
 # -- one order, as an object or in a list
