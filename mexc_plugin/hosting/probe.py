@@ -3,6 +3,7 @@
 import inspect
 import json
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -62,6 +63,11 @@ def is_ours(name: str) -> bool:
 
 def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> Report:
     """Start the Python with its options and the environment, and ask it."""
+    if getattr(sys, "frozen", False):
+        return Report(
+            error="this mexc-plugin is a frozen program, which can look into no Python; "
+            "use the one in the bot's own environment"
+        )
     program = PROGRAM.replace("{owners}", inspect.getsource(distributions.owners))
     command = [interpreter.path, *interpreter.options, "-c", program]
     try:
