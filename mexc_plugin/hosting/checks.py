@@ -5,6 +5,7 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mexc_plugin import distributions
 from mexc_plugin.errors import MexcPluginError
@@ -38,14 +39,15 @@ def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Find
             return
         interpreter, environ = found, starting.environment(environ)
     report = probe.ask(interpreter, environ)
+    # First, for it may be why the rest fails.
+    yield from _owners(report.owners, interpreter.path)
+    if Path(interpreter.path).parent != Path(sys.executable).parent:
+        yield from _owners(distributions.owners("ccxt"), sys.executable)
     if report.error:
         yield Finding(f"{interpreter.path}: {report.error}", needs_attention=True)
         return
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     yield Finding(f"versions: {versions} ({interpreter.path})")
-    yield from _owners(report.owners, interpreter.path)
-    if interpreter.path != sys.executable:
-        yield from _owners(distributions.owners("ccxt"), sys.executable)
     yield from _classes(report, interpreter, below_run=bool(command))
 
 

@@ -14,16 +14,12 @@ TIMEOUT_S = 120
 OURS = "mexc_plugin."
 
 # ccxt is imported as a bot would import it, and that Python may have nothing of ours. The last line of
-# stdout is the answer.
+# stdout is the answer; the one before stands where the import ends the program.
 PROGRAM = """
 from __future__ import annotations
 {owners}
 import importlib, importlib.util, importlib.metadata, json, platform
 answer = {"classes": {}, "versions": {"python": platform.python_version()}, "owners": {}}
-if importlib.util.find_spec("ccxt"):
-    for name in ("ccxt", "ccxt.async_support", "ccxt.pro"):
-        found = importlib.import_module(name).mexc
-        answer["classes"][name] = found.__module__ + "." + found.__qualname__
 for name in ("mexc-plugin", "ccxt", "sqlalchemy", "alembic"):
     try:
         answer["versions"][name] = importlib.metadata.version(name)
@@ -31,6 +27,11 @@ for name in ("mexc-plugin", "ccxt", "sqlalchemy", "alembic"):
         pass
 answer["owners"] = owners("ccxt")
 answer["versions"].update(answer["owners"])
+print(json.dumps(answer), flush=True)
+if importlib.util.find_spec("ccxt"):
+    for name in ("ccxt", "ccxt.async_support", "ccxt.pro"):
+        found = importlib.import_module(name).mexc
+        answer["classes"][name] = found.__module__ + "." + found.__qualname__
 print()
 print(json.dumps(answer))
 """
@@ -42,7 +43,7 @@ class Report:
 
     classes: the class named mexc in ccxt, ccxt.async_support and ccxt.pro, empty without ccxt;
     versions by distribution; owners: the distributions that the package ccxt is from, with their
-    versions; error: why there is no answer.
+    versions; error: why ccxt cannot be imported, or why there is no answer at all.
     """
 
     classes: Mapping[str, str] = field(default_factory=dict)
@@ -85,13 +86,14 @@ def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> Report:
         return Report(error=f"{interpreter.path}: {error.strerror}")
     except subprocess.TimeoutExpired:
         return Report(error=f"{interpreter.path} did not import ccxt within {TIMEOUT_S} s")
+    problem = None
     if done.returncode != 0:
-        return Report(error=_last_words(done.stderr) or f"exit code {done.returncode}")
+        problem = _last_words(done.stderr) or f"exit code {done.returncode}"
     try:
         answer = json.loads(done.stdout.strip().splitlines()[-1])
-        return Report(answer["classes"], answer["versions"], answer["owners"])
+        return Report(answer["classes"], answer["versions"], answer["owners"], problem)
     except (ValueError, LookupError, TypeError):
-        return Report(error=f"{interpreter.path} gave no answer that can be read")
+        return Report(error=problem or f"{interpreter.path} gave no answer that can be read")
 
 
 def _last_words(stderr: str) -> str:
