@@ -54,7 +54,7 @@ def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Find
 def _owners(owners: Mapping[str, str], python: str) -> Iterator[Finding]:
     if len(owners) > 1:
         yield Finding(
-            f"{' and '.join(owners)} all own the package ccxt of {python}: the last one installed has "
+            f"{' and '.join(owners)} own the package ccxt of {python}: the last one installed has "
             "overwritten the others' files; make the environment anew with the one that the bot asks "
             "for, and install mexc-plugin with: pip install --no-deps mexc-plugin",
             needs_attention=True,
