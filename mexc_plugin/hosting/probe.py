@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,16 +16,12 @@ SHELL_TIMEOUT_S = 10
 OURS = "mexc_plugin."
 
 # ccxt is imported as a bot would import it, and that Python may have nothing of ours. The last line of
-# stdout is the answer.
+# stdout is the answer; the one before stands where the import ends the program.
 PROGRAM = """
 from __future__ import annotations
 {owners}
 import importlib, importlib.util, importlib.metadata, json, platform
 answer = {"classes": {}, "versions": {"python": platform.python_version()}, "owners": {}}
-if importlib.util.find_spec("ccxt"):
-    for name in ("ccxt", "ccxt.async_support", "ccxt.pro"):
-        found = importlib.import_module(name).mexc
-        answer["classes"][name] = found.__module__ + "." + found.__qualname__
 for name in ("mexc-plugin", "ccxt", "sqlalchemy", "alembic"):
     try:
         answer["versions"][name] = importlib.metadata.version(name)
@@ -32,6 +29,11 @@ for name in ("mexc-plugin", "ccxt", "sqlalchemy", "alembic"):
         pass
 answer["owners"] = owners("ccxt")
 answer["versions"].update(answer["owners"])
+print(json.dumps(answer), flush=True)
+if importlib.util.find_spec("ccxt"):
+    for name in ("ccxt", "ccxt.async_support", "ccxt.pro"):
+        found = importlib.import_module(name).mexc
+        answer["classes"][name] = found.__module__ + "." + found.__qualname__
 print()
 print(json.dumps(answer))
 """
@@ -43,7 +45,7 @@ class Report:
 
     classes: the class named mexc in ccxt, ccxt.async_support and ccxt.pro, empty without ccxt;
     versions by distribution; owners: the distributions that the package ccxt is from, with their
-    versions; error: why there is no answer.
+    versions; error: why ccxt cannot be imported, or why there is no answer at all.
     """
 
     classes: Mapping[str, str] = field(default_factory=dict)
@@ -64,6 +66,11 @@ def is_ours(name: str) -> bool:
 
 def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> Report:
     """Start the Python with its options and the environment, and ask it."""
+    if getattr(sys, "frozen", False):
+        return Report(
+            error="this mexc-plugin is a frozen program, which can look into no Python; "
+            "use the one in the bot's own environment"
+        )
     program = PROGRAM.replace("{owners}", inspect.getsource(distributions.owners))
     command = [interpreter.path, *interpreter.options, "-c", program]
     try:
@@ -81,13 +88,14 @@ def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> Report:
         return Report(error=f"{interpreter.path}: {error.strerror}")
     except subprocess.TimeoutExpired:
         return Report(error=f"{interpreter.path} did not import ccxt within {TIMEOUT_S} s")
+    problem = None
     if done.returncode != 0:
-        return Report(error=_last_words(done.stderr) or f"exit code {done.returncode}")
+        problem = _last_words(done.stderr) or f"exit code {done.returncode}"
     try:
         answer = json.loads(done.stdout.strip().splitlines()[-1])
-        return Report(answer["classes"], answer["versions"], answer["owners"])
+        return Report(answer["classes"], answer["versions"], answer["owners"], problem)
     except (ValueError, LookupError, TypeError):
-        return Report(error=f"{interpreter.path} gave no answer that can be read")
+        return Report(error=problem or f"{interpreter.path} gave no answer that can be read")
 
 
 def keeps_entry(shell: Sequence[str], environ: Mapping[str, str], entry: str) -> bool | None:

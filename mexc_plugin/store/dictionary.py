@@ -138,7 +138,11 @@ PAYLOAD: Mapping[str, Part] = {
     "v": Part("version of the format, 1", "whole number"),
     "pid": Part("the process that writes", "whole number", ("start", "stop")),
     "os_user": Part("the user of the operating system that it runs as", "text", ("start",)),
-    "versions": Part("versions of Python and packages, by name", "object of text", ("start",)),
+    "versions": Part(
+        "versions of Python and packages, by name; a copy of ccxt with the name of its own",
+        "object of text",
+        ("start",),
+    ),
     "request": Part(
         "`method`, `url`, `headers`, `body` as sent, secrets replaced", "object", ("request",)
     ),

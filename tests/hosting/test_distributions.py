@@ -116,6 +116,17 @@ def test_the_doctor_says_that_two_own_the_ccxt_of_the_bot_s_python(folder: Path)
     assert line.endswith("pip install --no-deps mexc-plugin")
 
 
+def test_two_owners_are_named_where_they_broke_ccxt(folder: Path) -> None:
+    (folder / "ccxt").unlink()
+    (folder / "ccxt").mkdir()
+    (folder / "ccxt" / "__init__.py").write_text("from ccxt.base import gone")
+    install(folder, "ccxt", "4.5.90")
+    install(folder, "octobot-ccxt", "0.0.15")
+    _, alarms = adapter_findings(sys.executable, "bot.py", PYTHONPATH=str(folder))
+    assert ["own the package" in alarm for alarm in alarms] == [True, False]
+    assert "No module named 'ccxt.base'" in alarms[1]
+
+
 def test_the_doctor_says_it_of_its_own_python_too(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
