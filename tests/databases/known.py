@@ -210,6 +210,7 @@ def killed() -> Iterator[dict[str, Any]]:
 
 
 REMOVED = 4
+VERSIONS = {"python": "3.11.9", "mexc-plugin": "1.2.3", "ccxt": "4.5.90", "sqlalchemy": "1.2.3"}
 
 
 @contextmanager
@@ -219,8 +220,7 @@ def surroundings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(events, "host_name", lambda: "alpha")
         patch.setattr(events, "_user", lambda: "trader")
-        patch.setattr(events, "_version", lambda name: {"ccxt": "4.5.90"}.get(name, "1.2.3"))
-        patch.setattr(events.platform, "python_version", lambda: "3.11.9")
+        patch.setattr(events, "versions", lambda: VERSIONS)
         patch.setattr(events, "stop_draft", lambda _: stop(NINE + 6 * DAY * SECOND))
         patch.setattr(writing.uuid, "uuid4", lambda: uuid.UUID(int=1 << 96 | 4 << 76 | 8 << 60))
         yield
