@@ -75,11 +75,12 @@ def reported() -> Iterator[None]:
     except KeyboardInterrupt:
         raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     except ModuleNotFoundError as error:
-        needed = distributions.requirement(error.name or "")
+        name = (error.name or "").partition(".")[0]
+        needed = distributions.requirement(name)
         if needed is None:
             raise
         command = f"pip install {shlex.quote(needed)}"
-        raise Problem(f"{error.name} is not installed; run: {command}") from None
+        raise Problem(f"{name} is not installed; run: {command}") from None
     except ConfigError as error:
         raise Misuse(str(error)) from None
     except MexcPluginError as error:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 from mexc_plugin import distributions
 from mexc_plugin.config import default_database_path
 from mexc_plugin.errors import ConfigError, StoreError, StoreMissing
+from mexc_plugin.posix import pwd
 from mexc_plugin.store import sessions
 
 DRIVERS = {
@@ -173,8 +174,6 @@ def _require_user(parsed: URL) -> None:
         if backend != "postgresql":
             getpass.getuser()
         elif not (os.environ.get("PGUSER") or os.environ.get("PGSERVICE")):
-            import pwd
-
             pwd.getpwuid(os.geteuid())
     except (KeyError, OSError):
         raise ConfigError(

@@ -19,6 +19,7 @@ from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from mexc_plugin import distributions
 from mexc_plugin.errors import (
     ConfigError,
     StoreError,
@@ -124,7 +125,7 @@ def refuse(found: State) -> None:
         raise StoreOutdated(f"the audit's schema is older than this program; run: {UPGRADE}")
     if found is State.TOO_NEW:
         raise StoreTooNew(
-            "the audit's schema is newer than this program; run: pip install --upgrade mexc-plugin"
+            f"the audit's schema is newer than this program; run: {distributions.upgrade_command()}"
         )
 
 
