@@ -6,6 +6,7 @@ waits goes into one transaction. Nothing here raises a database error to the one
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -41,6 +42,7 @@ class Writer:
         self.writer_id = str(uuid.uuid4())
         self._url = url
         self._born_ns = time.time_ns()
+        self._start: dict[str, Any] | None = None
         # The thread may wait longer than any deadline: those who wait for it have their own.
         self._database = Database(url, BUSY_TIMEOUT_MS)
         self._spool = spools.Spool(url, self.writer_id)
@@ -195,7 +197,8 @@ class Writer:
         """The receipt of a draft, after that of `start` when it is the first."""
         receipts = []
         if self._seq == 0:
-            receipts.append(Receipt(self._seal(events.start_draft(self._born_ns))))
+            start = self._start or events.start_draft(self._born_ns)
+            receipts.append(Receipt(self._seal(start)))
         receipts.append(Receipt(self._seal(draft), loop))
         self._unsettled.extend(receipts)
         while self._unsettled[0].place is not None:
@@ -240,6 +243,8 @@ class Writer:
 
     def _run(self) -> None:
         self._open()
+        with contextlib.suppress(Exception):  # then the first cancel says it, or cannot
+            self._start = events.start_draft(self._born_ns)  # reads files
         while self._wait_for_work():
             self._store(self._take())
         if self._failures or self._spool.is_open:
