@@ -2,6 +2,7 @@
 
 from ccxt.pro.mexc import mexc as _ccxt_mexc
 
+from mexc_plugin.exchange import async_transport as _  # noqa: F401 - before a first cancel needs it
 from mexc_plugin.exchange.signatures import take_signatures
 from mexc_plugin.exchange.sync_async import Asynchronous
 

@@ -3,10 +3,14 @@
 import json
 import subprocess
 import sys
+import threading
+import time
 from typing import Any
 
 import pytest
 
+from mexc_plugin import mexc
+from mexc_plugin.audit import events
 from mexc_plugin.sandbox import Sandbox
 from tests.conftest import Audit
 
@@ -25,8 +29,8 @@ if order_id:
 print(json.dumps({"cpu": cpu, "loaded": sorted(loaded), "more": sorted(set(sys.modules) - loaded)}))
 """
 THEIRS, OURS = "from ccxt import mexc", "from mexc_plugin import mexc"
-# Part of Python itself, not a file: the user's name, for the event that says who writes.
-BUILTIN = {"pwd"}
+# For the event that says who writes, made in the writer's thread: the user's name, and what is installed.
+WHO_WRITES = {"pwd", "importlib.metadata._adapters", "importlib.metadata._text"}
 
 
 def live(
@@ -64,6 +68,14 @@ def test_importing_the_sync_class_loads_no_async_library_and_nothing_that_only_m
     assert ours.isdisjoint({"mexc_plugin.store.queries", "mexc_plugin.store.migrate"})
 
 
+@pytest.mark.parametrize("package", ["async_support", "pro"])
+def test_importing_an_async_class_loads_what_its_first_cancel_needs(
+    config: dict[str, Any], package: str
+) -> None:
+    loaded = live(f"from mexc_plugin.{package} import mexc", config)["loaded"]
+    assert "mexc_plugin.exchange.async_transport" in loaded
+
+
 def test_the_first_exchange_and_the_first_cancel_load_nothing(
     config: dict[str, Any], sandbox: Sandbox
 ) -> None:
@@ -72,7 +84,29 @@ def test_the_first_exchange_and_the_first_cancel_load_nothing(
     for each in (THEIRS, OURS):
         order_id = sandbox.place("LTCBTC", "BUY", "2", "0.002")
         more[each] = set(live(each, config, order_id, trading=0.5)["more"])
-    assert more[OURS] - more[THEIRS] - BUILTIN == set()
+    assert more[OURS] - more[THEIRS] - WHO_WRITES == set()
+
+
+def test_the_first_cancel_does_not_look_up_who_writes(
+    sandbox: Sandbox, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads files; the writer's thread does it when the database is open."""
+    original, threads = events.start_draft, []
+
+    def start_draft(occurred_ns: int) -> dict[str, Any]:
+        threads.append(threading.current_thread().name)
+        return original(occurred_ns)
+
+    monkeypatch.setattr(events, "start_draft", start_draft)
+    exchange = mexc({**sandbox.ccxt_config(), "options": {"audit": {"url": audit.url}}})
+    until = time.monotonic() + 10
+    while not threads and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    exchange.cancel_order(sandbox.place("LTCBTC", "BUY", "2", "0.002"), "LTC/BTC")
+    exchange.session.close()
+    assert threads == ["mexc-plugin-audit"]
+    assert [event["kind"] for event in audit.events()] == ["start", "request", "response"]
 
 
 def test_the_first_exchange_takes_at_most_three_times_as_long_as_ccxts(
