@@ -67,7 +67,7 @@ test-ccxt-range: $(CCXT_RANGE:%=test-ccxt-%)
 $(CCXT_RANGE:%=test-ccxt-%): test-ccxt-%: .venv-ccxt-%/.ready
 	@.venv-ccxt-$*/bin/python -c 'import ccxt; print("ccxt", ccxt.__version__)'
 	.venv-ccxt-$*/bin/python -m pytest -q -k "not postgresql and not mariadb" \
-		tests/test_contract.py tests/test_adapter.py tests/test_completeness.py tests/exchange
+		tests/test_contract.py tests/test_adapter.py tests/test_completeness.py tests/exchange/test_differential.py
 
 .venv-ccxt-%/.ready: pyproject.toml
 	@$(PYTHON) -m venv .venv-ccxt-$*

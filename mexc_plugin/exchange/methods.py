@@ -92,7 +92,8 @@ class CancelMethods(Interceptor):
         """
         parent: Any = super()
         given = dict(params or {})
-        symbols = given.pop("symbols", None) or ([symbol] if symbol else [])
+        asked = given.pop("symbols", None) or symbol or []
+        symbols = asked if isinstance(asked, list | tuple | set) else [asked]
         scope = Scope(kill_switch=bool(given.pop("killSwitch", False)))
         with scoped(scope):
             await self._ensure_markets()
@@ -126,8 +127,6 @@ class CancelMethods(Interceptor):
             self.cancel_order(id, symbol, {key: given[key] for key in keys if key in given})
         )
         return await resolve(self.create_order(symbol, type, side, amount, price, given))
-
-    # -- how
 
     async def _cancel_within(
         self, scope: Scope, order_id: Any, symbol: Any, given: dict[str, Any]
