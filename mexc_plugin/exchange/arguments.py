@@ -7,6 +7,7 @@ from typing import Any
 
 from ccxt.base import errors as ccxt_errors
 
+from mexc_plugin.audit.redaction import as_text
 from mexc_plugin.venue import requests
 
 # What ccxt and this adapter mean by these is not the venue's business.
@@ -97,7 +98,7 @@ def read_id(exchange_id: str, value: object) -> str | None:
 
     Raises BadRequest for a float that is too large to say which order it means: it could name another one.
     """
-    if value is None or isinstance(value, bool) or value != value:
+    if value is None or isinstance(value, bool) or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, float) and abs(value) >= EXACT_FLOATS:
         raise ccxt_errors.BadRequest(
@@ -130,11 +131,12 @@ def read_recv_window(value: object) -> tuple[int | None, str | None]:
     """
     if value is None or value == "":
         return None, None
+    asked = as_text(value)
     try:
-        window = float(str(value))
+        window = float(asked)
         sent = min(int(window), requests.MAX_RECV_WINDOW)
     except (ValueError, OverflowError):
-        return None, str(value)
+        return None, asked
     if sent < 1:
-        return None, str(value)
-    return sent, None if window == sent else str(value)
+        return None, asked
+    return sent, None if window == sent else asked

@@ -101,7 +101,8 @@ class CancelMethods(Interceptor):
         """
         parent: Any = super()
         given = dict(params or {})
-        symbols = given.pop("symbols", None) or ([symbol] if symbol else [])
+        asked = given.pop("symbols", None) or symbol or []
+        symbols = asked if isinstance(asked, list | tuple | set) else [asked]
         scope = Scope(kill_switch=bool(given.pop("killSwitch", False)))
         with scoped(scope):
             await self._audit_ensure_markets()

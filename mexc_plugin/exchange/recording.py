@@ -155,7 +155,8 @@ class Recording:
             exchange_id=self._exchange.id,
             unified=scope.unified,
             otherwise=scope.otherwise,
-            followed=bool(attempt.response_headers.get(NOT_FOLLOWED)),
+            followed=300 <= attempt.answer.status < 400
+            and bool(attempt.response_headers.get(NOT_FOLLOWED)),
         )
 
     @staticmethod

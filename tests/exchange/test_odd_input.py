@@ -185,6 +185,42 @@ def assert_complete_of_ours(sandbox: Sandbox, audit: Audit) -> None:
     assert sandbox.arrivals[-1].params["timestamp"] in stamps[0]
 
 
+WINDOWS = [Mute(), object(), b"7000", "7000", 7000.0, decimal.Decimal(7000), True, [], {}, float("nan"), decimal.Decimal("NaN"), "\ud800", "1e400", -1]  # fmt: skip
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=range(len(WINDOWS)))
+@pytest.mark.parametrize("way", ["cancel_order", "cancel_orders", "cancel_all_orders", "swap"])
+def test_a_recv_window_of_any_kind_stops_no_cancel(
+    ready: Bot, sandbox: Sandbox, audit: Audit, window: Any, way: str
+) -> None:
+    """ccxt overwrites the caller's, whatever it is."""
+    order_id, params = sandbox.place("LTCBTC", "BUY", "2", "0.002"), {"recvWindow": window}
+    if way == "swap":
+        swap = sandbox.place_futures("BTC_USDT", 1, "1", "20000")
+        assert ready.cancel_order(swap, "BTC/USDT:USDT", params)["id"] == swap
+        return
+    if way == "cancel_order":
+        ready.cancel_order(order_id, SYMBOL, params)
+    elif way == "cancel_orders":
+        ready.cancel_orders([order_id], SYMBOL, params)
+    else:
+        ready.cancel_all_orders(SYMBOL, params)
+    assert not sandbox.order(order_id).is_open
+    sent = sandbox.arrivals[0].params["recvWindow"]
+    seven = isinstance(window, bytes | str | float | decimal.Decimal) and "7000" in str(window)
+    assert sent == ("7000" if seven and way != "cancel_all_orders" else "5000")
+
+
+@pytest.mark.parametrize("symbols", ["LTC/BTC", ["LTC/BTC"], ("LTC/BTC",), {"LTC/BTC"}])
+def test_the_symbols_of_a_cancel_all_may_be_one_text(
+    ready: Bot, sandbox: Sandbox, symbols: Any
+) -> None:
+    order_id = sandbox.place("LTCBTC", "BUY", "2", "0.002")
+    ready.cancel_all_orders(None, {"symbols": symbols})
+    assert not sandbox.order(order_id).is_open
+    assert [arrival.params["symbol"] for arrival in sandbox.arrivals] == ["LTCBTC"]
+
+
 class Odd(UserDict):
     """A mapping that is no dict."""
 

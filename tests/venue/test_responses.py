@@ -151,6 +151,16 @@ def test_what_contradicts_itself_or_names_another_order_is_never_a_success(
         assert verdict.reason, way
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [("null", "null"), ("[]", "an array"), ('"x"', "a text"), ("true", "a boolean"), ("{}", "an object"), ("1", "a text")],
+)  # fmt: skip
+def test_the_record_says_what_there_was_in_an_orders_place(answer: str, kind: str) -> None:
+    reason = decide_on(spot(), answer).reason
+
+    assert reason == f"expected an order with an orderId, got {kind}"
+
+
 def test_a_status_that_nobody_knows_decides_nothing() -> None:
     assert outcome_of(spot(), but(status="GONE")) == "unknown"
     assert outcome_of(margin(), [but(status="canceled")]) == "unknown"
