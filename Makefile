@@ -68,7 +68,7 @@ $(CCXT_RANGE:%=test-ccxt-%): test-ccxt-%: .venv-ccxt-%/.ready
 	@.venv-ccxt-$*/bin/python -c 'import ccxt; print("ccxt", ccxt.__version__)'
 	.venv-ccxt-$*/bin/python -m pytest -q -k "not postgresql and not mariadb" \
 		tests/test_contract.py tests/test_adapter.py tests/test_completeness.py \
-		tests/exchange/test_surface.py tests/exchange/test_logging.py
+		tests/exchange/test_surface.py tests/exchange/test_drop_in.py tests/exchange/test_logging.py
 
 .venv-ccxt-%/.ready: pyproject.toml
 	@$(PYTHON) -m venv .venv-ccxt-$*
