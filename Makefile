@@ -70,7 +70,6 @@ $(CCXT_RANGE:%=test-ccxt-%): test-ccxt-%: .venv-ccxt-%/.ready
 	@.venv-ccxt-$*/bin/python -c 'from mexc_plugin import distributions; print("ccxt:", distributions.describe("ccxt"))'
 	.venv-ccxt-$*/bin/python -m pytest -q -k "not postgresql and not mariadb" \
 		tests/test_contract.py tests/test_adapter.py tests/test_completeness.py \
-		tests/test_contract.py tests/test_adapter.py tests/test_completeness.py \
 		tests/exchange/test_surface.py tests/exchange/test_drop_in.py tests/exchange/test_differential.py \
 		tests/exchange/test_logging.py
 
