@@ -138,6 +138,18 @@ def test_all_signatures_of_a_request_are_found() -> None:
     assert signatures("https://x/", None) == ()
 
 
+@given(st.lists(st.text("0123456789abcdef", min_size=1, max_size=64), max_size=3))
+def test_the_signatures_of_a_request_are_found_wherever_they_stand_by_themselves(
+    words: list[str],
+) -> None:
+    redactor = Redactor([LONG]).knowing(words)
+    text = redactor.text(f"{LONG} and " + " and ".join(words))
+    assert LONG not in text
+    for word in words:
+        # A short one by itself may be part of any word.
+        assert len(word) < 4 or word in REPLACEMENT or word not in text
+
+
 # -- exceptions
 
 
