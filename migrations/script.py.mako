@@ -4,7 +4,7 @@ Revision: ${up_revision}, after ${down_revision}. The audit table is never rebui
 that would silently drop SQLite's triggers.
 """
 
-from alembic import op
+from alembic.operations import Operations
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
@@ -12,9 +12,9 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     ${upgrades if upgrades else "raise NotImplementedError"}
 
 
-def downgrade() -> None:
+def downgrade(op: Operations) -> None:
     ${downgrades if downgrades else "raise NotImplementedError"}

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import inspect
+import logging
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import settings
 
+from mexc_plugin import config
+from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.store import recorders
+from mexc_plugin.store.writer import Writer
 
 from .databases.audits import Audit
 from .databases.servers import Servers
@@ -27,7 +32,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees or touches the user's own data folder."""
-    for name in ("MEXC_PLUGIN_DATABASE_URL", "MEXC_PLUGIN_BOT", "MEXC_API_KEY", "MEXC_API_SECRET"):
+    for name in (*config.VARIABLES.values(), "MEXC_API_KEY", "MEXC_API_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -88,6 +93,26 @@ def audit(servers: Servers, backend: str, tmp_path: Path) -> Iterator[Audit]:
         yield audit
 
 
+def placed(writer: Writer, draft: dict[str, Any]) -> Place | None:
+    """Where an event is that nobody waits for for long."""
+    receipt = writer.submit(draft, 0.02)
+    assert receipt.wait(20)
+    return receipt.place
+
+
+def logged(caplog: pytest.LogCaptureFixture, start: str, least: int = 1) -> list[logging.LogRecord]:
+    """What the log says that starts like this. A thread writes it: so many are waited for, and then a bit."""
+    until = time.monotonic() + 5
+
+    def found() -> list[logging.LogRecord]:
+        return [record for record in list(caplog.records) if str(record.msg).startswith(start)]
+
+    while len(found()) < least and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    return found()
+
+
 class Bot:
     """An exchange of one colour behind one blocking interface."""
 
@@ -136,7 +161,7 @@ def make_bot(colour: str, sandbox: Sandbox, audit: Audit) -> Iterator[MakeBot]:
 
     def make(**config: Any) -> Bot:
         # A busy machine must not turn a slow fsync into a spooled event where a test reads rows.
-        own = {"url": audit.url, "bot": "tests", "deadline_ms": 10_000}
+        own = {"url": audit.url, "bot": "tests", "deadline_ms": 2_500}
         options = {"audit": own, **config.pop("options", {})}
         bots.append(Bot(colour, {**sandbox.ccxt_config(), **config, "options": options}))
         return bots[-1]

@@ -8,7 +8,6 @@ import logging
 import os
 import shutil
 import sqlite3
-import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -44,7 +43,7 @@ def try_to_cancel(bot: Any, order_id: str = "1") -> BaseException | None:
 
 
 @contextlib.asynccontextmanager
-async def on_loop(sandbox: Sandbox, audit: Audit, deadline_ms: int = 10_000) -> AsyncIterator[Any]:
+async def on_loop(sandbox: Sandbox, audit: Audit, deadline_ms: int = 2_500) -> AsyncIterator[Any]:
     """An async exchange that is closed whatever happens."""
     from mexc_plugin.async_support import mexc
 
@@ -87,7 +86,7 @@ def make_sync(sandbox: Sandbox, audit: Audit) -> Iterator[Callable[..., Bot]]:
     bots: list[Bot] = []
 
     def make(**config: Any) -> Bot:
-        own = {"url": audit.url, "deadline_ms": 10_000, **config.pop("audit", {})}
+        own = {"url": audit.url, "deadline_ms": 2_500, **config.pop("audit", {})}
         options = {"audit": own, **config.pop("options", {})}
         bots.append(Bot("sync", {**sandbox.ccxt_config(), **config, "options": options}))
         bots[-1].load_markets()
@@ -266,11 +265,11 @@ def test_a_process_that_may_start_no_thread_still_cancels(
     bot = make_sync()
     recorders.close_all()
 
-    def refuse(_: threading.Thread) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mexc_plugin.store.writer.threading.Thread.start", refuse)
+        patch.setattr("mexc_plugin.store.real_threads.start_new_thread", refuse)
         error = try_to_cancel(bot)
     assert isinstance(error, ccxt.OrderNotFound)
 
@@ -382,7 +381,7 @@ def everywhere(audit: Audit) -> bytes:
 def test_a_row_in_an_events_place_does_not_make_the_event_vanish(
     make_sync: Callable[..., Bot], audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mexc_plugin.store.writer.CIRCUIT_SECONDS", 0.1)
+    monkeypatch.setattr("mexc_plugin.store.writer.PROBE_S", 0.1)
     bot = make_sync()
     try_to_cancel(bot)
     last = audit.query("SELECT seq, hash FROM cancel_audit ORDER BY seq DESC LIMIT 1")[0]
@@ -397,14 +396,17 @@ def test_a_row_in_an_events_place_does_not_make_the_event_vanish(
     assert kept.replace("\\", "").count('"kind":"request"') >= 3
 
 
+@pytest.mark.parametrize("files", ["audit.db*", "audit.db-wal", "audit.db-shm"])
 def test_a_database_file_that_was_moved_away_is_noticed(
-    make_sync: Callable[..., Bot], audit: Audit
+    make_sync: Callable[..., Bot], audit: Audit, files: str
 ) -> None:
     bot = make_sync()
     try_to_cancel(bot)
-    for path in audit.path.parent.glob("audit.db*"):
+    for path in audit.path.parent.glob(files):
         path.unlink()
     try_to_cancel(bot, "REAL-ORDER")
+    # As a kill would leave it.
+    assert b"REAL-ORDER" in everywhere(audit)
     recorders.close_all()
     assert b"REAL-ORDER" in everywhere(audit)
 

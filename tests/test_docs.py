@@ -332,9 +332,9 @@ NAMED = {
         schema.ORDERS_TABLE,
         schema.HISTORY_VIEW,
     ),
-    "docs/operations.md": (*config.OPTION_KEYS, config.URL_VARIABLE, config.BOT_VARIABLE),
+    "docs/operations.md": (*config.OPTION_KEYS, *config.VARIABLES.values()),
     "docs/sandbox.md": (*FaultKind, *AnswerStyle, *IdStyle),
-    "README.md": tuple(outcome.value for outcome in Outcome),
+    "README.md": (*(outcome.value for outcome in Outcome), *config.VARIABLES.values()),
 }
 
 

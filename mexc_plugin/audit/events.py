@@ -11,9 +11,10 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 from typing import Any
 
+from mexc_plugin import distributions
 from mexc_plugin.audit import canonical, chain
 from mexc_plugin.audit.redaction import as_text
 
@@ -160,10 +161,21 @@ def start_draft(occurred_ns: int) -> dict[str, Any]:
         "host": host_name(),
         "pid": os.getpid(),
         "os_user": _user(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: _version(name) for name in ("mexc-plugin", "ccxt", "sqlalchemy")},
-        },
+        "versions": versions(),
+    }
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of Python and of what a cancel goes through; of ccxt also whose, where it is a repackaged one.
+
+    Looks at files, once in a process: a writer asks when it starts, so that no cancel waits for it.
+    """
+    return {
+        "python": platform.python_version(),
+        "mexc-plugin": distributions.version("mexc-plugin"),
+        "ccxt": distributions.describe("ccxt"),
+        "sqlalchemy": distributions.version("sqlalchemy"),
     }
 
 
@@ -191,8 +203,11 @@ def body_fields(body: object, redact: Callable[[str], str]) -> dict[str, Any]:
 
 
 def host_name() -> str:
-    """This machine's name."""
-    return socket.gethostname()
+    """This machine's name, or "unknown" where it gives none."""
+    try:
+        return socket.gethostname()
+    except OSError:
+        return "unknown"
 
 
 def _clip(value: object, length: int | None) -> str | None:
@@ -210,10 +225,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "unknown"

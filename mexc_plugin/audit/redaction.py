@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from mexc_plugin.audit.interrupts import is_from_handler
+
 REPLACEMENT = "[redacted]"
 
 # Shorter than this, a secret is replaced where it stands as a header or parameter, but not as
@@ -126,7 +128,9 @@ def as_text(value: object) -> str:
         return value
     try:
         return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    except Exception:  # noqa: BLE001 - bots hand over objects of their own
+    except Exception as error:  # bots hand over objects of their own
+        if is_from_handler(error):
+            raise
         return f"<{type(value).__name__}>"
 
 
@@ -212,7 +216,9 @@ def _without_secrets(value: object, redactor: Redactor) -> object:
         return value
     try:
         shown = value if isinstance(value, str) else repr(value)
-    except Exception:  # noqa: BLE001 - what cannot be shown shows no secret
+    except Exception as error:  # what cannot be shown shows no secret
+        if is_from_handler(error):
+            raise
         return value
     redacted = redactor.text(shown)
     if redacted == shown:

@@ -26,10 +26,9 @@ def completion(ctx: click.Context, shell: str | None) -> None:
     How to install it stands in the script's last line.
     """
     shell = shell or PurePath(os.environ.get("SHELL", "")).name
-    if shell not in INSTALL:
+    complete = get_completion_class(shell) if shell in INSTALL else None
+    if complete is None:
         raise click.UsageError(f"name a shell: {', '.join(INSTALL)}", ctx)
-    complete = get_completion_class(shell)
-    assert complete is not None  # noqa: S101 - click has each of INSTALL
     source = complete(ctx.find_root().command, {}, PROGRAM, VARIABLE).source()
     # A comment, not words on stderr: the script is evaluated whenever a shell starts.
     emit([source.strip("\n"), "", f"# To install, {INSTALL[shell]}"])

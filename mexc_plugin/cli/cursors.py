@@ -5,7 +5,6 @@ then `.next` becomes the cursor. Whoever finds a `.next` knows by the file wheth
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mexc_plugin.cli.parts import PRIVATE, write_whole
 from mexc_plugin.cli.problems import Misuse, Problem
+from mexc_plugin.posix import fcntl
 
 if TYPE_CHECKING:
     from mexc_plugin.store.positions import Positions

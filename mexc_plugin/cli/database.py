@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mexc_plugin import distributions
 from mexc_plugin.cli import options
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Alarm, Exit
@@ -25,8 +26,14 @@ REMEDIES = {
     "INTERRUPTED": "run: mexc-plugin db upgrade --database-url URL",
     "FOREIGN": "if the audit belongs there, run: mexc-plugin db upgrade --database-url URL",
     "OUTDATED": "run: mexc-plugin db upgrade --database-url URL",
-    "TOO_NEW": "run: pip install --upgrade mexc-plugin",
+    "TOO_NEW": "run: {upgrade}",
 }
+
+NEIGHBOUR = (
+    "this database's own alembic (alembic revision --autogenerate) now proposes to drop the record, "
+    "until its env.py has the two lines of docs/databases.md: include_name=include_name, "
+    "from mexc_plugin.autogenerate"
+)
 
 # Making an index on years of cancels may take long, and a server says nothing meanwhile.
 A_DAY_MS = 86_400_000
@@ -60,18 +67,21 @@ def upgrade(database: Chosen, partitioned: bool) -> None:
         before = _revision(engine)
         migrate.upgrade(engine, partitioned=partitioned)
         after = _revision(engine)
+        is_shared = migrate.is_beside_alembic(engine)
     change = f"already at {after}" if before == after else f"{before or 'none'} → {after}"
     emit([f"{name_of(database.url)}: {change}"])
+    if is_shared and before is None:
+        say(NEIGHBOUR)
 
 
 @db.command()
 @options.database
 def current(database: Chosen) -> None:
     """Print the database's revision, and how it stands to this program."""
-    from mexc_plugin.store import migrate
+    from mexc_plugin.store import migrate, schema
 
     with opened(database.url) as engine, engine.connect() as connection:
-        revision, state = migrate.revision(connection), migrate.state(connection)
+        revision, state = schema.revision(connection), migrate.state(connection)
     emit([f"{revision or 'none'}: {state.value}"])
 
 
@@ -114,7 +124,8 @@ def _faults(url: str) -> Iterator[str]:
     with opened(url) as engine, engine.connect() as connection:
         state = migrate.state(connection)
         if state is not migrate.State.CURRENT:
-            yield f"schema: {state.value}; {REMEDIES[state.name]}"
+            remedy = REMEDIES[state.name].format(upgrade=distributions.upgrade_command())
+            yield f"schema: {state.value}; {remedy}"
             return
         if not sa.inspect(connection).has_table(schema.AUDIT_TABLE):
             yield f"table {schema.AUDIT_TABLE} is missing; restore it from a backup"
@@ -127,7 +138,7 @@ def _faults(url: str) -> Iterator[str]:
 
 
 def _revision(engine: "Engine") -> str | None:
-    from mexc_plugin.store import migrate
+    from mexc_plugin.store import schema
 
     with engine.connect() as connection:
-        return migrate.revision(connection)
+        return schema.revision(connection)

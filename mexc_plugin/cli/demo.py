@@ -60,7 +60,7 @@ def _cancels(url: str) -> None:
     with Sandbox().serve() as sandbox:
         say(f"  serving at {sandbox.url}")
         # A slow disk must not take a row out of the story: the deadline is a bot's business.
-        audit = {"options": {"audit": {"url": url, "bot": BOT, "deadline_ms": 10_000}}}
+        audit = {"options": {"audit": {"url": url, "bot": BOT, "deadline_ms": 2_500}}}
         exchange: Any = mexc(sandbox.ccxt_config() | audit)
         try:
             _story(sandbox, exchange)

@@ -8,6 +8,7 @@ from datetime import datetime
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
+from mexc_plugin import distributions
 from mexc_plugin.cli.parts import Pipe
 from mexc_plugin.cli.problems import Misuse, Problem
 from mexc_plugin.cli.render import cell
@@ -126,7 +127,8 @@ class Parquet(Encoder):
             import pyarrow as pa
             import pyarrow.parquet as pq
         except ImportError:
-            raise Misuse('parquet needs pyarrow; run: pip install "mexc-plugin[parquet]"') from None
+            advice = distributions.install_command("parquet")
+            raise Misuse(f"parquet needs pyarrow; run: {advice}") from None
         self._arrow = pa
         self._schema = pa.schema([(name, self._type(table, name)) for name in columns])
         self._pipe = Pipe(write)

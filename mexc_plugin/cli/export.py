@@ -46,6 +46,7 @@ STDOUT = "-"
 )
 @click.option("--resume", is_flag=True, help="Continue what an interrupted export left of FILE.")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@options.spool
 @options.database
 @click.pass_context
 def export(
@@ -70,7 +71,7 @@ def export(
         _require_nothing_else(ctx)
         if output == STDOUT:
             raise Misuse("stdout cannot be resumed; name the file")
-        exports.resumed(database.url, Path(output), force=force)
+        exports.resumed(database, Path(output), force=force)
         return
     path = None if output == STDOUT else Path(output)
     form, gzipped = _form(output, form)
@@ -78,7 +79,7 @@ def export(
         cursor = str(Path(cursor).absolute())
     job = exports.Job(what or ("events" if cursor else "history"), form, gzipped, filters, cursor)
     job.require_sense()
-    exports.begun(database.url, job, path, force=force)
+    exports.begun(database, job, path, force=force)
 
 
 def _form(output: str, given: str | None) -> tuple[str, bool]:
@@ -104,7 +105,7 @@ def _require_nothing_else(ctx: click.Context) -> None:
     """With --resume everything is as it was begun. Raises Misuse."""
     for parameter in ctx.command.params:
         given = ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
-        if given and parameter.name not in ("output", "resume", "force", "database"):
+        if given and parameter.name not in ("output", "resume", "force", "database", "spool"):
             raise Misuse(
                 f"--resume goes on with what the export was begun with; leave {parameter.opts[0]} out"
             )

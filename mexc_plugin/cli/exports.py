@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from mexc_plugin.cli.cursors import Cursor
 from mexc_plugin.cli.encoders import Csv, Encoder, Gzip, JsonLines, Parquet, Proofs
+from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.parts import Part
 from mexc_plugin.cli.problems import Misuse, Problem
 from mexc_plugin.cli.progress import progress
 from mexc_plugin.cli.terminal import say
 from mexc_plugin.review.text import plain, visible
-from mexc_plugin.store import exporting, queries, schema, spool
+from mexc_plugin.store import exporting, queries, schema, spool_folder
 from mexc_plugin.store.positions import Positions
 from mexc_plugin.store.queries import Filters
 
@@ -84,21 +85,21 @@ class Job:
         return Parquet(write, table, columns)
 
 
-def begun(url: str, job: Job, path: Path | None, *, force: bool) -> None:
+def begun(database: Chosen, job: Job, path: Path | None, *, force: bool) -> None:
     """Export to that file, which appears when it is whole; to stdout where there is none."""
     if path is None:
-        _to_stdout(url, job)
+        _to_stdout(database, job)
         return
     with _file(path, force=force) as part:
         part.begin()
-        _to_file(url, job, part)
+        _to_file(database, job, part)
 
 
-def resumed(url: str, path: Path, *, force: bool) -> None:
+def resumed(database: Chosen, path: Path, *, force: bool) -> None:
     """Go on with what an interrupted export left of that file."""
     with _file(path, force=force) as part:
         kept = part.resume()
-        _to_file(url, Job.read(kept["job"]), part, kept)
+        _to_file(database, Job.read(kept["job"]), part, kept)
 
 
 @contextlib.contextmanager
@@ -124,13 +125,13 @@ def _file(path: Path, *, force: bool) -> Iterator[Part]:
         raise
 
 
-def _to_file(url: str, job: Job, part: Part, kept: dict[str, Any] | None = None) -> None:
+def _to_file(database: Chosen, job: Job, part: Part, kept: dict[str, Any] | None = None) -> None:
     with ExitStack() as stack:
         cursor = _cursor(stack, job)
         base = cursor.base if cursor else None
         if kept and kept["base"] != base:
             raise Problem("another export went on with the cursor meanwhile; begin anew")
-        source = _source(job, stack.enter_context(queries.reading(url)), cursor, kept)
+        source = _source(job, stack.enter_context(queries.reading(database.url)), cursor, kept)
         run = _Run(job, source, part.write, rows=kept["rows"] if kept else 0)
 
         def keep() -> None:
@@ -143,20 +144,20 @@ def _to_file(url: str, job: Job, part: Part, kept: dict[str, Any] | None = None)
         size = part.publish()
         if cursor and isinstance(source, exporting.Events):
             cursor.commit(source.positions)
-        _say_what_waits(url)
+        _say_what_waits(database)
         say(run.summary(f"{part.path} ({_size(size)})"))
 
 
-def _to_stdout(url: str, job: Job) -> None:
+def _to_stdout(database: Chosen, job: Job) -> None:
     with ExitStack() as stack:
         cursor = _cursor(stack, job)
-        source = _source(job, stack.enter_context(queries.reading(url)), cursor, None)
+        source = _source(job, stack.enter_context(queries.reading(database.url)), cursor, None)
         run = _Run(job, source, sys.stdout.buffer.write, safe=sys.stdout.isatty())
         run.all()
         sys.stdout.buffer.flush()
         if cursor and isinstance(source, exporting.Events):
             cursor.commit(source.positions)
-        _say_what_waits(url)
+        _say_what_waits(database)
         say(run.summary("stdout"))
 
 
@@ -244,8 +245,8 @@ class _Run:
             self._gzip.cut()
 
 
-def _say_what_waits(url: str) -> None:
-    waiting = len(spool.files(url))
+def _say_what_waits(database: Chosen) -> None:
+    waiting = len(spool_folder.files(database.url, database.spool))
     if waiting:
         files = "spool file waits" if waiting == 1 else "spool files wait"
         say(f"{waiting} {files}, whose events are not in it until: mexc-plugin audit recover")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST_VALUES = 1_000
 
 
-class Duration(click.ParamType[int]):
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """A length of time on the command line; the command gets microseconds."""
 
     name = "duration"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -24,8 +24,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self.lazy:
             return super().get_command(ctx, cmd_name)
         module, _, attribute = self.lazy[cmd_name].partition(":")
-        command = getattr(import_module(module), attribute)
-        assert isinstance(command, click.Command)  # noqa: S101 - for the type checker
+        command: click.Command = getattr(import_module(module), attribute)
         return command
 
 
@@ -64,9 +63,8 @@ class DefaultGroup(LazyGroup):
         return found
 
     def _default(self, ctx: click.Context) -> click.Command:
-        found = self.get_command(ctx, self.default)
-        assert found is not None  # noqa: S101 - it is one of the group's own
-        return found
+        # It is one of the group's own.
+        return cast("click.Command", self.get_command(ctx, self.default))
 
     def _with_command(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and not args[0].startswith("-"):

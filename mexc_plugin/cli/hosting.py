@@ -88,10 +88,13 @@ def run(audit_url: str | None, bot: str | None, in_process: bool, command: tuple
     show_default=True,
     help="Whom to ask for the time, and about the key: the venue, or a sandbox.",
 )
+@options.spool
 @options.database
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def doctor(database: Chosen, base_url: str, command: tuple[str, ...]) -> None:
-    """Say how the adapter, the database and the clock stand; exit 3 when one needs attention.
+    """Say how the adapter, the database and the clock stand: ok, attention, or a note to read.
+
+    Exit 3 when one needs attention.
 
     With MEXC_API_KEY and MEXC_API_SECRET set, also what the venue says that the key may do, and how
     long it lives.
@@ -113,13 +116,17 @@ def _findings(database: Chosen, base_url: str, command: tuple[str, ...]) -> "Ite
     from mexc_plugin.cli import venue
     from mexc_plugin.hosting import api_key, checks
 
+    yield from checks.settings(os.environ, database.url, database.spool)
     yield from checks.adapter(command, os.environ)
     yield from checks.database(database.url, CHOSEN_BY[database.by])
-    yield from checks.spool(database.url)
+    yield from checks.spool(database.url, database.spool)
     yield from checks.clock(base_url)
     yield from api_key.check(base_url, os.environ, venue.KEY_VARIABLE, venue.SECRET_VARIABLE)
 
 
 def _line(finding: "Finding", screen: Screen) -> str:
-    word, colour = ("attention", "red") if finding.needs_attention else ("ok", "green")
-    return f"{screen.styled(f'{word:<9}', colour)}  {visible(finding.text)}"
+    if finding.needs_attention:
+        word = screen.styled("attention", "red")
+    else:
+        word = f"{'note':<9}" if finding.is_note else screen.styled(f"{'ok':<9}", "green")
+    return f"{word}  {visible(finding.text)}"

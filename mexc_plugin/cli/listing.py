@@ -171,8 +171,6 @@ def _rounded(microseconds: int) -> int:
 def percentile(values: "Counter[int]", percent: int) -> int:
     """The nearest rank of values that were counted; at least one was."""
     rank = -(-values.total() * percent // 100)
-    for value in sorted(values):
-        rank -= values[value]
-        if rank <= 0:
-            return value
-    raise AssertionError("the last rank is that of the last value")
+    ordered = sorted(values)
+    ranks = itertools.accumulate(values[value] for value in ordered)
+    return next(value for value, last in zip(ordered, ranks, strict=True) if rank <= last)

@@ -5,24 +5,30 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from mexc_plugin.config import URL_VARIABLE, database_url
+from mexc_plugin.config import SPOOL_VARIABLE, URL_VARIABLE, database_url, spool_folder
 from mexc_plugin.review import moments
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+_SPOOL = "mexc_plugin.spool"
 FORMATS = ("table", "json", "jsonl", "csv")
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The database that a command uses, and who chose it: option, environment or default."""
+    """The database that a command uses, and who chose it: option, environment or default.
+
+    spool: the folder that is named for events that wait for it, None where it is the usual one.
+    """
 
     url: str = field(repr=False)
     by: str
+    spool: Path | None = None
 
 
 def database(command: Decorated) -> Decorated:
@@ -34,6 +40,23 @@ def database(command: Decorated) -> Decorated:
         callback=_choose,
         help=f"The audit database, as an SQLAlchemy URL. Default: ${URL_VARIABLE}, "
         "else a SQLite file of this user.",
+    )(command)
+
+
+def spool(command: Decorated) -> Decorated:
+    """Add `--spool` to a command that has `database`, for what waits outside of the database."""
+
+    def keep(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+        ctx.meta[_SPOOL] = value
+
+    return click.option(
+        "--spool",
+        metavar="FOLDER",
+        expose_value=False,
+        is_eager=True,
+        callback=keep,
+        help="The folder that the bots name for events that wait for the database. "
+        f"Default: ${SPOOL_VARIABLE}. The usual place is always looked at.",
     )(command)
 
 
@@ -54,7 +77,7 @@ def output(
     )
 
 
-class Moment(click.ParamType[datetime]):
+class Moment(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """A time on the command line; the command gets naive UTC."""
 
     name = "time"
@@ -78,8 +101,7 @@ def _now(ctx: click.Context | None) -> datetime:
     now = datetime.now(UTC).replace(tzinfo=None)
     if ctx is None:
         return now
-    kept = ctx.meta.setdefault("mexc_plugin.now", now)
-    assert isinstance(kept, datetime)  # noqa: S101 - for the type checker
+    kept: datetime = ctx.meta.setdefault("mexc_plugin.now", now)
     return kept
 
 
@@ -92,4 +114,4 @@ def _choose(ctx: click.Context, param: click.Parameter, value: str | None) -> Ch
         by = "option"
     else:
         by = "environment" if os.environ.get(URL_VARIABLE) else "default"
-    return Chosen(database_url(value), by)
+    return Chosen(database_url(value), by, spool_folder(ctx.meta.get(_SPOOL)))

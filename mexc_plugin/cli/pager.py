@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from typing import IO, cast
 
 from mexc_plugin.cli.terminal import emit
 
@@ -51,14 +52,14 @@ def _page(pager: str, lines: Iterable[str]) -> None:
     sys.stdout.flush()
     # The user's own variable, for a shell to read, as git does.
     with subprocess.Popen(pager, shell=True, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S602
-        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        lines_in = cast("IO[bytes]", process.stdin)  # it is a pipe
         try:
             with contextlib.suppress(BrokenPipeError):
                 for line in lines:
-                    process.stdin.write(f"{line}\n".encode(errors="backslashreplace"))
+                    lines_in.write(f"{line}\n".encode(errors="backslashreplace"))
         finally:
             with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
+                lines_in.close()
             _wait(process)
 
 

@@ -5,7 +5,6 @@ and can be continued from there. Bytes after that place are dropped: they may be
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import stat
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mexc_plugin.cli.problems import Misuse, Problem
+from mexc_plugin.posix import fcntl
 
 BUFFER = 1_048_576
 PRIVATE = 0o600

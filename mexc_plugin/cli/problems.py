@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from enum import IntEnum
@@ -9,10 +10,13 @@ from typing import IO, Any
 
 import click
 
+from mexc_plugin import distributions
 from mexc_plugin.errors import ConfigError, MexcPluginError
 from mexc_plugin.review.text import visible
 
 PROGRAM = "mexc-plugin"
+# From click 8.2 on a usage error whose text is the help; before, the help is printed, and all is fine.
+_IS_HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
 class Exit(IntEnum):
@@ -60,7 +64,7 @@ def reported() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()
-    except click.exceptions.NoArgsIsHelpError:
+    except _IS_HELP:
         raise
     except click.UsageError as error:
         # It repeats what was given, whatever that was.
@@ -70,6 +74,13 @@ def reported() -> Iterator[None]:
         raise click.exceptions.Exit(Exit.FINE) from None
     except KeyboardInterrupt:
         raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        needed = distributions.requirement(name)
+        if needed is None:
+            raise
+        command = f"pip install {shlex.quote(needed)}"
+        raise Problem(f"{name} is not installed; run: {command}") from None
     except ConfigError as error:
         raise Misuse(str(error)) from None
     except MexcPluginError as error:

@@ -13,12 +13,14 @@ _STEPS = 1_000
 @contextlib.contextmanager
 def progress(label: str) -> Iterator[Callable[[int, float], None]]:
     """Gives a function that is told the rows so far and how much of the whole that is, 0 to 1."""
+    if not sys.stderr.isatty():
+        yield lambda _rows, _share: None
+        return
     began = time.monotonic()
     with click.progressbar(
         length=_STEPS,
         label=label,
         file=sys.stderr,
-        hidden=not sys.stderr.isatty(),
         item_show_func=lambda item: item,
     ) as bar:
 

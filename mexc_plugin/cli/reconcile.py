@@ -1,6 +1,7 @@
 """`audit reconcile` and `audit recover`: make the record as complete as it can be."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -58,35 +59,47 @@ def reconcile(
 
 
 @click.command(short_help="Bring events from spool files into the database.")
+@options.spool
 @options.database
 def recover(database: Chosen) -> None:
     """Bring events that wait in spool files into the database, as a bot does when it starts.
 
     Files of bots that still run are left to them. Running it twice is harmless.
     """
-    from mexc_plugin.store import spool
+    from mexc_plugin.store import spool, spool_folder
     from mexc_plugin.store.database import Database
     from mexc_plugin.store.engine import BUSY_TIMEOUT_MS
     from mexc_plugin.store.explain import explained
 
-    waiting = spool.files(database.url)
+    waiting = spool_folder.files(database.url, database.spool)
     if not waiting:
         say("no events wait in a spool")
+        _say_whose_others_are(database.spool)
         return
     store = Database(database.url, BUSY_TIMEOUT_MS)
     try:
         with explained(database.url):
             store.open()
-            for path, stored, torn in spool.replay(database.url, store):
+            for path, stored, torn in spool.replay(database.url, store, folder=database.spool):
                 kept = (
                     f"; {torn} torn lines kept in {path.with_suffix('.torn').name}" if torn else ""
                 )
                 say(f"{path.name}: {stored} events stored{kept}")
     finally:
         store.close()
-    left = spool.files(database.url)
+    left = spool_folder.files(database.url, database.spool)
     if left:
         say(f"{len(left)} spool files are left: their bots still run, or a line above says why")
+
+
+def _say_whose_others_are(folder: Path | None) -> None:
+    """Say that a folder that was named holds spools, but not of this database."""
+    others = len(list(folder.glob("*.spool"))) if folder else 0
+    if others:
+        say(
+            f"{folder} holds {others} spool file(s) of other databases, or of this one by another "
+            "path or URL: name the database as the bot does"
+        )
 
 
 _NOTHING = "nothing to reconcile: no cancel of this account is unknown or pending"

@@ -30,7 +30,7 @@ def report(filters: "Filters", output: str, title: str, force: bool, database: C
     """Write one self-contained HTML page: charts, figures, and the rows behind them.
 
     It opens offline, in light and dark, on a phone and on paper. Filters are those of `audit list`.
-    FILE appears when it is complete. Needs: pip install 'mexc-plugin[report]'
+    FILE appears when it is complete. It needs the extra `report`.
     """
     from mexc_plugin import report as room
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from mexc_plugin import distributions
 from mexc_plugin.cli import options
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Misuse, Problem
@@ -110,7 +111,7 @@ def _room() -> Any:  # noqa: ANN401 - a module
         if (error.name or "").startswith("mexc_plugin"):
             raise
         raise Problem(
-            f"{error.name} is not installed; run: pip install 'mexc-plugin[web]'"
+            f"{error.name} is not installed; run: {distributions.install_command('web')}"
         ) from None
     return serving
 

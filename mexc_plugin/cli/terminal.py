@@ -22,6 +22,7 @@ COLOURS = {
     "rate_limited": "yellow",
     "not_sent": "yellow",
     "rejected": "red",
+    "still_open": "red",
     "unauthorized": "red",
     "unknown": "bright_magenta",
     "pending": "bright_magenta",

@@ -26,6 +26,7 @@ PROGRESS_EVERY = 20_000
 
 @click.command(short_help="Check that the record is whole; exit 3 if not.")
 @options.output("table", "json", piped="table")
+@options.spool
 @options.database
 def verify(database: Chosen, form: str) -> None:
     """Check that the record is whole: sequences, hashes, columns and guards.
@@ -49,7 +50,7 @@ def verify(database: Chosen, form: str) -> None:
             )
         )
         emit((_findings_json if form == "json" else _findings_text)(findings, verifier))
-    _say_what_waits(database.url)
+    _say_what_waits(database)
     say_unchecked(database.url)
     if findings.count:
         raise click.exceptions.Exit(Exit.ATTENTION)
@@ -68,10 +69,10 @@ class _Counted:
             yield finding
 
 
-def _say_what_waits(url: str) -> None:
-    from mexc_plugin.store import spool
+def _say_what_waits(database: Chosen) -> None:
+    from mexc_plugin.store import spool_folder
 
-    waiting = spool.files(url)
+    waiting = spool_folder.files(database.url, database.spool)
     if waiting:
         files = _count(len(waiting), "spool file waits", "spool files wait")
         say(f"{files}, whose events are gaps here until: mexc-plugin audit recover")

@@ -123,6 +123,7 @@ Known = TypeVar("Known")
 SCOPE: ContextVar[Scope | None] = ContextVar("mexc_plugin_scope", default=None)
 LOOKUP: ContextVar[Lookup | None] = ContextVar("mexc_plugin_lookup", default=None)
 ATTEMPT: ContextVar[Attempt | None] = ContextVar("mexc_plugin_attempt", default=None)
+SENDING: ContextVar[object | None] = ContextVar("mexc_plugin_sending", default=None)
 
 
 class _Entered(Generic[Known]):
@@ -157,3 +158,8 @@ def attempting(attempt: Attempt | None) -> _Entered[Attempt | None]:
 def looking_up() -> _Entered[Lookup]:
     """Enter a question about an order."""
     return _Entered(LOOKUP, Lookup())
+
+
+def sending(exchange: object) -> _Entered[object]:
+    """Enter an exchange's way to the wire, whatever it sends."""
+    return _Entered(SENDING, exchange)

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mexc_plugin.audit import events
+from mexc_plugin.audit.interrupts import is_from_handler
 from mexc_plugin.audit.redaction import Redactor, account_fingerprint, as_text, signatures
 from mexc_plugin.exchange.context import Attempt, Scope
 from mexc_plugin.venue.endpoints import Effect
@@ -161,7 +162,9 @@ def unified_symbol(exchange: Any, native: str | None) -> str | None:
         found = (exchange.markets_by_id or {}).get(native) if native else None
         market = found[0] if isinstance(found, list) and found else found
         symbol = market.get("symbol") if isinstance(market, Mapping) else None
-    except Exception:  # noqa: BLE001 - bots put their own objects there
+    except Exception as error:  # bots put their own objects there
+        if is_from_handler(error):
+            raise
         return None
     return symbol if isinstance(symbol, str) else None
 

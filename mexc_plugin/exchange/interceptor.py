@@ -14,18 +14,26 @@ from typing import TYPE_CHECKING, Any
 from ccxt.base.exchange import Exchange
 
 from mexc_plugin import config as settings
+from mexc_plugin.audit.interrupts import is_from_handler
 from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import Redactor, as_text, redact_exception
-from mexc_plugin.exchange import transport
-from mexc_plugin.exchange.context import ATTEMPT, LOOKUP, SCOPE, Attempt, attempting, scoped
+from mexc_plugin.exchange.context import (
+    ATTEMPT,
+    LOOKUP,
+    SCOPE,
+    Attempt,
+    attempting,
+    scoped,
+    sending,
+)
 from mexc_plugin.exchange.drafts import redactor_of
-from mexc_plugin.exchange.recording import Recording, Unrecorded
-from mexc_plugin.exchange.redacted_logging import RedactedLogger, plain_headers
+from mexc_plugin.exchange.recording import Recording, Unrecorded, recv_window_of
+from mexc_plugin.exchange.redacted_logging import guard_loggers, redact
 from mexc_plugin.exchange.waiting import resolve
+from mexc_plugin.store import spool_folder
 from mexc_plugin.store.recorders import recorder_for
+from mexc_plugin.store.writer import Writer
 from mexc_plugin.venue.endpoints import classify
-
-log = logging.getLogger("mexc_plugin")
 
 
 @dataclass(slots=True)
@@ -47,26 +55,36 @@ class Interceptor:
     """Puts every request that cancels on record, whichever of ccxt's methods sent it.
 
     Settings: `options["audit"]`, see `mexc_plugin.config.AuditSettings`.
-    Raises ConfigError when constructed with options that cannot be meant.
+    Raises ConfigError when constructed with options that cannot be meant; with a spool folder that is
+    named and cannot be written; with no database named, by a user without a home. Where no folder is
+    named and the usual one cannot be written, that is a warning in the log: the bot can trade, and a
+    cancel is worth more than its record.
+
+    Names of our own begin with `_audit_`: a bot's subclass has names of its own, and ccxt makes an attribute of every
+    key of the config.
     """
 
     if TYPE_CHECKING:  # the rest is ccxt's class, which comes after this one
+        logger: Any
 
         def __getattr__(self, name: str) -> Any: ...
 
-    _own_fetch: Callable[..., Any] | None = None
-    _said_once: frozenset[str] = frozenset()
+    _audit_own_fetch: Callable[..., Any] | None = None
+    _audit_said_once: frozenset[str] = frozenset()
 
     def __init__(self, config: Any = {}) -> None:  # noqa: B006 - ccxt's own, and never changed
+        """As ccxt's. `options["audit"]`: where and how cancels are recorded, see `mexc_plugin.config.AuditSettings`.
+
+        Unlike ccxt's, it raises ConfigError for settings that cannot be meant, and waits for a new database.
+        """
         parent: Any = super()
         parent.__init__(config)
-        transport.quieten()
-        if type(self.logger) is logging.Logger:
-            object.__setattr__(self, "logger", RedactedLogger(self.logger, self._redactor()))
         self._audit_settings = settings.resolve(
             self.options.get("audit"), defaults=settings.DEFAULTS
         )
-        recorder = recorder_for(self._audit_settings.url)
+        settings.require_within(self._audit_settings.deadline_ms, recv_window_of(self))
+        spool_folder.validate(self._audit_settings.spool)
+        recorder = self._audit_recorder()
         if self.apiKey:
             # Only who has a key can cancel; making a new database now keeps it out of the first cancel.
             recorder.prepare()
@@ -81,76 +99,84 @@ class Interceptor:
             and value.__func__ is type(self).fetch
             and value.__self__ is self
         )
-        super().__setattr__("_own_fetch", None if ours else value)
+        super().__setattr__("_audit_own_fetch", None if ours else value)
 
     def __delattr__(self, name: str) -> None:
-        super().__delattr__("_own_fetch" if name == "fetch" else name)
+        super().__delattr__("_audit_own_fetch" if name == "fetch" else name)
 
     async def fetch(
         self, url: Any, method: Any = "GET", headers: Any = None, body: Any = None
     ) -> Any:
-        """ccxt's one way to the wire. A cancel is recorded before it leaves and when it ends."""
-        replaced = _UNDER_WAY.get(self._key(url, method))
+        """ccxt's one way to the wire. Unlike ccxt's, a cancel is recorded before it leaves and when it ends.
+
+        Secrets are taken out of the texts of what it raises, and out of what is logged meanwhile.
+        """
+        logger = guard_loggers(self.logger)
+        if logger is not self.logger:
+            self.logger = logger
+        with sending(self):
+            return await self._audit_fetch(url, method, headers, body)
+
+    async def _audit_fetch(self, url: Any, method: Any, headers: Any, body: Any) -> Any:
+        replaced = _UNDER_WAY.get(self._audit_key(url, method))
         if replaced is not None and not replaced.claimed:
             replaced.claimed = True
-            return await self._send(False, replaced.attempt, url, method, headers, body)
-        own = self._own_fetch is not None and replaced is None
+            return await self._audit_send(False, replaced.attempt, url, method, headers, body)
+        own = self._audit_own_fetch is not None and replaced is None
         endpoint = classify(as_text(method), as_text(url))
         if endpoint is not None:
-            recording = await self._recording()
-            send = functools.partial(self._send, own)
+            recording = await self._audit_recording()
+            send = functools.partial(self._audit_send, own)
             return await recording.send(endpoint, send, url, method, headers, body)
         try:
-            return await self._send(own, None, url, method, headers, body)
+            return await self._audit_send(own, None, url, method, headers, body)
         except BaseException as error:
             # ccxt puts the signed URL into the texts of its network errors.
-            redact_exception(error, self._redactor())
+            redact_exception(error, self._audit_redactor())
             raise
 
-    _recorded_fetch = fetch
-
-    async def _send(self, own: bool, attempt: Attempt | None, *request: Any) -> Any:
+    async def _audit_send(self, own: bool, attempt: Attempt | None, *request: Any) -> Any:
         """Send a request: by the user's own `fetch` if there is one, else by ccxt's."""
         with attempting(attempt):
-            if not own or self._own_fetch is None:
-                return await self._send_as_ccxt(attempt, request)
-            key = self._key(request[0], request[1])
+            if not own or self._audit_own_fetch is None:
+                return await self._audit_send_as_ccxt(attempt, request)
+            key = self._audit_key(request[0], request[1])
             outer = _UNDER_WAY.get(key)
             _UNDER_WAY[key] = _Replaced(attempt)
             if attempt is not None:
                 attempt.own_fetch = True
             try:
-                return await resolve(self._own_fetch(*request))
+                return await resolve(self._audit_own_fetch(*request))
             finally:
                 if outer is None:
                     _UNDER_WAY.pop(key, None)
                 else:
                     _UNDER_WAY[key] = outer
 
-    async def _send_as_ccxt(self, attempt: Attempt | None, request: tuple[Any, ...]) -> Any:
+    async def _audit_send_as_ccxt(self, attempt: Attempt | None, request: tuple[Any, ...]) -> Any:
         parent: Any = super()
         if attempt is None:
             return await resolve(parent.fetch(*request))
-        kind = type(self)
-        own = attempt.own_fetch or kind.fetch is not kind._recorded_fetch  # noqa: SLF001 - our own
-        attempt.provable = self._guard_sessions() and not own
+        attempt.provable = (
+            self._audit_guard_sessions() and not attempt.own_fetch and _fetches_as_we_do(type(self))
+        )
         attempt.armed = True
         try:
             return await resolve(parent.fetch(*request))
         finally:
             attempt.armed = False
 
-    def _key(self, url: Any, method: Any) -> tuple[int, str, Any]:
+    def _audit_key(self, url: Any, method: Any) -> tuple[int, str, Any]:
         return id(self), as_text(method).upper(), url
 
     async def fetch2(self, *args: Any, **kwargs: Any) -> Any:
-        """Every call's way; ccxt's retries within it are attempts of one cancel."""
+        """As ccxt's, which signs, queues and retries. What is sent within one call is attempts of one cancel."""
         parent: Any = super()
         with scoped():
             return await resolve(parent.fetch2(*args, **kwargs))
 
     async def throttle(self, cost: Any = None) -> Any:
-        """ccxt's queue for the rate limit. A kill switch goes past it."""
+        """ccxt's queue for the rate limit. Unlike ccxt's, a kill switch goes past it."""
         parent: Any = super()
         scope = SCOPE.get()
         if scope is not None and scope.kill_switch:
@@ -168,7 +194,7 @@ class Interceptor:
         request_headers: Any,
         request_body: Any,
     ) -> Any:
-        """The only place where ccxt shows status and body together, in the call that they belong to."""
+        """As ccxt's. It is the only place that shows status and body in the call that they belong to: noted here."""
         attempt, lookup = ATTEMPT.get(), LOOKUP.get()
         if attempt is not None:
             attempt.answered(code, response_body, response_headers)
@@ -198,7 +224,7 @@ class Interceptor:
         requestHeaders: Any,  # noqa: N803 - ccxt's names
         requestBody: Any,  # noqa: N803
     ) -> Any:
-        """ccxt's; an `on_rest_response` of the user's own may have kept the answer to itself."""
+        """As ccxt's. An `on_rest_response` of the user's own may have kept the answer to itself: noted here, too."""
         attempt = ATTEMPT.get()
         if attempt is not None and attempt.answer is None:
             attempt.answered(code, body, headers)
@@ -209,7 +235,7 @@ class Interceptor:
 
     @staticmethod
     def urlencode(params: Any = {}, doseq: Any = False, sort: Any = False) -> str:  # noqa: B006 - ccxt's own
-        """ccxt's; its `sign` overwrites the caller's recvWindow just before it encodes and signs."""
+        """As ccxt's, with the caller's recvWindow, which ccxt's `sign` overwrites just before it encodes and signs."""
         scope = SCOPE.get()
         if scope is not None and scope.recv_window is not None and "recvWindow" in params:
             params = {**params, "recvWindow": scope.recv_window}
@@ -217,48 +243,56 @@ class Interceptor:
         return str(encode(params, doseq, sort))
 
     def log(self, *args: Any) -> None:
-        """What `verbose` prints, without the key and the signatures that ccxt would print."""
+        """Print what `verbose` shows. Unlike ccxt's, without the key, the signatures and other secrets."""
         parent: Any = super()
-        redactor = self._redactor()
-        parent.log(*(redactor.value(plain_headers(arg)) for arg in args))
+        redactor = self._audit_redactor()
+        parent.log(*(redact(redactor, arg) for arg in args))
 
     # -- what sync and async differ in
 
-    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _audit_in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run what blocks where it blocks no loop; the sync class just runs it."""
         raise NotImplementedError
 
-    async def _put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
+    async def _audit_put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
         raise NotImplementedError
 
-    def _guard(self, session: object) -> bool:
+    def _audit_guard(self, session: object) -> bool:
         """Guard one session of the library below; False where nothing is proven of a failure."""
         raise NotImplementedError
 
     # -- the rest
 
-    def _redactor(self) -> Redactor:
+    def _audit_redactor(self) -> Redactor:
         return redactor_of(self)
 
-    async def _recording(self) -> Recording:
+    def _audit_recorder(self) -> Writer:
+        return recorder_for(self._audit_settings.url, self._audit_settings.spool)
+
+    async def _audit_recording(self) -> Recording:
         recorder: Recorder | Unrecorded
         try:
-            recorder = recorder_for(self._audit_settings.url)
-            if not recorder.is_prepared:
-                # The key came after construction, or this is a new process.
-                await self._in_thread(recorder.prepare)
-        except Exception as error:  # noqa: BLE001 - what cannot be recorded is lost, and still sent
+            recorder = self._audit_recorder()
+        except Exception as error:  # what cannot be recorded is lost, and still sent
+            if is_from_handler(error):
+                raise
             recorder = Unrecorded(f"{type(error).__name__}: {error}")
-        return Recording(self, self._audit_settings, recorder, self._put)
+        return Recording(self, self._audit_settings, recorder, self._audit_put)
 
-    def _guard_sessions(self) -> bool:
+    def _audit_guard_sessions(self) -> bool:
         """Guard every session that could send; False where one cannot be: nothing is proven then."""
-        proxied = getattr(self, "socks_proxy_sessions", None) or {}
-        sessions = [self.session, *proxied.values()]
-        return all(list(map(self._guard, (each for each in sessions if each is not None))))
+        proxied = getattr(self, "socks_proxy_sessions", None)
+        sessions = [self.session, *(proxied.values() if isinstance(proxied, dict) else ())]
+        return all(list(map(self._audit_guard, (each for each in sessions if each is not None))))
 
-    def _say_once(self, message: str, *args: object) -> None:
+    def _audit_say_once(self, message: str, *args: object) -> None:
         """Warn in the log, once for each exchange."""
-        if message not in self._said_once:
-            self._said_once = self._said_once | {message}
-            log.warning(message, *args)
+        if message not in self._audit_said_once:
+            self._audit_said_once = self._audit_said_once | {message}
+            self._audit_recorder().say(logging.WARNING, message, *args)
+
+
+def _fetches_as_we_do(kind: type) -> bool:
+    """Whether no class of the bot's own has put a `fetch` in front of ours: it may send by any means."""
+    owner = next(each for each in kind.__mro__ if "fetch" in vars(each))
+    return owner.__module__.startswith("mexc_plugin.")

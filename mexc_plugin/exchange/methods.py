@@ -22,7 +22,7 @@ BYPASSED = (
 class CancelMethods(Interceptor):
     """Cancels natively on spot; what it sends for other markets is ccxt's, and on record too."""
 
-    _pace: pacing.Pace | None = None
+    _audit_pace: pacing.Pace | None = None
 
     async def cancel_order(self, id: Any, symbol: Any = None, params: Any = {}) -> Any:  # noqa: A002, B006 - as ccxt's
         """Cancel one order with DELETE /api/v3/order and return ccxt's unified order.
@@ -35,20 +35,23 @@ class CancelMethods(Interceptor):
         Raises ArgumentsRequired and BadRequest before anything is sent; OrderNotFound when the venue
         does not know the order or it is not open any more; ccxt's other errors. After a NetworkError
         the cancel may have been executed: its outcome on record is `unknown`.
-        Swap and margin orders are cancelled by ccxt's own method, and recorded.
+        Unlike ccxt's: the caller's recvWindow is sent, an acknowledged cancel has status `canceled`, the order's own
+        client id comes back, and an answer that decides nothing raises. Swap and margin orders are cancelled by
+        ccxt's own method, and recorded.
         Source: https://www.mexc.com/api-docs/spot-v3/spot-account-trade#cancel-order
         """
-        return await self._cancel_within(Scope(unified=True), id, symbol, dict(params or {}))
+        return await self._audit_cancel_within(Scope(unified=True), id, symbol, dict(params or {}))
 
     async def cancel_unified_order(self, order: Any, params: Any = {}) -> Any:  # noqa: B006
-        """Cancel the order that ccxt's order structure describes. Some of ccxt forget to wait for it."""
+        """Cancel the order that ccxt's order structure describes. Unlike some of ccxt's, it waits for the answer."""
         return await resolve(self.cancel_order(order.get("id"), order.get("symbol"), params))
 
     async def cancel_orders(self, ids: Any, symbol: Any = None, params: Any = {}) -> Any:  # noqa: B006
         """Cancel several orders; the list says what happened to each, in the order of the ids.
 
-        On spot the venue has no batch: each is a DELETE of its own, and all are tried whatever
-        fails. A failed one has status `rejected` and its error in `info` (ccxt's own precedent);
+        Unlike ccxt's, which sends spot orders to the futures venue: on spot each is a DELETE of its own, and all
+        are tried whatever fails; futures orders are ccxt's one request. A failed one has status `rejected` and its
+        error in `info` (ccxt's own precedent);
         `info["outcome"]` says `unknown` where it may have been executed.
         At most options["cancelsPerSecond"] (12, the venue's limit) are sent within a second. After a 429 or 418
         it waits for what Retry-After says, up to five minutes, and sends what was refused again; nothing that may
@@ -61,15 +64,15 @@ class CancelMethods(Interceptor):
         wanted = by_client or ids
         if not isinstance(wanted, list | tuple):
             raise ccxt_errors.ArgumentsRequired(f"{self.id} cancelOrders() requires a list of ids")
-        if not symbol and self._is_spot("cancelOrders", None, given):
+        if not symbol and self._audit_is_spot("cancelOrders", None, given):
             raise ccxt_errors.ArgumentsRequired(
                 f"{self.id} cancelOrders() requires a symbol argument"
             )
         scope = Scope(kill_switch=bool(given.get("killSwitch", False)))
         with scoped(scope):
-            await self._ensure_markets()
+            await self._audit_ensure_markets()
             market = self.market(symbol) if symbol else None
-            if market is None or not self._is_spot("cancelOrders", market, given):
+            if market is None or not self._audit_is_spot("cancelOrders", market, given):
                 given.pop("killSwitch", None)
                 scope.symbol = market["symbol"] if market else None
                 if not isinstance(ids, list | tuple):
@@ -77,9 +80,15 @@ class CancelMethods(Interceptor):
                         f"{self.id} cancelOrders() takes clientOrderIds for spot orders only"
                     )
                 whole = [arguments.as_whole(each) for each in ids]
-                return await self._finish(scope, parent.cancel_orders(whole, symbol, given))
-        return await self._together(
-            [self._one_of_several(i, market, given, by_client=bool(by_client)) for i in wanted]
+                answered = await self._audit_finish(
+                    scope, parent.cancel_orders(whole, symbol, given)
+                )
+                return orders.mark_failed(scope, answered)
+        return await self._audit_together(
+            [
+                self._audit_one_of_several(i, market, given, by_client=bool(by_client))
+                for i in wanted
+            ]
         )
 
     async def cancel_all_orders(self, symbol: Any = None, params: Any = {}) -> Any:  # noqa: B006
@@ -96,15 +105,15 @@ class CancelMethods(Interceptor):
         symbols = asked if isinstance(asked, list | tuple | set) else [asked]
         scope = Scope(kill_switch=bool(given.pop("killSwitch", False)))
         with scoped(scope):
-            await self._ensure_markets()
+            await self._audit_ensure_markets()
             markets = [self.market(each) for each in symbols]
-            kind, margin, rest = self._market_kind(
+            kind, margin, rest = self._audit_market_kind(
                 "cancelAllOrders", markets[0] if markets else None, given
             )
             scope.symbol = markets[0]["symbol"] if len(markets) == 1 else None
             if kind != "spot" or (not markets and margin is None):
-                return await self._finish(scope, parent.cancel_all_orders(symbol, given))
-            return await self._cancel_all_of(scope, markets, margin, rest)
+                return await self._audit_finish(scope, parent.cancel_all_orders(symbol, given))
+            return await self._audit_cancel_all_of(scope, markets, margin, rest)
 
     async def edit_order(
         self,
@@ -119,7 +128,8 @@ class CancelMethods(Interceptor):
         """Cancel an order and place another. MEXC has no amendment: there is a gap between the two.
 
         The order to cancel is `id`, or with no id the one of params['clientOrderId']. Nothing is
-        placed unless the cancel was acknowledged. Returns the placed order.
+        placed unless the cancel was acknowledged. Returns the placed order. Unlike ccxt's, it cancels by a client
+        order id and margin orders, too.
         """
         given = dict(params or {})
         keys = ("marginMode", "trigger", "stop") if id else ("marginMode", "clientOrderId")
@@ -128,45 +138,49 @@ class CancelMethods(Interceptor):
         )
         return await resolve(self.create_order(symbol, type, side, amount, price, given))
 
-    async def _cancel_within(
+    # -- how
+
+    async def _audit_cancel_within(
         self, scope: Scope, order_id: Any, symbol: Any, given: dict[str, Any]
     ) -> Any:
         wanted = arguments.Wanted.read(self.id, order_id, given)
-        spot_without_market = not symbol and self._is_spot("cancelOrder", None, given)
+        spot_without_market = not symbol and self._audit_is_spot("cancelOrder", None, given)
         arguments.check_arguments(self.id, wanted, symbol, spot=spot_without_market)
         scope.kill_switch = bool(given.pop("killSwitch", False))
         with scoped(scope):
-            await self._ensure_markets()
+            await self._audit_ensure_markets()
             market = self.market(symbol) if symbol else None
             scope.symbol = market["symbol"] if market else None
-            self._take_recv_window(scope, given.get("recvWindow"))
+            self._audit_take_recv_window(scope, given.get("recvWindow"))
             confirm = given.pop("confirm", False)
-            if market is None or not self._is_spot("cancelOrder", market, given):
-                return await self._cancel_as_ccxt(scope, market, order_id, symbol, given)
+            if market is None or not self._audit_is_spot("cancelOrder", market, given):
+                return await self._audit_cancel_as_ccxt(scope, market, order_id, symbol, given)
             request = arguments.build_request(
                 self.id, wanted, market["id"], scope.recv_window, given
             )
             self.check_required_credentials()
             scope.dispatched = True
             try:
-                answer = await self._finish(scope, self.spotPrivateDeleteOrder(request.encode()))
+                answer = await self._audit_finish(
+                    scope, self.spotPrivateDeleteOrder(request.encode())
+                )
             except Exception:
-                confirmed = await self._confirm(scope, market) if confirm else None
+                confirmed = await self._audit_confirm(scope, market) if confirm else None
                 if confirmed is None:
                     raise
                 return confirmed
             return orders.build_cancelled_order(self, scope, market, answer)
 
-    async def _cancel_as_ccxt(
+    async def _audit_cancel_as_ccxt(
         self, scope: Scope, market: Any, id_: Any, symbol: Any, given: dict[str, Any]
     ) -> Any:
         parent: Any = super()
-        if self._market_kind("cancelOrder", market, given)[0] != "spot":
+        if self._audit_market_kind("cancelOrder", market, given)[0] != "spot":
             scope.otherwise = ccxt_errors.InvalidOrder
         scope.dispatched = True
         try:
             call = parent.cancel_order(arguments.as_whole(id_), symbol, given)
-            order = await self._finish(scope, call)
+            order = await self._audit_finish(scope, call)
         except ccxt_errors.InvalidOrder:
             # ccxt takes any message but the English one for a failure.
             if scope.verdict is None or scope.verdict.outcome is not Outcome.ACCEPTED:
@@ -184,7 +198,7 @@ class CancelMethods(Interceptor):
         }
         return {**order, **known}
 
-    def _one_of_several(
+    def _audit_one_of_several(
         self, order_id: Any, market: Any, given: dict[str, Any], *, by_client: bool
     ) -> Callable[[], Any]:
         """A cancel that never raises one of ccxt's errors: what went wrong is what it returns."""
@@ -194,24 +208,26 @@ class CancelMethods(Interceptor):
         async def cancel() -> Any:
             scope = Scope(unified=True)
             try:
-                return await self._cancel_at_pace(scope, by_id, market["symbol"], params)
+                return await self._audit_cancel_at_pace(scope, by_id, market["symbol"], params)
             except ccxt_errors.BaseError as error:
                 return orders.build_failed_order(self, market, by_id, by_client_id, scope, error)
 
         return cancel
 
-    async def _cancel_at_pace(self, scope: Scope, order_id: Any, symbol: Any, given: Any) -> Any:
+    async def _audit_cancel_at_pace(
+        self, scope: Scope, order_id: Any, symbol: Any, given: Any
+    ) -> Any:
         """Cancel when the venue's pace allows, and again where it was refused for frequency alone."""
-        pace = self._pace
+        pace = self._audit_pace
         if pace is None:
-            self._pace = pace = pacing.Pace(self._read_pace())
+            self._audit_pace = pace = pacing.Pace(self._audit_read_pace())
         refused: ccxt_errors.BaseError | None = None
         for _ in range(pacing.TRIES):
             while (delay := pace.delay(time.monotonic())) > 0:
                 await resolve(self.sleep(delay * 1000))
             pace.begin(scope.cancel_id)
             try:
-                return await self._cancel_within(scope, order_id, symbol, dict(given))
+                return await self._audit_cancel_within(scope, order_id, symbol, dict(given))
             except ccxt_errors.BaseError as error:
                 wait = _wait_after(scope)
                 if wait is None:
@@ -222,14 +238,16 @@ class CancelMethods(Interceptor):
                 pace.end(scope.cancel_id, time.monotonic())
         raise refused or ccxt_errors.RateLimitExceeded(self.id)
 
-    def _read_pace(self) -> int:
+    def _audit_read_pace(self) -> int:
         asked = self.options.get("cancelsPerSecond", pacing.PER_SECOND)
         pace = pacing.read_pace(asked)
         if pace is None:
-            self._say_once("options['cancelsPerSecond'] is no whole number from 1 on: %s", asked)
+            self._audit_say_once(
+                "options['cancelsPerSecond'] is no whole number from 1 on: %s", asked
+            )
         return pace or pacing.PER_SECOND
 
-    async def _cancel_all_of(
+    async def _audit_cancel_all_of(
         self, scope: Scope, markets: Sequence[Any], margin: str | None, rest: dict[str, Any]
     ) -> list[Any]:
         if not markets:
@@ -244,45 +262,45 @@ class CancelMethods(Interceptor):
         send = (
             self.spotPrivateDeleteMarginOpenOrders if margin else self.spotPrivateDeleteOpenOrders
         )
-        answers = await self._finish(scope, send(request))
+        answers = await self._audit_finish(scope, send(request))
         return orders.build_cancelled_orders(self, scope, {m["id"]: m for m in markets}, answers)
 
-    def _take_recv_window(self, scope: Scope, asked: object) -> None:
+    def _audit_take_recv_window(self, scope: Scope, asked: object) -> None:
         scope.recv_window, scope.recv_window_asked = arguments.read_recv_window(asked)
         if scope.recv_window_asked is not None:
             sent = scope.recv_window or "the exchange's own"
-            self._say_once(
+            self._audit_say_once(
                 "the venue does not take recvWindow %s; sent is %s", scope.recv_window_asked, sent
             )
 
-    async def _finish(self, scope: Scope, call: Any) -> Any:
+    async def _audit_finish(self, scope: Scope, call: Any) -> Any:
         """What a call of ccxt's brings. A cancel that went past the record is said to have done so."""
         result = await resolve(call)
         if scope.attempts == 0:
-            self._say_once(BYPASSED)
+            self._audit_say_once(BYPASSED)
         return result
 
-    async def _confirm(self, scope: Scope, market: Any) -> Any:
+    async def _audit_confirm(self, scope: Scope, market: Any) -> Any:
         """Ask the venue about this cancel, if its outcome is unknown; the order if it is gone."""
         if scope.verdict is None or scope.verdict.outcome not in UNRESOLVED:
             return None
-        return await self._confirm_unknown(scope, market)
+        return await self._audit_confirm_unknown(scope, market)
 
-    async def _confirm_unknown(self, scope: Scope, market: Any) -> Any:
+    async def _audit_confirm_unknown(self, scope: Scope, market: Any) -> Any:
         raise NotImplementedError
 
-    async def _together(self, calls: list[Callable[[], Any]]) -> list[Any]:
+    async def _audit_together(self, calls: list[Callable[[], Any]]) -> list[Any]:
         raise NotImplementedError
 
-    async def _ensure_markets(self) -> None:
+    async def _audit_ensure_markets(self) -> None:
         if self.markets is None:
             await resolve(self.load_markets())
 
-    def _is_spot(self, method: str, market: Any, params: dict[str, Any]) -> bool:
-        kind, margin, _ = self._market_kind(method, market, params)
+    def _audit_is_spot(self, method: str, market: Any, params: dict[str, Any]) -> bool:
+        kind, margin, _ = self._audit_market_kind(method, market, params)
         return kind == "spot" and margin is None
 
-    def _market_kind(
+    def _audit_market_kind(
         self, method: str, market: Any, params: dict[str, Any]
     ) -> tuple[str, str | None, dict[str, Any]]:
         """ccxt's market type, its margin mode, and the parameters without both."""

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.exchange.context import Scope
 from mexc_plugin.venue.requests import ParsedRequest
 from mexc_plugin.venue.responses import CancelAck
 from mexc_plugin.venue.unified_order import order_fields
+from mexc_plugin.venue.verdict import order_outcome
 
 
 def build_order(
@@ -43,6 +45,19 @@ def build_cancelled_orders(
         market = markets.get(ack.symbol or "") or exchange.safe_market(ack.symbol)
         orders.append(build_order(exchange, nobody, ack, market, info))
     return orders
+
+
+def mark_failed(scope: Scope, answered: Any) -> Any:
+    """ccxt's orders of a futures batch, those that failed as `rejected` and with their outcome: ccxt leaves that out."""
+    acks = scope.verdict.orders if scope.verdict else ()
+    if not isinstance(answered, list) or len(acks) != len(answered):
+        return answered
+    return [
+        order
+        if (outcome := order_outcome(ack)) is Outcome.ACCEPTED
+        else {**order, "status": "rejected", "info": {**order["info"], "outcome": outcome.value}}
+        for order, ack in zip(answered, acks, strict=True)
+    ]
 
 
 def build_failed_order(

@@ -17,7 +17,6 @@ from mexc_plugin.exchange.interceptor import Interceptor
 from mexc_plugin.exchange.orders import build_order
 from mexc_plugin.exchange.unresolved import Unresolved, parse_unresolved
 from mexc_plugin.exchange.waiting import resolve
-from mexc_plugin.store.unresolved import read_unresolved
 from mexc_plugin.venue import requests
 from mexc_plugin.venue.reconciliation import Judgement, judge
 from mexc_plugin.venue.verdict import HttpAnswer
@@ -64,20 +63,24 @@ class Reconcile(Interceptor):
         account = account_fingerprint(self.apiKey)
         if account is None:
             raise ccxt_errors.AuthenticationError(f"{self.id} reconcileCancels() requires apiKey")
-        found = await self._in_thread(read_unresolved, self._audit_settings.url, account, cancel_id)
+        from mexc_plugin.store.unresolved import read_unresolved  # reading is for those who ask
+
+        found = await self._audit_in_thread(
+            read_unresolved, self._audit_settings.url, account, cancel_id
+        )
         waiting = [parse_unresolved(payload, outcome) for payload, outcome in found]
         done: list[dict[str, Any]] = []
         for item in waiting:
             if dry_run:
                 judgement = Judgement(None, "not asked: dry run")
             else:
-                judgement, _ = await self._ask(item)
+                judgement, _ = await self._audit_ask(item)
             done.append(asdict(_result(item, judgement)))
             if on_progress is not None:
                 on_progress(len(done), len(waiting), done[-1])
         return done
 
-    async def _ask(self, item: Unresolved) -> tuple[Judgement, Lookup]:
+    async def _audit_ask(self, item: Unresolved) -> tuple[Judgement, Lookup]:
         if not item.can_be_asked or item.asked is None:
             return Judgement(
                 None, "it names no single spot order that could be asked about"
@@ -88,13 +91,13 @@ class Reconcile(Interceptor):
         expired = self.milliseconds() > item.expires_ms
         judgement = judge(item.asked, lookup.answer, expired=expired)
         if judgement.outcome is not None and lookup.answer is not None:
-            await self._record_judgement(item, judgement, judgement.outcome, lookup.answer)
+            await self._audit_record_judgement(item, judgement, judgement.outcome, lookup.answer)
         return judgement, lookup
 
-    async def _record_judgement(
+    async def _audit_record_judgement(
         self, item: Unresolved, judgement: Judgement, outcome: Outcome, answer: HttpAnswer
     ) -> None:
-        redactor = self._redactor()
+        redactor = self._audit_redactor()
         refusal, asked = judgement.refusal, item.asked
         draft = {
             "kind": "reconciliation",
@@ -123,10 +126,10 @@ class Reconcile(Interceptor):
         }
         if judgement.order is not None:
             draft |= ack_fields(judgement.order, redactor)
-        recording = await self._recording()
+        recording = await self._audit_recording()
         await recording.record(draft)
 
-    async def _confirm_unknown(self, scope: Scope, market: Any) -> Any:
+    async def _audit_confirm_unknown(self, scope: Scope, market: Any) -> Any:
         """The order if the venue says that it is gone, else None. Never an error of its own."""
         if scope.asked is None:
             return None
@@ -141,7 +144,7 @@ class Reconcile(Interceptor):
             asked=scope.asked,
             expires_ms=self.milliseconds() + requests.MAX_RECV_WINDOW,
         )
-        judgement, lookup = await self._ask(item)
+        judgement, lookup = await self._audit_ask(item)
         if judgement.outcome not in CLOSED or judgement.order is None or lookup.answer is None:
             return None
         info = self.parse_json(lookup.answer.body)

@@ -8,6 +8,7 @@ Whatever fails in describing a cancel, it is sent all the same; whatever fails i
 policy decides (`on_failure`).
 """
 
+import contextlib
 import json
 import logging
 import time
@@ -17,12 +18,13 @@ from typing import Any
 
 from ccxt.base import errors as ccxt_errors
 
+from mexc_plugin.audit.interrupts import is_from_handler
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import as_text, redact_exception
 from mexc_plugin.config import AuditSettings
 from mexc_plugin.exchange import drafts, errors
-from mexc_plugin.exchange.context import Attempt, Scope, attempting, scoped
+from mexc_plugin.exchange.context import SCOPE, Attempt, Scope, attempting, scoped
 from mexc_plugin.exchange.transport import NOT_FOLLOWED
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.venue.endpoints import Endpoint
@@ -32,6 +34,8 @@ from mexc_plugin.venue.verdict import HttpAnswer, Verdict, decide
 Send = Callable[..., Any]
 Put = Callable[[Recorder, dict[str, Any], float], Awaitable[Place]]
 
+DEFAULT_RECV_WINDOW = 5_000
+LEAST_SHARE = 0.15
 # What Python's decoders of characters and of JSON raise and ccxt lets through: an odd charset, a deep nesting.
 UNDECODABLE = (LookupError, UnicodeError, RecursionError)
 LOST_ANSWER = "its own answer was lost; what the bot got came from another request"
@@ -42,16 +46,9 @@ log = logging.getLogger("mexc_plugin")
 class Unrecorded:
     """The recorder when there is none: every event is lost, which is said, and the cancel goes on."""
 
-    is_down = True
-    is_prepared = True
-
     def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def commit(self, draft: Mapping[str, Any], deadline: float) -> Place:  # noqa: ARG002
-        """As a Recorder's."""
-        log.error("audit: an event is lost, nothing can be recorded: %s", self._reason)
-        return Place.LOST
+        with contextlib.suppress(Exception):  # the log's handlers are the bot's
+            log.error("audit: events are lost, nothing can be recorded: %s", reason)
 
 
 class Recording:
@@ -68,6 +65,7 @@ class Recording:
         self._settings = settings
         self._recorder = recorder
         self._put = put
+        self._spent = 0.0
 
     async def send(
         self, endpoint: Endpoint, send: Send, url: Any, method: Any, headers: Any, body: Any
@@ -115,7 +113,9 @@ class Recording:
             )
             request = drafts.request_draft(common, scope, attempt, address, verb, headers, body)
         except Exception as problem:
-            log.exception("audit: a request cannot be described in full")
+            if is_from_handler(problem):
+                raise
+            self._say("a request cannot be described in full", problem)
             common = drafts.bare_draft(scope, attempt, problem)
             request = common | {"kind": "request", "occurred_ns": time.time_ns()}
         return attempt, common, request
@@ -177,32 +177,53 @@ class Recording:
     ) -> None:
         try:
             draft = drafts.response_draft(common, attempt, verdict, error)
-        except Exception:
-            log.exception("audit: an answer cannot be described in full")
+        except Exception as problem:
+            if is_from_handler(problem):
+                raise
+            self._say("an answer cannot be described in full", problem)
             draft = common | {
                 "kind": "response",
                 "occurred_ns": time.time_ns(),
                 "outcome": verdict.outcome.value,
             }
-        if isinstance(error, GeneratorExit):
-            # A coroutine that is being closed may not wait for anything but a lock.
-            self._recorder.commit(draft, self._deadline)
-        else:
+        if not isinstance(error, GeneratorExit):
             await self.record(draft)
+        elif not isinstance(self._recorder, Unrecorded):
+            # A coroutine that is being closed may not wait for anything.
+            self._recorder.submit(draft, self._budget)
 
     async def record(self, draft: dict[str, Any]) -> Place:
-        """Put one event on record; returns where it is. Raises nothing of the store's."""
+        """Put one event on record; returns where it is. Raises nothing of the store's.
+
+        The events of one attempt share one budget, of which the later ones have at least some.
+        """
+        if isinstance(self._recorder, Unrecorded):
+            return Place.LOST
         try:
-            if isinstance(self._recorder, Unrecorded):
-                return self._recorder.commit(draft, self._deadline)
-            return await self._put(self._recorder, draft, self._deadline)
-        except Exception as error:  # noqa: BLE001 - a recorder that breaks must not stop a cancel
-            log.error("audit: an event is lost, it could not be sealed: %s", type(error).__name__)
+            budget, began = self._budget, time.monotonic()
+            try:
+                left = max(budget - self._spent, budget * LEAST_SHARE)
+                return await self._put(self._recorder, draft, left)
+            finally:
+                self._spent += time.monotonic() - began
+        except Exception as error:
+            if is_from_handler(error):
+                raise
+            self._say("an event is lost, it could not be handed over", error)
             return Place.LOST
 
+    def _say(self, message: str, problem: Exception) -> None:
+        """Write to the log, in the recorder's thread."""
+        if not isinstance(self._recorder, Unrecorded):
+            name = type(problem).__name__  # its text may hold what it is about
+            self._recorder.say(logging.ERROR, "audit: %s: %s", message, name)
+
     @property
-    def _deadline(self) -> float:
-        return self._settings.deadline_ms / 1000
+    def _budget(self) -> float:
+        """Seconds that one event may delay a cancel: never more than half of what the venue accepts as delay."""
+        scope = SCOPE.get()
+        window_ms = (scope and scope.recv_window) or recv_window_of(self._exchange)
+        return min(self._settings.deadline_ms, window_ms / 2) / 1000
 
     def _refuse_unrecorded(self, place: Place) -> None:
         if place is not Place.DATABASE and self._settings.on_failure == "refuse":
@@ -210,6 +231,15 @@ class Recording:
                 f"{self._exchange.id} the cancel was not sent: the audit database cannot be written "
                 'and on_failure is "refuse"; see the log, or run: mexc-plugin db check'
             )
+
+
+def recv_window_of(exchange: Any) -> float:
+    """The exchange's own recvWindow in milliseconds, the venue's default where it is none."""
+    try:
+        window = float(exchange.options.get("recvWindow"))
+    except (AttributeError, TypeError, ValueError):
+        return DEFAULT_RECV_WINDOW
+    return window if window > 0 else DEFAULT_RECV_WINDOW
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -2,8 +2,14 @@
 
 from ccxt.mexc import mexc as _ccxt_mexc
 
+from mexc_plugin.exchange.signatures import take_signatures
 from mexc_plugin.exchange.sync_async import Synchronous
 
 
+@take_signatures
 class mexc(Synchronous, _ccxt_mexc):  # noqa: N801 - ccxt looks its classes up by the exchange's id
-    __doc__ = Synchronous.__doc__
+    """`ccxt.mexc` that puts every request that cancels on record.
+
+    Made and used as ccxt's own; `options["audit"]` says where the record is. Its one method more is
+    `reconcile_cancels`, which asks the venue what became of cancels whose outcome is unknown.
+    """

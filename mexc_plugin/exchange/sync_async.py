@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -15,31 +16,31 @@ from mexc_plugin.exchange.waiting import in_own_thread, put_blocking, put_on_loo
 class Asynchronous(Reconcile, CancelMethods):
     """For ccxt's async and pro classes, which make their sessions while they send."""
 
-    async def _put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
+    async def _audit_put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
         return await put_on_loop(recorder, draft, deadline)
 
-    async def _together(self, calls: list[Callable[[], Any]]) -> list[Any]:
+    async def _audit_together(self, calls: list[Callable[[], Any]]) -> list[Any]:
         return list(await asyncio.gather(*(call() for call in calls)))
 
-    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _audit_in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         return await in_own_thread(function, *args)
 
-    def _guard(self, session: object) -> bool:
+    def _audit_guard(self, session: object) -> bool:
         from mexc_plugin.exchange import async_transport
 
         return async_transport.guard(session)
 
     def open(self, *args: Any, **kwargs: Any) -> None:
-        """ccxt's; the session that it makes is guarded before anything goes through it."""
+        """As ccxt's. The session that it makes is guarded before anything goes through it."""
         parent: Any = super()
         parent.open(*args, **kwargs)
-        self._guard_sessions()
+        self._audit_guard_sessions()
 
     def get_socks_proxy_session(self, socksProxy: Any) -> Any:  # noqa: N803 - ccxt's name
-        """ccxt's; the session that it makes is guarded before anything goes through it."""
+        """As ccxt's. The session that it makes is guarded before anything goes through it."""
         parent: Any = super()
         session = parent.get_socks_proxy_session(socksProxy)
-        self._guard_sessions()
+        self._audit_guard_sessions()
         return session
 
 
@@ -56,6 +57,8 @@ def synchronous(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[...
         coroutine.close()
         raise RuntimeError(f"{method.__name__} suspended in the sync class")
 
+    del call.__wrapped__  # a coroutine function, which whoever unwraps this one would take it for
+    call.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
     return call
 
 
@@ -63,7 +66,6 @@ class Synchronous(Reconcile, CancelMethods):
     """For ccxt's sync class."""
 
     fetch = synchronous(CancelMethods.fetch)
-    _recorded_fetch = fetch
     fetch2 = synchronous(CancelMethods.fetch2)
     throttle = synchronous(CancelMethods.throttle)
     cancel_order = synchronous(CancelMethods.cancel_order)
@@ -73,14 +75,14 @@ class Synchronous(Reconcile, CancelMethods):
     edit_order = synchronous(CancelMethods.edit_order)
     reconcile_cancels = synchronous(Reconcile.reconcile_cancels)
 
-    async def _put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
+    async def _audit_put(self, recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
         return await put_blocking(recorder, draft, deadline)
 
-    async def _together(self, calls: list[Callable[[], Any]]) -> list[Any]:
+    async def _audit_together(self, calls: list[Callable[[], Any]]) -> list[Any]:
         return [await call() for call in calls]
 
-    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _audit_in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
 
-    def _guard(self, session: object) -> bool:
+    def _audit_guard(self, session: object) -> bool:
         return transport.guard(session)

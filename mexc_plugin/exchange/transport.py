@@ -6,14 +6,12 @@ and they count what was sent and what was seen to fail before its first byte. Th
 context: libraries fold URLs. The guards of aiohttp are in `async_transport`; importing it costs as much as ccxt.
 """
 
-import logging
 from typing import Any
 
 import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from mexc_plugin.audit.redaction import Redactor
 from mexc_plugin.exchange.context import ATTEMPT, Attempt
 
 MARK = "_mexc_plugin_guarded"
@@ -61,29 +59,6 @@ def failed_unsent(error: BaseException | None, kinds: tuple[type[BaseException],
             return True
         waiting += [item.__cause__, getattr(item, "reason", None), *item.args]
     return False
-
-
-class _NoSignatures(logging.Filter):
-    """Takes the secrets out of what urllib3 logs at DEBUG, where it writes whole paths.
-
-    Of a cancel all that its exchange holds, of other requests the signature.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            attempt = ATTEMPT.get()
-            redact = (attempt.redactor if attempt else Redactor()).text
-            record.args = tuple(redact(a) if isinstance(a, str) else a for a in record.args)
-        return True
-
-
-_NO_SIGNATURES = _NoSignatures()
-
-
-def quieten() -> None:
-    """Keep signatures out of urllib3's log. Idempotent: a filter is added once."""
-    for name in ("urllib3.connectionpool", "urllib3.util.retry"):
-        logging.getLogger(name).addFilter(_NO_SIGNATURES)
 
 
 def _guard_adapters(session: requests.Session) -> None:

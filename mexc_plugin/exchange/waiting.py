@@ -3,11 +3,15 @@
 import asyncio
 import contextlib
 import inspect
+import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
-from mexc_plugin.audit.recorder import Place, Receipt, Recorder
+from mexc_plugin.audit.recorder import Place, Recorder
+
+POLL_S = 0.001
 
 
 async def resolve(value: Any) -> Any:
@@ -20,40 +24,56 @@ async def resolve(value: Any) -> Any:
 _VALUES = frozenset({dict, list, str})
 
 
-async def put_blocking(recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
-    """The sync colour's way: this thread waits. Never suspends."""
-    return recorder.commit(draft, deadline)
+# -- how each class waits until an event is durable, at most `budget` seconds
 
 
-async def put_on_loop(recorder: Recorder, draft: dict[str, Any], deadline: float) -> Place:
-    """The async colours' way: the loop goes on meanwhile.
+async def put_blocking(recorder: Recorder, draft: dict[str, Any], budget: float) -> Place:
+    """The sync class's way: this thread waits. Never suspends."""
+    if not _sleeps_green():
+        return recorder.commit(draft, budget)
+    receipt = recorder.submit(draft, budget)
+    end = time.monotonic() + budget
+    while receipt.place is None and time.monotonic() < end:
+        time.sleep(POLL_S)  # noqa: ASYNC251 - gevent's or eventlet's: the other greenlets go on
+    return receipt.give_up()
+
+
+def _sleeps_green() -> bool:
+    """Whether gevent or eventlet have put their own sleep into `time`."""
+    if "gevent" not in sys.modules and "eventlet" not in sys.modules:
+        return False
+    return not inspect.isbuiltin(time.sleep)
+
+
+async def put_on_loop(recorder: Recorder, draft: dict[str, Any], budget: float) -> Place:
+    """The async classes' way: the loop goes on meanwhile.
 
     A task that is cancelled while it waits still waits to the end, and is cancelled then: what it
     did is on record first.
     """
     loop = asyncio.get_running_loop()
-    receipt = recorder.submit(draft, loop)
+    receipt = recorder.submit(draft, budget, loop)
     interrupted: asyncio.CancelledError | None = None
-    late = loop.time() + (0 if recorder.is_down else deadline)
-    alarm = loop.call_at(late, _ring, receipt)
-    while receipt.place is None and loop.time() < late:
+    end = loop.time() + budget
+    while receipt.place is None and (left := end - loop.time()) > 0:
+        future = receipt.future or loop.create_future()
+        alarm = loop.call_later(left, _ring, future)
         try:
-            await (receipt.future or asyncio.sleep(0))
+            await future
         except asyncio.CancelledError as error:
-            # The future went with it, and the writer may have it in hand: `late` is soon enough.
             interrupted = error
-            receipt.future = loop.create_future()
-    alarm.cancel()
-    if receipt.place is None:
-        rescue = in_own_thread(recorder.rescue, receipt)
-        while not rescue.done():
-            try:
-                await asyncio.shield(rescue)
-            except asyncio.CancelledError as error:
-                interrupted = error
+            receipt.future = loop.create_future()  # the old one went with it; seen at the next look
+        finally:
+            alarm.cancel()
+    place = receipt.give_up()
     if interrupted is not None:
         raise interrupted
-    return receipt.place or Place.LOST
+    return place
+
+
+def _ring(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def in_own_thread(function: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":
@@ -83,8 +103,3 @@ def in_own_thread(function: Callable[..., Any], *args: Any) -> "asyncio.Future[A
     except RuntimeError:
         settle(function(*args), None)  # no thread to be had: then this one has to wait
     return done
-
-
-def _ring(receipt: Receipt) -> None:
-    if receipt.future is not None and not receipt.future.done():
-        receipt.future.set_result(None)

@@ -1,32 +1,58 @@
-"""What `doctor` looks at. Each check yields findings; none of them changes what is on record."""
+"""What `doctor` looks at. Each check yields findings; none of them changes what is on record.
+
+A finding that is neither fine nor somebody's to mend is a note: `ok` never stands before it.
+"""
 
 import contextlib
+import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from mexc_plugin.errors import MexcPluginError
-from mexc_plugin.hosting import commands, probe, starting
+from mexc_plugin import config, distributions
+from mexc_plugin.errors import ConfigError, MexcPluginError
+from mexc_plugin.hosting import commands, probe, refusals, starting
 
 CLOCK_TOLERANCE_MS = 500
 # How long a lock on the database may last before it is one.
 PATIENCE_MS = 1_000
+LOST = "events are lost whenever the database is out of reach"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's. needs_attention: somebody has to do what it says."""
+    """One line of the doctor's. needs_attention: somebody has to do what it says.
+
+    is_note: it may be as it should be; only who reads it knows.
+    """
 
     text: str
     needs_attention: bool = False
+    is_note: bool = False
+
+
+def settings(environ: Mapping[str, str], url: str, named: Path | None) -> Iterator[Finding]:
+    """Only what would keep an exchange from being constructed: a variable that cannot be meant.
+
+    url, named: the database and the spool folder that were chosen, each a finding of its own.
+    """
+    try:
+        config.resolve({"url": url, "spool": named}, environ)
+    except ConfigError as error:
+        yield Finding(f"settings: {error}", needs_attention=True)
 
 
 def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Finding]:
     """Versions, and which classes ccxt has: in this Python, or in the command's below `run`."""
     interpreter = commands.Interpreter(sys.executable)
     if command:
+        environ = starting.with_adapter(environ)
+        if refusal := refusals.find(command, environ):
+            yield Finding(refusal, needs_attention=True)
+            return
         found = commands.interpreter_of(command, environ.get("PATH"))
         if found is None:
             yield Finding(
@@ -35,14 +61,28 @@ def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Find
                 needs_attention=True,
             )
             return
-        interpreter, environ = found, starting.environment(environ)
+        interpreter = found
     report = probe.ask(interpreter, environ)
+    # First, for it may be why the rest fails.
+    yield from _owners(report.owners, interpreter.path)
+    if Path(interpreter.path).parent != Path(sys.executable).parent:
+        yield from _owners(distributions.owners("ccxt"), sys.executable)
     if report.error:
         yield Finding(f"{interpreter.path}: {report.error}", needs_attention=True)
         return
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     yield Finding(f"versions: {versions} ({interpreter.path})")
     yield from _classes(report, interpreter, below_run=bool(command))
+
+
+def _owners(owners: Mapping[str, str], python: str) -> Iterator[Finding]:
+    if len(owners) > 1:
+        yield Finding(
+            f"{' and '.join(owners)} own the package ccxt of {python}: the last one installed has "
+            "overwritten the others' files; make the environment anew with the one that the bot asks "
+            "for, and install mexc-plugin with: pip install --no-deps mexc-plugin",
+            needs_attention=True,
+        )
 
 
 def _classes(
@@ -55,15 +95,13 @@ def _classes(
             yield Finding(f"{name}.mexc is the audited class, {found}")
         elif not below_run:
             yield Finding(
-                f"{name}.mexc is ccxt's own class, {found}; the audited one is for bots that "
-                "import mexc_plugin, or are started with: mexc-plugin run -- COMMAND"
+                f"{name}.mexc is ccxt's own class, {found}, not audited; the audited one is for bots that "
+                "import mexc_plugin, or are started with: mexc-plugin run -- COMMAND",
+                is_note=True,
             )
         else:
-            flags = " ".join(interpreter.isolated_by)
-            why = f": {flags} does not let the adapter in; use run --in-process" if flags else ""
             yield Finding(
-                f"{name}.mexc is ccxt's own class, {found}, also below run{why}",
-                needs_attention=True,
+                f"{name}.mexc is ccxt's own class, {found}, also below run", needs_attention=True
             )
 
 
@@ -73,11 +111,12 @@ def database(url: str, chosen_by: str) -> Iterator[Finding]:
 
     name = explain.name_of(url)
     path = engine.sqlite_path(url)
-    if path is not None and not path.exists():
+    # Not Path.exists, which raises where a folder is closed to this user.
+    if path is not None and not os.path.exists(path):  # noqa: PTH110
         yield from _absent(url, name, chosen_by)
         return
     try:
-        missing, doubts = _missing_guards_and_doubts(url)
+        missing, unseen, doubts = _missing_unseen_and_doubts(url)
     except MexcPluginError as error:
         yield Finding(f"database: {error} ({chosen_by})", needs_attention=True)
         return
@@ -87,6 +126,11 @@ def database(url: str, chosen_by: str) -> Iterator[Finding]:
             f"guards: {message}; make it again as the migrations do, then: mexc-plugin audit verify",
             needs_attention=True,
         )
+    if unseen:
+        yield Finding(
+            f"guards: not compared, for want of the right SHOW VIEW: {', '.join(unseen)}",
+            is_note=True,
+        )
     if not missing:
         yield Finding("guards: the triggers stand")
     for message in doubts:
@@ -95,16 +139,20 @@ def database(url: str, chosen_by: str) -> Iterator[Finding]:
         yield from _modes(str(path))
 
 
-def _missing_guards_and_doubts(url: str) -> tuple[list[str], list[str]]:
-    """Open the database and try to write nothing. Raises MexcPluginError where that fails."""
+def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list[str]]:
+    """What is wrong with the guards, the views not compared, what may lose events on the server.
+
+    Opens the database and tries to write nothing. Raises MexcPluginError where that fails.
+    """
     import sqlalchemy as sa
 
-    from mexc_plugin.store import durability, partitions, queries, schema, verify
+    from mexc_plugin.store import durability, partitions, queries, schema, verify, views
     from mexc_plugin.store import engine as engines
     from mexc_plugin.store.explain import explained
 
     with queries.reading(url) as connection:
         missing = [finding.message for finding in verify.check_guards(connection)]
+        unseen = views.unchecked(connection)
         doubts = durability.doubts(connection)
         if shortage := partitions.shortage(connection):
             doubts.append(shortage)
@@ -118,27 +166,39 @@ def _missing_guards_and_doubts(url: str) -> tuple[list[str], list[str]]:
             transaction.rollback()
     finally:
         engine.dispose()
-    return missing, doubts
+    return missing, unseen, doubts
 
 
 def _absent(url: str, name: str, chosen_by: str) -> Iterator[Finding]:
-    from mexc_plugin.store import engine
+    from mexc_plugin.store import engine, spool_folder
 
+    path = engine.sqlite_path(url)
     try:
         engine.validate(url)
+        if path is not None:
+            spool_folder.try_to_write(path.parent, make=False)
     except MexcPluginError as error:
         yield Finding(f"database: {error} ({chosen_by})", needs_attention=True)
-        return
-    yield Finding(f"database: {name}, which is not there yet: the first exchange makes it")
+    except OSError as error:
+        yield Finding(
+            f"database: {name} is not to be seen, and its folder cannot be written ({error.strerror}); "
+            f"correct the folder's owner or mode, or name another database ({chosen_by})",
+            needs_attention=True,
+        )
+    else:
+        yield Finding(
+            f"database: {name}, which is not there yet, so that nothing is on record; the first "
+            f"exchange makes it ({chosen_by})",
+            is_note=True,
+        )
 
 
 def _modes(path: str) -> Iterator[Finding]:
-    import os
-
-    exposed = []
+    exposed, modes = [], []
     for name in (path, f"{path}-wal", f"{path}-shm"):
         with contextlib.suppress(FileNotFoundError):
             mode = stat.S_IMODE(os.stat(name).st_mode)  # noqa: PTH116 - text in, text out
+            modes.append(f"{mode:04o}")
             if mode & OTHERS:
                 exposed.append(f"{name} has mode {mode:04o}")
     if exposed:
@@ -147,23 +207,60 @@ def _modes(path: str) -> Iterator[Finding]:
             needs_attention=True,
         )
     else:
-        yield Finding("file mode: 0600, for its owner only")
+        yield Finding(f"file mode: {' and '.join(sorted({*modes}))}, for its owner only")
 
 
-def spool(url: str) -> Iterator[Finding]:
-    """Events that wait beside the database because it was out of reach."""
+def spool(url: str, named: Path | None = None) -> Iterator[Finding]:
+    """Events that wait outside of the database, and whether others could.
+
+    named: the folder that the settings name for them. Looked at is also the usual one.
+    """
+    from mexc_plugin.store import spool_folder
+
+    waiting = spool_folder.files(url, named)
+    yield from _waiting(waiting)
+    for path in spool_folder.set_aside(url, named):
+        yield Finding(
+            f"spool: {path} was kept aside: not all of it is in the database; "
+            "look with: mexc-plugin audit verify",
+            is_note=True,
+        )
+    try:
+        folder, _ = spool_folder.place(url, named)
+        spool_folder.try_to_write(folder, make=False)
+    except ConfigError as error:
+        yield Finding(f"spool: {error}; {LOST}", needs_attention=True)
+    except OSError as error:
+        yield Finding(
+            f"spool: {folder} cannot be written ({error.strerror}); {LOST}; "
+            f"name another folder with {config.SPOOL_VARIABLE}",
+            needs_attention=True,
+        )
+    else:
+        if not waiting:
+            yield Finding(f"spool: nothing waits; {folder} can be written")
+
+
+def _waiting(files: Sequence[Path]) -> Iterator[Finding]:
     from mexc_plugin.store import spool as spools
 
-    waiting = spools.files(url)
-    if not waiting:
-        yield Finding("spool: nothing waits")
-        return
-    events = sum(len(spools.read(path).events) for path in waiting)
-    yield Finding(
-        f"spool: {events} event(s) in {len(waiting)} file(s) in {waiting[0].parent} wait for the "
-        "database; the next exchange stores them, or: mexc-plugin audit recover",
-        needs_attention=True,
-    )
+    events, readable = 0, []
+    for path in files:
+        try:
+            events += len(spools.read(path).events)
+            readable.append(path)
+        except OSError as error:
+            yield Finding(
+                f"spool: {path} cannot be read ({error.strerror}); look as the user whose bot wrote it",
+                needs_attention=True,
+            )
+    if readable:
+        folders = " and ".join(sorted({str(path.parent) for path in readable}))
+        yield Finding(
+            f"spool: {events} event(s) in {len(readable)} file(s) in {folders} wait for the "
+            "database; the next exchange stores them, or: mexc-plugin audit recover",
+            needs_attention=True,
+        )
 
 
 def clock(base_url: str) -> Iterator[Finding]:
@@ -185,5 +282,7 @@ def clock(base_url: str) -> Iterator[Finding]:
             f"{text}; the venue refuses what is 1 s ahead: let NTP set the clock",
             needs_attention=True,
         )
+    elif uncertainty > CLOCK_TOLERANCE_MS:
+        yield Finding(f"{text}; its answers take too long to tell", is_note=True)
     else:
         yield Finding(text)

@@ -1,10 +1,12 @@
-"""Reads a COMMAND: which Python runs it, and whether that Python would let the adapter in."""
+"""Which Python runs a command, and whether that Python would let the adapter in."""
 
 import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+
+from mexc_plugin.hosting.command_lines import Reading, read
 
 # Options that keep PYTHONPATH, or the module that is run at the start, away.
 ISOLATING = {"E": "-E", "I": "-I", "S": "-S"}
@@ -15,7 +17,6 @@ ENDS_OPTIONS = "cm"
 INFORMING = frozenset({"-V", "-VV", "-h", "-?", "--version", "--help", "--help-all"})
 
 _PYTHON = re.compile(r"(python|pypy)(\d[\d.]*t?)?")
-_ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
 # How pip and uv write the first lines where the path is too long for a #! line.
 _LONG_SHEBANG = re.compile(r"""^'''exec' ["']?([^"'\n]+?)["']? "\$0" "\$@"$""", re.MULTILINE)
 _HEAD = 4096
@@ -35,6 +36,11 @@ class Interpreter:
         return not INFORMING.isdisjoint(self.options)
 
     @property
+    def is_run(self) -> bool:
+        """Whether it runs `mexc-plugin run`, which lets the adapter in itself."""
+        return self.rest[:3] == ("-m", "mexc_plugin", "run")
+
+    @property
     def isolated_by(self) -> tuple[str, ...]:
         """Those of -E, -I and -S that are among the options."""
         letters = "".join(
@@ -46,26 +52,32 @@ class Interpreter:
 
 
 def interpreter_of(command: Sequence[str], search_path: str | None = None) -> Interpreter | None:
-    """The Python that the command starts, None where that cannot be seen.
+    """The Python that a command starts, past its launchers; None where it cannot be seen which."""
+    reading = next(read(command))
+    words = reading.words
+    if reading.is_in_text or not words or not (reading.passage.has_path or "/" in words[0]):
+        return None
+    found = python_of(reading, search_path)
+    return found if found and shutil.which(found.path, path=search_path) else None
 
-    Looks at the command itself, past `env NAME=VALUE`, and at the first line of a script.
+
+def python_of(reading: Reading, search_path: str | None = None) -> Interpreter | None:
+    """The Python that is named by a command or by the first line of a script.
+
+    Its path is only a name where another PATH decides, or the file is not there.
     """
-    words = _past_env(command)
-    if not words:
+    if not reading.words:
         return None
-    found = shutil.which(words[0], path=search_path)
-    if found is None:
-        return None
-    if _is_python(words[0]):
-        options, rest = split_options(words[1:])
-        return Interpreter(found, options, rest)
-    line = _past_env(_shebang(Path(found)))
-    if not line or not _is_python(line[0]):
+    name, *arguments = reading.words
+    found = shutil.which(name, path=search_path)
+    if is_python(name):
+        options, rest = split_options(arguments)
+        return Interpreter(found or name, options, rest)
+    line = next(read(_shebang(Path(found)))).words if found else ()
+    if not line or not is_python(line[0]):
         return None
     python = shutil.which(line[0], path=search_path)
-    if python is None:
-        return None
-    return Interpreter(python, split_options(line[1:])[0], (found, *words[1:]))
+    return Interpreter(python or line[0], split_options(line[1:])[0], (str(found), *arguments))
 
 
 def split_options(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -86,19 +98,9 @@ def split_options(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[str,
     return tuple(arguments[:index]), tuple(arguments[index:])
 
 
-def _is_python(program: str) -> bool:
+def is_python(program: str) -> bool:
+    """Whether a program's name is a Python's."""
     return _PYTHON.fullmatch(PurePath(program).name) is not None
-
-
-def _past_env(words: Sequence[str]) -> Sequence[str]:
-    if not words or PurePath(words[0]).name != "env":
-        return words
-    rest = list(words[1:])
-    if rest[:1] == ["-S"]:
-        rest = rest[1:]
-    while rest and _ASSIGNMENT.fullmatch(rest[0]):
-        rest = rest[1:]
-    return rest
 
 
 def _shebang(path: Path) -> list[str]:

@@ -70,12 +70,14 @@ def _is_ours(value: object) -> bool:
 
 def _checked(audit: "Mapping[str, Any]") -> "dict[str, Any]":
     from mexc_plugin import config
-    from mexc_plugin.store import engine
+    from mexc_plugin.store import engine, spool_folder
 
     settings = config.resolve(audit)
     engine.validate(settings.url)
-    # A relative SQLite path means the folder of now, not that of the exchange built later.
-    return {**audit, "url": settings.url} if audit.get("url") else dict(audit)
+    spool_folder.validate(settings.spool)
+    # A relative path means the folder of now, not that of the exchange built later.
+    fixed = {"url": settings.url, "spool": settings.spool}
+    return {**audit, **{key: value for key, value in fixed.items() if audit.get(key)}}
 
 
 def _set_defaults(defaults: "dict[str, Any]") -> None:

@@ -4,7 +4,6 @@ import builtins
 import contextlib
 import os
 import runpy
-import shlex
 import signal
 import sys
 import zipfile
@@ -15,7 +14,8 @@ from types import ModuleType
 from typing import NoReturn
 
 from mexc_plugin import config
-from mexc_plugin.hosting import commands, hook, probe
+from mexc_plugin.hosting import commands, hook, probe, refusals
+from mexc_plugin.hosting.passage import PYTHONPATH
 
 SITE = Path(__file__).parent / "site"
 NOT_EXECUTABLE = 126
@@ -33,38 +33,40 @@ class CannotStart(Exception):
 def environment(
     environ: Mapping[str, str], audit_url: str | None = None, bot: str | None = None
 ) -> dict[str, str]:
-    """The bot's environment: the adapter's folder first on PYTHONPATH, and where to record.
+    """The bot's environment with the adapter in it, and where to record.
 
-    Raises ConfigError for a database or label that cannot be used.
+    Raises ConfigError for settings that cannot be used, the environment's included.
     """
-    from mexc_plugin.store import engine
+    from mexc_plugin.store import engine, spool_folder
 
-    given = {"url": audit_url or None, "bot": bot}
-    settings = config.resolve(given, environ)
+    settings = config.resolve({"url": audit_url, "bot": bot}, environ)
     engine.validate(settings.url)
+    spool_folder.validate(settings.spool)
     added = {config.URL_VARIABLE: settings.url} if audit_url else {}
     if bot:
         added[config.BOT_VARIABLE] = bot
-    return {**environ, **added, "PYTHONPATH": _python_path(environ.get("PYTHONPATH", ""))}
+    return with_adapter({**environ, **added})
 
 
-def _python_path(given: str) -> str:
-    site = str(SITE)
+def with_adapter(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment with the adapter's folder first on PYTHONPATH."""
+    site, given = str(SITE), environ.get(PYTHONPATH, "")
     # An empty entry would stand for the current folder.
     others = [entry for entry in given.split(os.pathsep) if entry != site] if given else []
-    return os.pathsep.join([site, *others])
+    return {**environ, PYTHONPATH: os.pathsep.join([site, *others])}
 
 
 def check(command: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Try the adapter in the command's Python, in a process of its own, before the bot runs.
+    """Refuse what would keep the adapter out; try it in the command's Python, before the bot runs.
 
-    Nothing is known of commands that are not seen to be a Python's. Raises CannotStart.
+    The Python is asked in a process of its own. Nothing is known of commands that are not seen to be
+    a Python's. Raises CannotStart.
     """
+    if refusal := refusals.find(command, environ):
+        raise CannotStart(f"not started: {refusal}", hook.EXIT_CODE)
     interpreter = commands.interpreter_of(command, environ.get("PATH"))
-    if interpreter is None or interpreter.only_informs:
+    if interpreter is None or interpreter.only_informs or interpreter.is_run:
         return
-    if interpreter.isolated_by:
-        raise CannotStart(_isolated(interpreter), hook.EXIT_CODE)
     report = probe.ask(interpreter, environ)
     if report.error:
         raise CannotStart(f"not started: {report.error}", hook.EXIT_CODE)
@@ -74,18 +76,6 @@ def check(command: Sequence[str], environ: Mapping[str, str]) -> None:
             "see: mexc-plugin doctor -- COMMAND",
             hook.EXIT_CODE,
         )
-
-
-def _isolated(interpreter: commands.Interpreter) -> str:
-    instead = [
-        *("python", *interpreter.options, "-m", "mexc_plugin", "run", "--in-process", "--"),
-        *interpreter.rest,
-    ]
-    flags = " ".join(interpreter.isolated_by)
-    return (
-        f"not started: {interpreter.path} {flags} does not let the adapter in; "
-        f"use --in-process: {shlex.join(instead)}"
-    )
 
 
 def replace_process(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
@@ -133,7 +123,7 @@ class InProcess:
         main.__dict__["__builtins__"] = builtins
         sys.modules["__main__"] = main
         if self._way == "-m":
-            self._set_up(str(Path.cwd()))
+            self._set_up(_current_folder())
             _as_main(self._what, alter_argv=True)
         elif self._way == "-c":
             self._set_up("")
@@ -153,12 +143,22 @@ class InProcess:
             sys.path[0] = folder
 
     def _execute(self, main: ModuleType) -> None:
-        # As Python itself does: neither normalised nor resolved.
-        path = os.path.join(os.getcwd(), self._what)  # noqa: PTH109, PTH118
+        # As Python itself does: neither normalised nor resolved. The current folder may be gone.
+        path = self._what
+        if not os.path.isabs(path):  # noqa: PTH117
+            path = os.path.join(_current_folder(), path)  # noqa: PTH118
         loader = SourceFileLoader("__main__", path)
         code = loader.source_to_code(loader.get_data(path), path)
         main.__dict__.update(__file__=path, __loader__=loader)
         exec(code, main.__dict__)  # noqa: S102 - asked for
+
+
+def _current_folder() -> str:
+    """As a text, empty where it is gone or closed to this user: an absolute script needs none."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - text in, text out
+    except OSError:
+        return ""
 
 
 def _as_main(module: str, *, alter_argv: bool) -> None:

@@ -21,6 +21,7 @@ from itertools import pairwise
 from typing import Any
 
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
+from mexc_plugin.report import altair
 from mexc_plugin.review.figures import PERCENTILES, milliseconds
 from mexc_plugin.review.text import visible
 from mexc_plugin.store.tallies import Tally
@@ -36,7 +37,7 @@ SERIES: dict[str, frozenset[Outcome]] = {
     "acknowledged": frozenset(Outcome) - FAILED - UNRESOLVED,
     "not found": frozenset({Outcome.NOT_FOUND}),
     "refused": frozenset({Outcome.REJECTED, Outcome.UNAUTHORIZED, Outcome.RATE_LIMITED}),
-    "not sent": frozenset({Outcome.NOT_SENT}),
+    "no effect": frozenset({Outcome.NOT_SENT, Outcome.STILL_OPEN}),
     "unresolved": UNRESOLVED,
 }
 HEAT_STEPS = 6
@@ -68,7 +69,7 @@ def outcomes_over_time(periods: Periods, *, width: int = WIDE, link: Link | None
 
     link: from a period and a series to a URL, which starts with `#`.
     """
-    import altair as alt
+    alt = altair()
 
     rows = [
         {"period": period, "series": name, "order": order, "attempts": count}
@@ -97,7 +98,7 @@ def outcomes_over_time(periods: Periods, *, width: int = WIDE, link: Link | None
 
 def latency_over_time(periods: Periods, *, width: int = WIDE) -> str:
     """Lines: latency percentiles of every period, on a logarithmic scale of milliseconds."""
-    import altair as alt
+    alt = altair()
 
     rows = []
     for period, tally in periods:
@@ -139,7 +140,7 @@ def latency_over_time(periods: Periods, *, width: int = WIDE) -> str:
 
 def latency_heat(periods: Periods, *, width: int = WIDE) -> str:
     """A heat map: in every period, how many answers took how long. Darker is more, by factors."""
-    import altair as alt
+    alt = altair()
 
     cells = _heat_cells(periods)
     most = max((count for _, _, count in cells), default=1)
@@ -179,7 +180,7 @@ def latency_heat(periods: Periods, *, width: int = WIDE) -> str:
 
 def outcomes_of(groups: Groups, what: str, *, width: int = WIDE, link: Link | None = None) -> str:
     """Horizontal bars: what became of the attempts of each bot, symbol or account."""
-    import altair as alt
+    alt = altair()
 
     names = [_label(name) for name, _ in groups]
     rows = [
@@ -219,13 +220,13 @@ def series_of(outcome: str) -> str:
 
 
 def _chart(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - altair's
-    import altair as alt
+    alt = altair()
 
-    return alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
+    return alt.Chart(alt.Data(values=rows))
 
 
 def _time_axis(periods: Periods, width: int) -> Any:  # noqa: ANN401 - altair's
-    import altair as alt
+    alt = altair()
 
     names = [period for period, _ in periods]
     every = max(1, math.ceil(len(names) * _LABEL_PIXELS / width))
@@ -245,7 +246,7 @@ def _time_axis(periods: Periods, width: int) -> Any:  # noqa: ANN401 - altair's
 
 
 def _series_colours() -> Any:  # noqa: ANN401 - altair's
-    import altair as alt
+    alt = altair()
 
     names = list(SERIES)
     colours = [_colour(f"series-{number}") for number in range(1, len(names) + 1)]

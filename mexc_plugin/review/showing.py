@@ -1,5 +1,6 @@
 """How values of the record are said to people: outcomes, times between, and a page's sum. Pure."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +19,12 @@ MARKS: Mapping[str, tuple[str, str]] = {
     Outcome.NOT_SENT: ("↯", "missed"),
     Outcome.REJECTED: ("✕", "refused"),
     Outcome.UNAUTHORIZED: ("✕", "refused"),
+    Outcome.STILL_OPEN: ("↺", "refused"),
     Outcome.UNKNOWN: ("?", "open"),
     Outcome.PENDING: ("…", "open"),
 }
 
-_STEPS = ((60, 1, "s"), (3_600, 60, "min"), (86_400, 3_600, "h"), (None, 86_400, "d"))
+_STEPS = ((60, 1, "s"), (3_600, 60, "min"), (86_400, 3_600, "h"), (math.inf, 86_400, "d"))
 
 
 def age(then: datetime, now: datetime) -> str:
@@ -30,10 +32,8 @@ def age(then: datetime, now: datetime) -> str:
     seconds = int((now - then).total_seconds())
     if seconds < 0:
         return "ahead of this clock"
-    for below, unit, name in _STEPS:
-        if below is None or seconds < below:
-            return f"{seconds // unit:,} {name} ago"
-    raise AssertionError("the last step has no end")
+    unit, name = next((unit, name) for below, unit, name in _STEPS if seconds < below)
+    return f"{seconds // unit:,} {name} ago"
 
 
 def duration(microseconds: int) -> str:

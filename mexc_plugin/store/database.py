@@ -5,11 +5,12 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import sqlalchemy.dialects.sqlite  # with the class, not when a bot makes its exchange
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from mexc_plugin.audit.events import Event, project, project_orders
 from mexc_plugin.errors import StoreError
@@ -27,7 +28,7 @@ MAKING_MS = 90_000
 
 
 class Database:
-    """An open audit database. Not thread-safe: its writer's thread is the only one that uses it.
+    """An open audit database. Not thread-safe: its writer keeps threads apart by a lock.
 
     SQLAlchemy opens it and compiles the inserts; what a cancel waits for goes to the driver's own
     cursor, since SQLAlchemy's share of a commit is as large as SQLite's.
@@ -40,10 +41,10 @@ class Database:
         self._connection: Connection | None = None
         self._cursor: Any = None
         self._waits_ms = timeout_ms
-        self._inserts: Inserts | None = None
+        self._inserts: Inserts  # as long as there is a connection
         self._doubted = False
         self._path: str | None = None
-        self._file: tuple[int, int] | None = None
+        self._files: tuple[Any, ...] = ()
         self._turns = Turns(None)
 
     def load(self) -> bool:
@@ -52,23 +53,27 @@ class Database:
         Raises ConfigError and StoreError. Touches no server.
         """
         path = engines.sqlite_path(self._url)
-        self._path = str(path) if path else None
-        self._turns = Turns(path)
         is_new = path is not None and (not path.exists() or path.stat().st_size == 0)
-        self._engine = engines.create(
-            self._url, timeout_ms=self._timeout_ms, answer_ms=self._timeout_ms + SILENCE_MS
-        )
+        self._load(path)
         return is_new
 
-    def open(self) -> None:
+    def _load(self, path: Path | None) -> Engine:
+        self._path = str(path) if path else None
+        self._turns = Turns(path)
+        self._engine = engines.create(
+            self._url,
+            timeout_ms=self._timeout_ms,
+            answer_ms=self._timeout_ms + SILENCE_MS,
+            handed_over=True,
+        )
+        return self._engine
+
+    def open(self) -> Connection:
         """Connect, and make the database ours if it is new.
 
         Raises ConfigError, StoreError and SQLAlchemy's errors.
         """
-        if self._engine is None:
-            self.load()
-        engine = self._engine
-        assert engine is not None  # noqa: S101 - for the type checker: load() sets it
+        engine = self._engine or self._load(engines.sqlite_path(self._url))
         connection = engine.connect()
         try:
             if not _is_current(connection):
@@ -81,8 +86,9 @@ class Database:
             raise
         self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         self._cursor = connection.connection.cursor()
-        self._file = self._file_there()
+        self._files = self._files_there()
         self._inserts = Inserts(engine.dialect)
+        return self._connection
 
     def _make(self) -> None:
         from mexc_plugin.store import migrate
@@ -120,7 +126,7 @@ class Database:
         connection = self._require()
         with self._turns.turn(wait_ms or self._timeout_ms) as left_ms:
             self._wait_at_most(connection, left_ms)
-            self._inserted().run(self._cursor, events, self._require_its_file)
+            self._inserts.run(self._cursor, events, self._require_its_file)
 
     def insert_missing(self, events: Sequence[Event], conflicts: list[Event] | None = None) -> int:
         """Store those that are not there yet, in one transaction; return how many. Idempotent.
@@ -139,7 +145,7 @@ class Database:
                     others.append(event)
             if others and conflicts is None:
                 raise StoreError(f"another row is in the place of {len(others)} events")
-            for sql, rows in self._inserted().rows(missing):
+            for sql, rows in self._inserts.rows(missing):
                 _require_all(connection.exec_driver_sql(sql, rows), rows)
             self._require_its_file()
         if conflicts is not None:
@@ -160,24 +166,21 @@ class Database:
 
         SQLite does not when it closes such a file, and removes the WAL when the next one is made.
         """
-        if self._file == self._file_there():
+        if self._files == self._files_there():
             return
         with contextlib.suppress(Exception):
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
-    def _file_there(self) -> tuple[int, int] | None:
-        """Which file the path of a SQLite database names now."""
-        if self._path is None:
-            return None
-        try:
-            found = os.stat(self._path)  # noqa: PTH116 - with each event, and Path takes longer
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+    def _files_there(self) -> tuple[Any, ...]:
+        """Which files the paths of a SQLite database, its WAL and its shared memory name now.
+
+        Without any of the three, what is committed is gone with this process.
+        """
+        return () if self._path is None else tuple(_identity(self._path + s) for s in _PARTS)
 
     def _require_its_file(self) -> None:
-        if self._file != self._file_there():
+        if self._files != self._files_there():
             raise StoreError(
                 "the file that was open was moved or removed; "
                 "the record goes on in the one that is at its place"
@@ -210,14 +213,7 @@ class Database:
         self._turns.forget()
 
     def _require(self) -> Connection:
-        if self._connection is None:
-            self.open()
-        assert self._connection is not None  # noqa: S101 - for the type checker: open() sets it
-        return self._connection
-
-    def _inserted(self) -> "Inserts":
-        assert self._inserts is not None  # noqa: S101 - for the type checker: open() sets it
-        return self._inserts
+        return self.open() if self._connection is None else self._connection
 
     @staticmethod
     def _hash_in_place_of(connection: Connection, event: Event) -> object:
@@ -225,6 +221,18 @@ class Database:
         return connection.execute(
             sa.select(key.hash).where(key.writer_id == event.writer_id, key.seq == event.seq)
         ).scalar()
+
+
+# The parts of a SQLite database, by what their names end with.
+_PARTS = ("", "-wal", "-shm")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - with each event, and Path takes longer
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class Inserts:
@@ -276,7 +284,6 @@ class Insert:
         style = "qmark" if dialect.paramstyle == "qmark" else "format"
         by_position: sa.Dialect = type(dialect)(paramstyle=style)  # type: ignore[call-arg]
         compiled = sa.insert(table).compile(dialect=by_position)
-        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - for the type checker
         self.sql = str(compiled)
         self.row: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(
             *(compiled.positiontup or ())

@@ -138,7 +138,11 @@ PAYLOAD: Mapping[str, Part] = {
     "v": Part("version of the format, 1", "whole number"),
     "pid": Part("the process that writes", "whole number", ("start", "stop")),
     "os_user": Part("the user of the operating system that it runs as", "text", ("start",)),
-    "versions": Part("versions of Python and packages, by name", "object of text", ("start",)),
+    "versions": Part(
+        "versions of Python and packages, by name; a copy of ccxt with the name of its own",
+        "object of text",
+        ("start",),
+    ),
     "request": Part(
         "`method`, `url`, `headers`, `body` as sent, secrets replaced", "object", ("request",)
     ),
@@ -153,6 +157,30 @@ PAYLOAD: Mapping[str, Part] = {
         "text",
         ("response", "reconciliation"),
     ),
+    "effect": Part(
+        "of an endpoint that does not simply cancel: `replaces` or `may_cancel`",
+        "text",
+        ("request",),
+    ),
+    "kill_switch": Part(
+        "true where the caller asked for it: sent at once, past ccxt's throttle",
+        "boolean",
+        ("request",),
+    ),
+    "recv_window_asked": Part(
+        "the caller's recvWindow, where the venue does not take it; what was sent is in the URL",
+        "text",
+        ("request",),
+    ),
+    "undescribed": Part(
+        "why a request could not be described in full, an exception's class",
+        "text",
+        ("request", "response"),
+    ),
+    "cancel_reason": Part(
+        "the venue's `cancelReason`, as `stp_cancel`", "text", ("response", "reconciliation")
+    ),
+    "stp_mode": Part("the venue's `stpMode`", "text", ("response", "reconciliation")),
     "order_ids": Part(
         "the ids asked for, where there are several", "array of text", ("request", "response")
     ),
@@ -173,6 +201,11 @@ PAYLOAD: Mapping[str, Part] = {
     ),
     "lost": Part(
         "how many events of this writer before this one could not be kept", "whole number"
+    ),
+    "late": Part(
+        "the events of this writer that were durable only after what they are about, since it last "
+        "said so: `count`, `first` and `last` `seq`",
+        "object of whole numbers",
     ),
     "spooled": Part(
         "the events of this writer that went to the spool since it last said so: `count`, `first` "

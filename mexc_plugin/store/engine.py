@@ -2,16 +2,21 @@
 
 import contextlib
 import errno
+import getpass
+import importlib
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import URL, Engine, make_url
 
+from mexc_plugin import distributions
 from mexc_plugin.config import default_database_path
 from mexc_plugin.errors import ConfigError, StoreError, StoreMissing
+from mexc_plugin.posix import pwd
 from mexc_plugin.store import sessions
 
 DRIVERS = {
@@ -20,10 +25,15 @@ DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
 }
+# Where SQLAlchemy keeps a dialect, if not in the package of its own name.
+PACKAGES = {"mariadb": "mysql"}
 EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 BUSY_TIMEOUT_MS = 5_000
 # A long report may take its time; a server that says nothing for longer is gone.
 ANSWER_TIMEOUT_MS = 600_000
+
+# From 2.1 on SQLAlchemy decodes the database's name too. A URL must not mean another file before.
+_LEAVES_NAMES_ENCODED = make_url("sqlite:///%41").database != "A"
 
 _SECRET = re.compile(r"(?i)(\w*(?:password|passwd|pwd|passphrase)\w*=)[^&\s]*")
 
@@ -32,6 +42,8 @@ def parse(url: str) -> URL:
     """The URL with our driver where it names none. Raises ConfigError, never showing the URL."""
     try:
         parsed = make_url(url)
+        if _LEAVES_NAMES_ENCODED and parsed.database:
+            parsed = parsed.set(database=unquote(parsed.database))
     except (exc.ArgumentError, ValueError):
         raise ConfigError(
             "the audit database's URL cannot be read; "
@@ -66,6 +78,7 @@ def validate(url: str) -> None:
     """Refuse with ConfigError what no waiting can mend: URL, driver, folder. Opens nothing."""
     parsed = parse(url)
     _load_driver(parsed)
+    _require_user(parsed)
     path = sqlite_path(url)
     if path is not None:
         _check_folder(path)
@@ -104,11 +117,13 @@ def create(
     read_only: bool = False,
     timeout_ms: int = BUSY_TIMEOUT_MS,
     answer_ms: int = ANSWER_TIMEOUT_MS,
+    handed_over: bool = False,
 ) -> Engine:
     """An engine for the audit database. A new SQLite file is made with mode 0600.
 
     read_only: refuse to write, and never make a file; timeout_ms: how long a lock or a connection
-    is waited for; answer_ms: how long a server may say nothing.
+    is waited for; answer_ms: how long a server may say nothing; handed_over: threads take turns at
+    a connection, under a lock of the caller's. Otherwise only the thread that opened it may use it.
     Raises ConfigError for a URL or driver, StoreMissing, StoreError.
     """
     parsed = parse(url)
@@ -116,7 +131,8 @@ def create(
     if path is not None:
         _prepare_file(path, read_only)
     _load_driver(parsed)
-    terms = sessions.Terms(read_only, timeout_ms, answer_ms)
+    _require_user(parsed)
+    terms = sessions.Terms(read_only, timeout_ms, answer_ms, handed_over)
     engine = sa.create_engine(
         parsed, poolclass=sa.NullPool, hide_parameters=True, **sessions.arguments(parsed, terms)
     )
@@ -127,12 +143,14 @@ def create(
 def _load_driver(parsed: URL) -> None:
     backend = parsed.get_backend_name()
     usual = DRIVERS[backend]
+    # SQLAlchemy loads MariaDB's so that a second thread finds half of it; a whole import waits.
+    importlib.import_module(f"sqlalchemy.dialects.{PACKAGES.get(backend, backend)}")
     try:
         dialect = parsed.get_dialect()
         dialect.import_dbapi()
     except (ImportError, exc.NoSuchModuleError):
         if parsed.drivername == usual:
-            advice = f'run: pip install "mexc-plugin[{EXTRAS.get(backend, backend)}]"'
+            advice = f"run: {distributions.install_command(EXTRAS.get(backend, backend))}"
         else:
             advice = f"install it, or write {usual}://…"
         raise ConfigError(f"the driver of {parsed.drivername} is not installed; {advice}") from None
@@ -143,8 +161,31 @@ def _load_driver(parsed: URL) -> None:
         )
 
 
+def _require_user(parsed: URL) -> None:
+    """Where a URL names no user, drivers take the one of this machine: a container's has no name.
+
+    libpq asks for it by the uid, PyMySQL looks at the environment first.
+    """
+    names_one = parsed.username or {"user", "service"} & {*parsed.query}
+    backend = parsed.get_backend_name()
+    if backend == "sqlite" or names_one:
+        return
+    try:
+        if backend != "postgresql":
+            getpass.getuser()
+        elif not (os.environ.get("PGUSER") or os.environ.get("PGSERVICE")):
+            pwd.getpwuid(os.geteuid())
+    except (KeyError, OSError):
+        raise ConfigError(
+            f"the URL names no user, and the user {os.geteuid()} of this machine has no name; "
+            f"write it like {backend}://user@host/database"
+        ) from None
+
+
 def _check_folder(path: Path) -> None:
-    if path == default_database_path():
+    if path.parent.is_dir():
+        return
+    if _is_default(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -152,10 +193,24 @@ def _check_folder(path: Path) -> None:
                 f"the folder {path.parent} for the audit database cannot be made "
                 f"({error.strerror}); name another database with MEXC_PLUGIN_DATABASE_URL"
             ) from None
-    if not path.parent.is_dir():
+    try:
+        is_folder = path.parent.is_dir()
+    except PermissionError:
+        raise ConfigError(
+            f"the folder {path.parent} for the audit database is closed to this user; "
+            "correct its owner and mode, or those of a folder above it"
+        ) from None
+    if not is_folder:
         raise ConfigError(
             f"the folder {path.parent} for the audit database does not exist; make it"
         )
+
+
+def _is_default(path: Path) -> bool:
+    try:
+        return path == default_database_path()
+    except ConfigError:  # a user without a home names the database
+        return False
 
 
 def _make_file(path: Path) -> None:

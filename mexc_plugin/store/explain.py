@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -98,7 +99,8 @@ def _is_about_a_value(error: Exception) -> bool:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and "_processors" in trace.tb_frame.f_code.co_filename
+    # processors.pyx, _py_processors.py or _processors_cy.py, by SQLAlchemy's version and build.
+    return trace is not None and "processors" in PurePath(trace.tb_frame.f_code.co_filename).name
 
 
 def sentence(error: SQLAlchemyError, url: str) -> str:

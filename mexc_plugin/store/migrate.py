@@ -1,20 +1,25 @@
-"""Bring a database to the schema of this program, and refuse those that it must not touch."""
+"""Bring a database to the schema of this program, and refuse those that it must not touch.
+
+A bot may be inside its own alembic in another thread, and alembic's commands keep what they are at in
+`alembic.context` and `alembic.op`, which are the whole process's. So none of that is used here: each
+migration has a context and operations of its own, and hands them to the revisions as an argument.
+"""
 
 import contextlib
-import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext, MigrationStep
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from mexc_plugin import distributions
 from mexc_plugin.errors import (
     ConfigError,
     StoreError,
@@ -54,7 +59,10 @@ def migrations_folder() -> Path:
 
 @cache
 def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(migrations_folder()))
+    """Read and linked before any thread gets it: alembic would do it on first use, unguarded."""
+    scripts = ScriptDirectory(str(migrations_folder()))
+    scripts.get_current_head()
+    return scripts
 
 
 def revision_module(name: str) -> ModuleType:
@@ -67,15 +75,9 @@ def head() -> str:
     return str(_scripts().get_current_head())
 
 
-def revision(connection: Connection) -> str | None:
-    """The revision of the database, None where it has none."""
-    context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
-    return context.get_current_revision()
-
-
 def state(connection: Connection) -> State:
     """Look, and change nothing."""
-    current = revision(connection)
+    current = schema.revision(connection)
     if current is None:
         return _without_revision(connection)
     if current == head():
@@ -123,7 +125,7 @@ def refuse(found: State) -> None:
         raise StoreOutdated(f"the audit's schema is older than this program; run: {UPGRADE}")
     if found is State.TOO_NEW:
         raise StoreTooNew(
-            "the audit's schema is newer than this program; run: pip install --upgrade mexc-plugin"
+            f"the audit's schema is newer than this program; run: {distributions.upgrade_command()}"
         )
 
 
@@ -149,29 +151,67 @@ def _require_partitionable(connection: Connection) -> None:
         raise ConfigError(
             "only PostgreSQL has an audit that is partitioned; leave --partitioned out"
         )
-    if revision(connection) is not None and not partitions.is_partitioned(connection):
+    if schema.revision(connection) is not None and not partitions.is_partitioned(connection):
         raise ConfigError("the audit is there already, and a table that is there stays as it is")
 
 
 def downgrade(engine: Engine, target: str) -> None:
     """Go back to an older revision: for tests and for people who know what they do."""
     with _locked(engine) as connection:
-        _separate(connection)
-        command.downgrade(_config(connection), target)
+        current = schema.revision(connection)
+        back = _scripts().iterate_revisions(current, target, select_for_downgrade=True)
+        _run(connection, MigrationStep.downgrade_from_script, back)
+
+
+def is_beside_alembic(engine: Engine) -> bool:
+    """Whether somebody else keeps tables here with alembic, under the name that it gives its own."""
+    return sa.inspect(engine).has_table("alembic_version")
 
 
 def check(engine: Engine) -> None:
-    """alembic's own check: raises when the models and the migrations differ."""
+    """Raise StoreError when the models and the migrations differ."""
+    from alembic.autogenerate import compare_metadata
+
     with engine.begin() as connection:
-        command.check(_config(connection))
+        differences = compare_metadata(_context(connection), schema.metadata)
+    if differences:
+        raise StoreError(f"the models and the migrations differ: {differences}")
+
+
+def options(connection: Connection) -> dict[str, Any]:
+    """How alembic has to be configured for the audit: here, and in `migrations/env.py`."""
+    return {
+        "target_metadata": schema.metadata,
+        "version_table": schema.VERSION_TABLE,
+        "include_name": lambda name, kind, _: kind != "table" or name in schema.metadata.tables,
+        # Where each statement of DDL commits, a revision's number is committed right after it.
+        "transaction_per_migration": connection.dialect.name in PIECEMEAL,
+    }
+
+
+def _context(connection: Connection, **more: object) -> MigrationContext:
+    return MigrationContext.configure(connection, opts=options(connection) | more)
 
 
 def _upgrade(connection: Connection, target: str, *, partitioned: bool = False) -> None:
     _require_utf8(connection)
-    config = _config(connection)
-    config.attributes["partitioned"] = partitioned
+    current = schema.revision(connection)
+    missing = list(_scripts().iterate_revisions(target, current, implicit_base=True))
+    _run(connection, MigrationStep.upgrade_from_script, missing[::-1], partitioned=partitioned)
+
+
+def _run(
+    connection: Connection,
+    step: Callable[[Any, Script], Any],
+    scripts: Iterable[Script],
+    **more: object,
+) -> None:
+    """Run revisions, one after the other. more: options that a revision looks up in its context."""
     _separate(connection)
-    command.upgrade(config, target)
+    steps = [step(_scripts().revision_map, script) for script in scripts]
+    context = _context(connection, fn=lambda _heads, _context: steps, **more)
+    with context.begin_transaction():
+        context.run_migrations(op=Operations(context))
 
 
 def _separate(connection: Connection) -> None:
@@ -189,14 +229,6 @@ def _require_utf8(connection: Connection) -> None:
             f"the database's encoding is {encoding}, which cannot hold every answer of the venue; "
             "make one with: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
         )
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    return config
 
 
 @contextlib.contextmanager

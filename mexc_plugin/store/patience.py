@@ -10,6 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mexc_plugin.errors import StoreError
 
+# sqlite3 stops at once; psycopg asks the server, which may be gone.
+STOPPING_S = 1.0
+
 
 class TooLong(StoreError):
     """The database needs more time than there is. Ask for less."""
@@ -46,3 +49,5 @@ def stopped_after(connection: Connection, seconds: float) -> Iterator[None]:
         ) from None
     finally:
         timer.cancel()
+        # It may be about to stop the query: not one that comes later, nor a connection that is closed.
+        timer.join(STOPPING_S)

@@ -66,7 +66,7 @@ def connected(engine: sa.Engine, url: str) -> Connection:
 
 def require_current(connection: Connection, url: str) -> None:
     """Return when the audit can be read; raise what `reading` raises where it cannot."""
-    if _revision(connection) == schema.HEAD:
+    if schema.revision(connection) == schema.HEAD:
         return
     from mexc_plugin.store import migrate
 
@@ -128,10 +128,3 @@ def prefix_bounds(prefix: str) -> tuple[str, str] | tuple[None, None]:
         return None, None
     rest = _UUID[len(word) :]
     return word + rest, word + rest.replace("0", "f")
-
-
-def _revision(connection: Connection) -> str | None:
-    if not sa.inspect(connection).has_table(schema.VERSION_TABLE):
-        return None
-    version = sa.table(schema.VERSION_TABLE, sa.column("version_num", sa.String()))
-    return connection.scalar(sa.select(version.c.version_num))

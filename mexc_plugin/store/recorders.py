@@ -1,36 +1,56 @@
-"""The writers of this process: one for each database, a new one after a fork."""
+"""The writers of this process: one for each database and spool folder, a new one after a fork.
+
+Exchanges whose settings name the same database and different folders get a writer each: two chains
+in one record, and each one's events wait where its settings say.
+`recorder_for` takes no lock: a signal handler may ask for one while its thread is in here.
+"""
 
 import _thread
 import atexit
 import os
 import signal
 import threading
+import time
+from pathlib import Path
 
 from mexc_plugin.store import engine
 from mexc_plugin.store.writer import Writer
 
-_lock = threading.Lock()
-_writers: dict[str, Writer] = {}
+# What a fork may be delayed by. A storer that is in a system call for longer keeps its connection; the child then
+# never opens that file.
+FORK_S = 0.04
+
+Key = tuple[str, Path | None]
+
+_writers: dict[Key, Writer] = {}
 _of_the_parent: list[Writer] = []
+_not_closed: set[Key] = set()
 
 
-def recorder_for(url: str) -> Writer:
-    """The writer for a database, made on first use. Raises ConfigError for an unusable URL."""
-    writer = _writers.get(url)
+def recorder_for(url: str, spool_folder: Path | None = None) -> Writer:
+    """The writer for a database, made on first use. Raises ConfigError for an unusable URL.
+
+    spool_folder: the one that the settings name. It is not tried here: a folder that can no longer be
+    written must not keep a cancel's event out of a database that can.
+    """
+    key = url, spool_folder
+    writer = _writers.get(key)
     if writer is None:
         engine.validate(url)
         _drain_on_sigterm()
-        with _lock:
-            writer = _writers.setdefault(url, Writer(url))
+        # Nothing starts before it is used: of two that are made at once, one is forgotten.
+        made = Writer(url, spool_folder, spool_only=key in _not_closed)
+        writer = _writers.setdefault(key, made)
     return writer
 
 
 def close_all() -> None:
     """Drain and end every writer of this process; the next use makes new ones."""
-    with _lock:
-        writers = list(_writers.values())
-        _writers.clear()
-    for writer in writers:
+    while _writers:
+        try:
+            _, writer = _writers.popitem()
+        except KeyError:  # somebody else closes them, too
+            break
         writer.close()
 
 
@@ -47,7 +67,7 @@ def _drain_on_sigterm() -> None:
 
 
 def _on_sigterm(number: int, _frame: object) -> None:
-    """Drain in another thread: the one that is interrupted here may hold the locks that it takes.
+    """Drain in another thread: the one that is interrupted here may be in the middle of anything.
 
     That thread sends the signal again when it is done; the second time, whoever sent it, ends all.
     """
@@ -69,20 +89,21 @@ def _end_now(number: int, _frame: object) -> None:
 
 
 def _before_fork() -> None:
-    _lock.acquire()
-    for writer in _writers.values():
-        writer.before_fork()
+    _not_closed.clear()
+    asked = {key: pause for key, writer in _writers.items() if (pause := writer.before_fork())}
+    late = time.monotonic() + FORK_S
+    for key, pause in asked.items():
+        if not pause.wait(late - time.monotonic()):
+            _not_closed.add(key)
 
 
 def _after_fork_in_parent() -> None:
+    _not_closed.clear()
     for writer in _writers.values():
         writer.after_fork()
-    _lock.release()
 
 
 def _after_fork_in_child() -> None:
-    global _lock
-    _lock = threading.Lock()
     # The parent's connections must be neither used nor closed here; keeping them referenced keeps
     # the garbage collector from closing them.
     for writer in _writers.values():

@@ -115,3 +115,11 @@ cancel_history = sa.Table(
         for name in HISTORY_COLUMNS
     ),
 )
+
+
+def revision(connection: sa.Connection) -> str | None:
+    """The revision of the database, None where it has none. Needs no alembic."""
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    version = sa.table(VERSION_TABLE, sa.column("version_num", sa.String()))
+    return connection.scalar(sa.select(version.c.version_num))

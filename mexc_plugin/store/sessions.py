@@ -21,12 +21,14 @@ class Terms:
     """How a connection is going to be used.
 
     timeout_ms: how long a lock or a connection is waited for; answer_ms: how long a server may
-    say nothing at all before it counts as gone.
+    say nothing at all before it counts as gone; handed_over: one thread after the other uses it,
+    under a lock.
     """
 
     read_only: bool
     timeout_ms: int
     answer_ms: int
+    handed_over: bool = False
 
 
 def arguments(parsed: URL, terms: Terms) -> dict[str, Any]:
@@ -54,7 +56,10 @@ def _seconds(milliseconds: int) -> int:
 
 
 def _sqlite_arguments(terms: Terms) -> dict[str, Any]:
-    return {"connect_args": {"timeout": terms.timeout_ms / 1000, "check_same_thread": False}}
+    # Two threads inside one connection of sqlite3 may end the process (SIGSEGV): it refuses others
+    # than the one that opened it, unless a lock of ours keeps them apart.
+    alone = not terms.handed_over
+    return {"connect_args": {"timeout": terms.timeout_ms / 1000, "check_same_thread": alone}}
 
 
 def _postgresql_arguments(terms: Terms) -> dict[str, Any]:

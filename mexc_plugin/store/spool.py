@@ -1,4 +1,4 @@
-"""The spool: fsynced files beside the database that keep events while it is out of reach.
+"""The spool: fsynced files that keep events while the database is out of reach.
 
 One file for each writer, locked while its writer lives, so that whoever finds one unlocked knows
 that its writer is gone and may replay it. Each line is an event; a torn last line is what a crash
@@ -6,8 +6,7 @@ leaves, and is reported, never repaired.
 """
 
 import contextlib
-import fcntl
-import glob
+import errno
 import json
 import logging
 import os
@@ -21,12 +20,13 @@ from sqlalchemy import exc
 
 from mexc_plugin.audit import canonical, chain
 from mexc_plugin.audit.events import Event, project, project_orders
+from mexc_plugin.errors import ConfigError
+from mexc_plugin.posix import fcntl
 from mexc_plugin.store.database import Database
-from mexc_plugin.store.engine import describe, sqlite_path
+from mexc_plugin.store.spool_folder import CONFLICT, SUFFIX, TORN, files, place, try_to_write
 
 log = logging.getLogger("mexc_plugin")
 
-SUFFIX = ".spool"
 REPLAY_BATCH = 256
 CHUNK = 262_144
 
@@ -35,41 +35,40 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _WARY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-def folder_and_stem(url: str) -> tuple[Path, str]:
-    """Where the spool of a database lies: beside a SQLite file, else in the user's state folder."""
-    path = sqlite_path(url)
-    if path is not None:
-        return path.parent, path.name
-    import hashlib
-
-    from platformdirs import user_state_path
-
-    name = hashlib.sha256(describe(url).encode()).hexdigest()[:16]
-    return user_state_path("mexc-plugin", appauthor=False), f"server-{name}"
-
-
-def files(url: str) -> list[Path]:
-    """Every spool file of that database, oldest name first."""
-    folder, stem = folder_and_stem(url)
-    return sorted(folder.glob(f"{glob.escape(stem)}.*{SUFFIX}"))
-
-
 class Spool:
-    """The spool file of one writer; made, locked and opened with the first event that needs it."""
+    """The spool file of one writer; made, locked and opened with the first event that needs it.
 
-    def __init__(self, url: str, writer_id: str) -> None:
-        folder, stem = folder_and_stem(url)
-        self.path = folder / f"{stem}.{writer_id}{SUFFIX}"
+    folder: the one that the settings name. path: None where there is none to be had, for want of a
+    home; then every event that is appended is refused.
+    """
+
+    def __init__(self, url: str, writer_id: str, folder: Path | None = None) -> None:
+        self.path: Path | None = None
+        self._no_path = ""
+        try:
+            at, stem = place(url, folder)
+            self.path = at / f"{stem}.{writer_id}{SUFFIX}"
+        except ConfigError as error:
+            self._no_path = str(error)
         self._writer_id = writer_id
         self._fd: int | None = None
         self._torn = False
 
+    def __str__(self) -> str:
+        """The file's path, for people."""
+        return str(self.path or "(there is none)")
+
+    def try_to_write(self) -> None:
+        """Write to the folder, which is made, and leave no file. Raises OSError."""
+        try_to_write(self._require_path().parent, make=True)
+
     def append(self, events: list[Event]) -> None:
-        """Append events and fsync. Raises OSError when the disk refuses."""
+        """Append events and fsync. Raises OSError when the disk refuses, or there is no place."""
+        path = self._require_path()
         if self._fd is None:
-            self._fd = self._open()
-        elif not _is_named(self._fd, self.path):
-            self._fd = self._replace(self._fd)
+            self._fd = self._open(path)
+        elif not _is_named(self._fd, path):
+            self._fd = self._replace(self._fd, path)
         lines = b"".join(_line(event) for event in events)
         data = memoryview(b"\n" + lines if self._torn else lines)
         start = os.lseek(self._fd, 0, os.SEEK_END)
@@ -108,12 +107,12 @@ class Spool:
 
     def set_aside(self, events: list[Event]) -> None:
         """Keep events in whose place another row is. Raises OSError."""
-        _set_aside(self.path, events)
+        _set_aside(self._require_path(), events)
 
     def clear(self) -> None:
         """Remove the file: all that it held is in the database."""
         if self._fd is not None:
-            self.path.unlink(missing_ok=True)
+            self._require_path().unlink(missing_ok=True)
             os.close(self._fd)
             self._fd = None
 
@@ -123,25 +122,30 @@ class Spool:
             os.close(self._fd)
             self._fd = None
 
-    def _open(self) -> int:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def _require_path(self) -> Path:
+        if self.path is None:
+            raise FileNotFoundError(errno.ENOENT, self._no_path)
+        return self.path
+
+    def _open(self, path: Path) -> int:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(FileNotFoundError):
-            return self._open_again()
+            return self._open_again(path)
         # Whoever finds the file finds it locked: it gets its name only then.
-        unnamed = self.path.with_suffix(".new")
+        unnamed = path.with_suffix(".new")
         fd = os.open(unnamed, _FLAGS | os.O_CREAT, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unnamed.rename(self.path)
-            _sync_folder(self.path.parent)
+            unnamed.rename(path)
+            _sync_folder(path.parent)
         except OSError:
             os.close(fd)
             raise
         return fd
 
-    def _replace(self, old: int) -> int:
+    def _replace(self, old: int, path: Path) -> int:
         """A new file with all that is in the one that somebody moved or removed."""
-        fd = self._open()
+        fd = self._open(path)
         try:
             data = memoryview(os.pread(old, os.fstat(old).st_size, 0))
             while data:
@@ -152,13 +156,13 @@ class Spool:
         os.close(old)
         return fd
 
-    def _open_again(self) -> int:
+    def _open_again(self, path: Path) -> int:
         """What this writer left, unless somebody is replaying it away. Raises FileNotFoundError."""
-        fd = os.open(self.path, _FLAGS)
+        fd = os.open(path, _FLAGS)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
-            if not _is_named(fd, self.path):
-                raise FileNotFoundError(self.path)
+            if not _is_named(fd, path):
+                raise FileNotFoundError(path)
         except OSError:
             os.close(fd)
             raise
@@ -212,9 +216,14 @@ def _content(data: bytes, writer_id: str) -> Content:
     return Content(tuple(events), torn)
 
 
-def abandoned(url: str, own: Path | None = None) -> Iterator[tuple[Path, int]]:
-    """Spool files whose writer is gone, each with a file descriptor that holds its lock."""
-    for path in files(url):
+def abandoned(
+    url: str, own: Path | None = None, folder: Path | None = None
+) -> Iterator[tuple[Path, int]]:
+    """Spool files whose writer is gone, each with a file descriptor that holds its lock.
+
+    folder: the one that the settings name, where they name one.
+    """
+    for path in files(url, folder):
         if path == own:
             continue
         try:
@@ -237,7 +246,7 @@ def abandoned(url: str, own: Path | None = None) -> Iterator[tuple[Path, int]]:
 
 
 def replay(
-    url: str, database: Database, own: Path | None = None
+    url: str, database: Database, own: Path | None = None, folder: Path | None = None
 ) -> Iterator[tuple[Path, int, int]]:
     """Replay the spools of writers that are gone: yields path, events stored, torn lines.
 
@@ -245,7 +254,7 @@ def replay(
     cannot be replayed stays and keeps no other from it. Raises what SQLAlchemy says of a database
     that is out of reach.
     """
-    for path, fd in abandoned(url, own):
+    for path, fd in abandoned(url, own, folder):
         try:
             stored, torn = _replay_one(path, fd, database)
         except (exc.OperationalError, exc.InterfaceError):
@@ -269,7 +278,7 @@ def _replay_one(path: Path, fd: int, database: Database) -> tuple[int, int]:
         stored += database.insert_missing(batch, conflicts)
     _set_aside(path, conflicts)
     if content.torn:
-        path.rename(path.with_suffix(".torn"))
+        path.rename(path.with_suffix(TORN))
     else:
         path.unlink()
     return stored, content.torn
@@ -279,7 +288,7 @@ def _set_aside(path: Path, events: list[Event]) -> None:
     """Append events to the `.conflict` beside a spool: their places in the database are taken."""
     if not events:
         return
-    kept = path.with_suffix(".conflict")
+    kept = path.with_suffix(CONFLICT)
     fd = os.open(kept, _FLAGS | os.O_NONBLOCK | os.O_CREAT, 0o600)
     with os.fdopen(fd, "ab") as file:
         file.write(b"".join(map(_line, events)))

@@ -9,12 +9,13 @@ that keeps the file whole.
 """
 
 import contextlib
-import fcntl
 import os
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from mexc_plugin.posix import fcntl
 
 SUFFIX = "-turn"
 # A holder that is stopped or stuck costs this once; whoever waited goes on without a turn until
@@ -54,16 +55,16 @@ class Turns:
 
     def take(self, seconds: float = PATIENCE) -> bool:
         """Wait for a turn, at most so long; False where there is none to be had. Never raises."""
-        if self._fd is None and not self._open():
+        fd = self._open() if self._fd is None else self._fd
+        if fd is None:
             return False
-        assert self._fd is not None  # noqa: S101 - for the type checker: _open() sets it
         waiter = self._waiter
         if waiter is not None and waiter.is_waiting:
             return False  # the one that took too long
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return seconds > 0 and self._wait(self._fd, seconds)
+            return seconds > 0 and self._wait(fd, seconds)
         except OSError:  # a network's file system that has no flock
             self._is_off = True
             self.close()
@@ -88,14 +89,14 @@ class Turns:
         if fd is not None:
             os.close(fd)
 
-    def _open(self) -> bool:
+    def _open(self) -> int | None:
         if self._is_off or self._path is None:
-            return False
+            return None
         try:
             self._fd = os.open(self._path, _FLAGS, 0o600)
         except OSError:  # a folder that is read-only, a link, another user's file
             self._is_off = True
-        return self._fd is not None
+        return self._fd
 
     def _wait(self, fd: int, seconds: float) -> bool:
         if self._waiter is None:

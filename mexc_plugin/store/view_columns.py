@@ -74,7 +74,7 @@ WRITERS = {
     "pid": "its process",
     "os_user": "the user of the operating system that it ran as",
     "plugin_version": "the version of mexc-plugin",
-    "ccxt_version": "that of ccxt",
+    "ccxt_version": "that of ccxt, or a copy of it with its name: `octobot-ccxt 0.0.15`",
     "python_version": "that of Python",
     "started_at": "when it was made; null where its `start` is missing",
     "last_at": "its newest event",

@@ -1,326 +1,297 @@
-"""The writer: one thread for each process and database, group commit, and the failure policy.
+"""The writer: two threads between those who record and the disks.
 
-An event is sealed (sequence, hash) when it is submitted, and durable when its receipt is settled:
-in the database, or, when that is broken or slower than the deadline, in the spool. Everything that
-waits goes into one transaction. Nothing here raises a database error to the one who submits.
+    any thread ── submit ──▶ inbox ──┬─▶ storer: seals, stores in groups ────────────▶ database
+                                     └─▶ keeper: seals, spools what is overdue ──────▶ spool
+
+Who calls. Any thread, a signal handler, `__del__`, a log handler, a coroutine. `submit` appends to a deque and puts a
+token into a queue, both of which may be interrupted by themselves; it does no I/O, takes no lock, writes no log. The
+caller then waits for its receipt, for what its budget allows, and goes on: settled or not, the event is kept.
+
+The storer blocks until a token says that something is in the inbox. It seals all of it (so the order of the inbox is
+that of the chain) and stores all that is not settled in one transaction. When the database fails it asks again every
+PROBE_S, with what is still waiting or with nothing, and replays the spool when the database is back.
+
+The keeper sleeps until the oldest event is due: SPOOL_SHARE of its budget after it came, or at once while an outage
+lasts. Then it seals what the storer has not come to, and puts everything that is not settled into the spool: one
+fsync for all, and no gap before what is durable. What the storer stores after all is found there again by the replay.
+
+Locks. `_chain`: the sealer and the list of what is outstanding; held for computing only. `_spool_lock`: the spool's
+file; the keeper holds it while it writes, and the storer, which wants to replay, does not wait for it. Only these two
+threads take them, never the second within the first. Either thread may hang in a system call for ever: the other one
+goes on, and those who wait lose no more than their budget.
+
+States. Healthy; failing (`_failing`: the last transaction failed); stuck (`_stuck_since`: something was overdue while the
+storer was inside the database). In the last two, new events are due at once.
 """
 
 import asyncio
 import logging
-import threading
+import math
 import time
 import uuid
+from _queue import SimpleQueue
 from collections import deque
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from mexc_plugin.audit import chain, events
+from mexc_plugin.audit import events
 from mexc_plugin.audit.events import Event
-from mexc_plugin.audit.recorder import Place, Receipt
+from mexc_plugin.audit.recorder import Place, Receipt, settle_all
+from mexc_plugin.config import SPOOL_VARIABLE
 from mexc_plugin.errors import MexcPluginError
-from mexc_plugin.store import late
+from mexc_plugin.store import real_threads, sealer
 from mexc_plugin.store import spool as spools
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.engine import BUSY_TIMEOUT_MS, describe, mask, sqlite_path
+from mexc_plugin.store.workers import Pause, QuietLog, Worker, wait_for
 
 log = logging.getLogger("mexc_plugin")
 
 QUEUE_LIMIT = 10_000
-CIRCUIT_SECONDS = 5.0
+# Of an event's budget, the part that the database has; the rest is for the spool.
+SPOOL_SHARE = 0.7
+# The database was stuck for as long: from then on nobody waits for it.
+OUTAGE_S = 0.35
+PROBE_S = 0.5
+DORMANT_S = 1.0
 # How long preparing may take: imports and the making of a new database, never a cancel.
-PREPARE_SECONDS = {"file": 10.0, "server": 2.0}
-DRAIN_SECONDS = 5.0
-# Longer than any wait for a lock of SQLite.
-FORK_SECONDS = 6.0
+PREPARE_S = {"file": 10.0, "server": 2.0}
+DRAIN_S = 5.0
 
 
 class Writer:
-    """Implements `audit.recorder.Recorder` for one database."""
+    """Implements `audit.recorder.Recorder` for one database.
 
-    def __init__(self, url: str) -> None:
+    spool_folder: the one that the settings name for events that wait; None is the usual place.
+    spool_only: never open the database. For a child that was forked while its parent's connection could not be
+    closed: SQLite would trust locks that the child does not have.
+    """
+
+    def __init__(
+        self, url: str, spool_folder: Path | None = None, *, spool_only: bool = False
+    ) -> None:
         self.writer_id = str(uuid.uuid4())
         self._url = url
-        self._born_ns = time.time_ns()
-        # The thread may wait longer than any deadline: those who wait for it have their own.
-        self._database = Database(url, BUSY_TIMEOUT_MS)
-        self._spool = spools.Spool(url, self.writer_id)
         self._is_file = sqlite_path(url) is not None
-        self._database_lock = threading.Lock()
-        self._chain_lock = threading.Lock()
-        self._spool_lock = threading.Lock()
-        self._wake = threading.Condition(threading.Lock())
-        self._queue: deque[Receipt] = deque()
-        self._unsettled: deque[Receipt] = deque()  # in the order of the chain; the chain lock's
-        self._seq = 0
-        self._last_hash = chain.GENESIS
-        self._lost = 0
-        self._spooled: dict[str, int] | None = None  # since the last event that said so
-        self._failures = 0
-        self._down_until = 0.0  # on the monotonic clock
-        self._busy_and_late = False  # the thread is inside the database, and overdue
-        self._ready = threading.Event()
-        self._prepared = False
+        self._spool_only = spool_only
+        self._database = Database(url, BUSY_TIMEOUT_MS)
+        self._spool_folder = spool_folder
+        self._spool = spools.Spool(url, self.writer_id, spool_folder)
+        self._sealer = sealer.Sealer(self.writer_id, time.time_ns())
+        self._chain = real_threads.allocate_lock()
+        self._spool_lock = real_threads.allocate_lock()
+        self._inbox: deque[Receipt] = deque()
+        self._outstanding: deque[Receipt] = deque()  # sealed, not settled; the chain lock's
+        self._dropped: SimpleQueue[None] = SimpleQueue()
+        self._log = QuietLog(log)
+        self._storer = Worker("mexc-plugin-audit", self._store_loop)
+        self._keeper = Worker("mexc-plugin-spool", self._keep_loop)
+        self._ready: SimpleQueue[None] = SimpleQueue()
+        self._closed: SimpleQueue[None] = SimpleQueue()
+        self._pause: Pause | None = None
+        self._failing = False
+        self._is_outage = False
+        self._stuck_since: float | None = None
+        self._keeper_looks_at = math.inf
         self._closing = False
-        self._forking = False
-        self._thread: threading.Thread | None = None
+        self._ended = False
 
     # -- the side of those who record
 
-    def commit(self, draft: Mapping[str, Any], deadline: float) -> Place:
-        """Seal a draft and wait in this thread until it is durable; past the deadline, spool it.
-
-        Where nobody else writes, this thread commits itself: a handover to the writer's thread and
-        back costs as much as the commit. Only for a file: a frozen server could hold this thread.
-        """
-        if self._is_file and not self._failures and self._database_lock.acquire(blocking=False):
-            try:
-                if self._database.is_open and not self._closing:
-                    place = self._commit_here(draft, deadline)
-                    if place is not None:
-                        return place
-            finally:
-                self._database_lock.release()
-        receipt = self.submit(draft)
-        if not receipt.wait(0 if self.is_down else deadline):
-            return self.rescue(receipt)
-        assert receipt.place is not None  # noqa: S101 - a settled receipt has its place
-        return receipt.place
+    def commit(self, draft: Mapping[str, Any], budget: float) -> Place:
+        """Hand an event over and wait in this thread, at most `budget` seconds."""
+        receipt = self.submit(draft, budget)
+        return receipt.place if receipt.wait(budget) and receipt.place else receipt.give_up()
 
     def submit(
-        self, draft: Mapping[str, Any], loop: asyncio.AbstractEventLoop | None = None
+        self,
+        draft: Mapping[str, Any],
+        budget: float = 1.0,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> Receipt:
-        """Seal a draft and queue it. Returns at once; a full queue spools it right here."""
-        with self._chain_lock:
-            receipts = self._receipts(draft, loop)
-            queued = [self._enqueue(receipt) for receipt in receipts]
-        if not all(queued):
-            self.rescue(receipts[-1])
-        return receipts[-1]
+        """Hand an event over. Returns at once; what does not fit any more is lost, which is counted."""
+        is_down = self.is_down
+        now = time.monotonic()
+        receipt = Receipt(draft, now if is_down else now + budget * SPOOL_SHARE, loop)
+        if len(self._inbox) >= QUEUE_LIMIT:
+            self._dropped.put(None)
+            settle_all([receipt], Place.LOST)
+            return receipt
+        self._inbox.append(receipt)
+        if self._ended or not self._start():
+            self._rescue()  # there is no thread to be had, so there is only this one
+            return receipt
+        self._storer.ring()
+        if receipt.due < self._keeper_looks_at:
+            self._keeper.ring()
+        return receipt
+
+    def say(self, level: int, message: str, *args: object) -> None:
+        """Write to the log, in a thread of our own."""
+        self._log.note(level, message, *args)
+        self._storer.ring()
 
     @property
     def is_down(self) -> bool:
         """True while the database is known not to answer: waiting for it is time lost."""
-        return self._busy_and_late or time.monotonic() < self._down_until
-
-    def rescue(self, receipt: Receipt) -> Place:
-        """Spool an event that the database did not take in time. One fsync, or the loss is counted."""
-        if receipt.place is None:
-            if not self.is_down:
-                self._fail("it did not answer within the deadline")
-                self._busy_and_late = True
-            # All that is under way goes with it: whoever dies now must not leave a gap before it,
-            # and one fsync is enough for all.
-            self._to_spool(self._under_way())
-        assert receipt.place is not None  # noqa: S101 - _to_spool settles what it is given
-        return receipt.place
-
-    @property
-    def is_prepared(self) -> bool:
-        """True once somebody has waited for the opening: that is done once, and not by a cancel."""
-        return self._prepared
+        stuck = self._stuck_since
+        return (
+            self._failing
+            or self._spool_only
+            or (stuck is not None and time.monotonic() - stuck > OUTAGE_S)
+        )
 
     def prepare(self) -> None:
-        """Start the thread and wait until the database is open, refused, or merely slow."""
-        with self._chain_lock:
-            started = self._start_thread()
-        if started:
-            kind = "file" if self._is_file else "server"
-            self._ready.wait(PREPARE_SECONDS[kind])
-        self._prepared = True
+        """Start the threads and wait until the database is open, refused, or merely slow."""
+        if self._start() and wait_for(
+            self._ready, PREPARE_S["file" if self._is_file else "server"]
+        ):
+            self._ready.put(None)  # for the next one who asks
 
     def close(self) -> None:
-        """Drain the queue, write `stop`, and end the thread. What cannot be written is spooled."""
-        with self._chain_lock:
-            if self._closing:
-                return
-            if self._seq:
-                for receipt in self._receipts(events.stop_draft(time.time_ns()), None):
-                    self._enqueue(receipt)
-            with self._wake:
-                self._closing = True
-                self._wake.notify()
-        if self._thread is not None:
-            self._thread.join(DRAIN_SECONDS)
-        self._to_spool(self._under_way())
-        with self._spool_lock:
-            self._spool.close()
+        """Settle all that waits, write `stop`, and end the threads. What cannot be stored is spooled."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._sealer.seq or self._inbox:
+            self.submit(events.stop_draft(time.time_ns()), DRAIN_S / 2).wait(DRAIN_S)
+        self._ended = True
+        if self._storer.is_started:
+            self._storer.ring()
+            self._keeper.ring()
+            wait_for(self._closed, 1.0)
 
-    def before_fork(self) -> None:
-        """Close the connection, so that the child inherits none.
+    # -- fork
+
+    def before_fork(self) -> "Pause | None":
+        """Ask the storer to close its connection, so that the child inherits none; see `Pause`.
 
         SQLite's locks do not survive a fork, but its memory of them does: a child would write to a
         file that it has not locked, and lose all of it when the parent removes the WAL.
         """
-        if self._database_lock.acquire(timeout=FORK_SECONDS):
-            self._forking = True
-            self._database.close()
+        if not self._is_file or not self._storer.is_started:
+            return None
+        self._pause = pause = Pause()
+        self._storer.ring()
+        return pause
 
     def after_fork(self) -> None:
         """In the parent: go on; the next event opens the database again."""
-        if self._forking:
-            self._forking = False
-            self._database_lock.release()
+        pause, self._pause = self._pause, None
+        if pause is not None:
+            pause.resume.put(None)
 
     def forget(self) -> None:
         """In a forked child: let go of what the parent owns without touching it."""
-        self._closing = True
+        self._closing = self._ended = True
         self._database.forget()
         self._spool.close()
 
-    def _commit_here(self, draft: Mapping[str, Any], deadline: float) -> Place | None:
-        """Commit in this thread; None where something is under way, which has to come first.
-
-        Otherwise whoever is killed in between leaves a gap before what was committed.
-        """
-        with self._chain_lock:
-            if any(receipt.place is None for receipt in self._unsettled):
-                return None
-            receipts = self._receipts(draft, None)
-        try:
-            self._database.insert(
-                [receipt.event for receipt in receipts], wait_ms=max(1, int(deadline * 1000))
-            )
-        except BaseException as error:
-            # An interrupt as well: the event has its place in the chain and must not be missing.
-            self._fail(_reason(error))
-            self._database.close()
-            self._to_spool(receipts)
-            if not isinstance(error, Exception):
-                raise
-        else:
-            self._settle(receipts, Place.DATABASE)
-        place = receipts[-1].place
-        assert place is not None  # noqa: S101 - settled one way or the other
-        return place
-
     # -- sealing; the chain lock is held
 
-    def _receipts(
-        self, draft: Mapping[str, Any], loop: asyncio.AbstractEventLoop | None
-    ) -> list[Receipt]:
-        """The receipt of a draft, after that of `start` when it is the first."""
-        receipts = []
-        if self._seq == 0:
-            receipts.append(Receipt(self._seal(events.start_draft(self._born_ns))))
-        receipts.append(Receipt(self._seal(draft), loop))
-        self._unsettled.extend(receipts)
-        while self._unsettled[0].place is not None:
-            self._unsettled.popleft()
-        return receipts
-
-    def _seal(self, draft: Mapping[str, Any]) -> Event:
-        if self._lost:
-            draft = {**draft, "lost": self._lost}
-            self._lost = 0
-        if self._spooled:
-            draft = {**draft, late.FIELD: self._spooled}
-            self._spooled = None
-        self._seq += 1
-        event = events.seal(draft, self.writer_id, self._seq, self._last_hash)
-        self._last_hash = event.hash
-        return event
-
-    def _enqueue(self, receipt: Receipt) -> bool:
-        if not self._start_thread():
-            return False
-        with self._wake:
-            if len(self._queue) >= QUEUE_LIMIT or self._closing:
-                return False
-            self._queue.append(receipt)
-            self._wake.notify()
-        return True
-
-    def _start_thread(self) -> bool:
-        """False when there can be no thread now: then there is only the spool."""
-        if self._thread is None:
-            thread = threading.Thread(target=self._run, name="mexc-plugin-audit", daemon=True)
+    def _seal_inbox(self) -> list[Receipt]:
+        """Seal what has come, in its order; returns all that is not settled."""
+        while not self._dropped.empty():
+            self._dropped.get()
+            self._sealer.count_lost((), unsealed=1)
+        while self._inbox:
+            receipt = self._inbox.popleft()
             try:
-                thread.start()
-            except (RuntimeError, MemoryError) as error:  # of the process, or as Python ends
-                self._fail(_reason(error))
-                return False
-            self._thread = thread
-        return True
+                start = self._sealer.start()
+                if start is not None:
+                    self._outstanding.append(_sealed(start, receipt.due))
+                receipt.event = self._sealer.seal(receipt.draft)
+            except Exception as error:  # noqa: BLE001 - a draft that is none
+                self._sealer.count_lost((), unsealed=1)
+                settle_all([receipt], Place.LOST)
+                self._log.note(
+                    logging.ERROR,
+                    "audit: an event is lost, it cannot be sealed: %s",
+                    _reason(error),
+                )
+            else:
+                self._outstanding.append(receipt)
+        while self._outstanding and self._outstanding[0].place is not None:
+            self._outstanding.popleft()
+        return [receipt for receipt in self._outstanding if receipt.place is None]
 
-    # -- the writer's thread
+    # -- the storer
 
-    def _run(self) -> None:
+    def _store_loop(self) -> None:
         self._open()
-        while self._wait_for_work():
-            self._store(self._take())
-        if self._failures or self._spool.is_open:
+        events.versions()  # for the first event, which a cancel waits for
+        next_probe = 0.0
+        while not (self._ended and not self._inbox):
+            is_probing = self._failing or self._spool.is_open
+            self._storer.wait(max(0.0, next_probe - time.monotonic()) if is_probing else None)
+            self._log.write()
+            if self._pause is not None:
+                self._hold_still(self._pause)
+            with self._chain:
+                batch = self._seal_inbox()
+            is_due = time.monotonic() >= next_probe or self._ended
+            # While it fails the keeper has what comes, and we ask now and then whether it is back.
+            if (batch and not self._failing) or (is_probing and is_due):
+                self._store(batch)
+                next_probe = time.monotonic() + PROBE_S
+        if self._failing or self._spool.is_open:
             self._store([])  # a last try: the database may be back
-        with self._database_lock:
-            self._database.close()
-
-    def _wait_for_work(self) -> bool:
-        """True when something waits or a spool may be replayed; False when closed and drained."""
-        with self._wake:
-            while not self._queue and not self._closing:
-                waits = self._failures or self._spool.is_open
-                pause = max(self._down_until - time.monotonic(), 0.05) if waits else None
-                if not self._wake.wait(pause) and not self._is_resting():
-                    return True
-            return bool(self._queue)
-
-    def _take(self) -> list[Receipt]:
-        # What was spooled meanwhile is replayed from there.
-        with self._wake:
-            batch = [receipt for receipt in self._queue if receipt.place is None]
-            self._queue.clear()
-        return batch
-
-    def _is_resting(self) -> bool:
-        return time.monotonic() < self._down_until
+        self._database.close()
+        if self._spool_lock.acquire(timeout=0.05):
+            self._spool.close()
+            self._spool_lock.release()
+        self._closed.put(None)
 
     def _open(self) -> None:
-        with self._database_lock:
-            self._open_now()
-
-    def _open_now(self) -> None:
+        self._database.close()  # where the loop before this one ended in the middle of something
+        if self._spool_only:
+            self._ready.put(None)
+            return
         try:
-            if not self._database.load():
-                self._ready_unless_server()
+            if not self._database.load() and self._is_file:
+                # An existing file opens in milliseconds or is broken: nobody needs to wait for that.
+                self._ready.put(None)
             self._database.open()
             self._replay_abandoned()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop a cancel
-            self._fail(_reason(error))
-            self._database.close()
+            self._fail(error)
         finally:
-            self._ready.set()
+            self._ready.put(None)
 
-    def _ready_unless_server(self) -> None:
-        # An existing file opens in milliseconds or is broken: that is the deadline's business.
-        if self._is_file:
-            self._ready.set()
+    def _hold_still(self, pause: "Pause") -> None:
+        self._database.close()
+        pause.closed.put(None)
+        wait_for(pause.resume, 60.0)
 
     def _store(self, batch: list[Receipt]) -> None:
-        if self._is_resting() and not self._closing:
-            self._to_spool(batch)
+        if self._spool_only:
             return
-        with self._database_lock:
-            self._store_now(batch)
-
-    def _store_now(self, batch: list[Receipt]) -> None:
         try:
             self._insert(batch)
-            self._settle(batch, Place.DATABASE)
-            if self._failures or self._spool.is_open:
-                self._replay_own()
-            if self._failures:
-                self._restored()
         except Exception as error:  # noqa: BLE001 - no database error ever reaches a bot
-            self._fail(_reason(error))
-            self._database.close()
-            self._to_spool(batch)
-        finally:
-            self._busy_and_late = False
+            self._fail(error)
+            return
+        self._settle(batch, Place.DATABASE)
+        self._stuck_since = None
+        try:
+            if self._spool.is_open:
+                self._replay_own()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
+            return
+        self._failing = False
+        if self._is_outage and not self._spool.is_open:
+            self._is_outage = False
+            self._log.note(logging.WARNING, "audit: the database is back, the spool is replayed")
 
     def _insert(self, receipts: list[Receipt]) -> None:
-        batch = [receipt.event for receipt in receipts]
-        if self._failures or any(receipt.place is not None for receipt in receipts):
+        batch = [receipt.event for receipt in receipts if receipt.event is not None]
+        if self._failing:
             # Even of nothing: it asks whether the database is back.
             self._database.insert_missing(batch)
+            return
+        if not batch:
             return
         was_open = self._database.is_open
         try:
@@ -333,102 +304,138 @@ class Writer:
             self._database.insert_missing(batch)
 
     def _replay_own(self) -> None:
-        """In batches, and the spool free in between: a cancel may need it while the database waits."""
+        """In batches, and the spool free in between: an event may need it while the database waits."""
         position, start = 0, -1
         while position != start:
             start = position
-            with self._spool_lock:
+            if not self._spool_lock.acquire(timeout=0.05):
+                return  # the keeper writes, or hangs; next time
+            try:
                 batch, position = self._spool.take(start)
                 if position == start:
                     self._spool.clear()
+            finally:
+                self._spool_lock.release()
             if batch:
                 conflicts: list[Event] = []
                 self._database.insert_missing(batch, conflicts)
                 self._spool.set_aside(conflicts)
 
     def _replay_abandoned(self) -> None:
-        for path, stored, torn in spools.replay(self._url, self._database, self._spool.path):
-            log.warning(
+        for path, stored, torn in spools.replay(
+            self._url, self._database, self._spool.path, self._spool_folder
+        ):
+            self._log.note(
+                logging.WARNING,
                 "audit: %d events replayed from the spool %s of an earlier process%s",
                 stored,
                 path.name,
                 f"; {torn} torn lines kept aside" if torn else "",
             )
 
-    # -- failure
+    def _fail(self, error: BaseException) -> None:
+        self._failing = True
+        self._keeper.ring()
+        self._database.close()
+        self._note_outage(_reason(error))
 
-    def _under_way(self) -> list[Receipt]:
-        with self._chain_lock:
-            return [receipt for receipt in self._unsettled if receipt.place is None]
+    # -- the keeper
 
-    def _to_spool(self, receipts: Iterable[Receipt]) -> None:
+    def _keep_loop(self) -> None:
+        self._try_spool()
+        while True:
+            self._keeper_looks_at = math.inf  # whoever comes while we look, rings
+            with self._chain:
+                waiting = self._seal_inbox()
+            if self._ended and not waiting:
+                break
+            now = time.monotonic()
+            due = min([now + DORMANT_S, *(receipt.due for receipt in waiting)])
+            if waiting and (self.is_down or due <= now):
+                self._rescue()
+            else:
+                self._keeper_looks_at = due
+                self._keeper.wait(due - now)
+            self._log.write()
+
+    def _try_spool(self) -> None:
+        """Say at once, and not when events are lost by it, that the spool cannot be written."""
+        if self._is_file and self._spool_folder is None:
+            return  # beside a SQLite file it can be written if the database can
+        try:
+            self._spool.try_to_write()
+        except Exception as error:  # noqa: BLE001 - no more than a warning comes of it
+            self._log.note(
+                logging.WARNING,
+                "audit: the spool %s cannot be written (%s): events are lost whenever the database "
+                "is out of reach; name a folder for it with %s",
+                self._spool,
+                getattr(error, "strerror", None) or error,
+                SPOOL_VARIABLE,
+            )
+
+    def _rescue(self) -> None:
+        """Spool all that is not settled: whoever dies now must leave no gap before what is durable."""
+        with self._chain:
+            waiting = self._seal_inbox()
+        if not waiting:
+            return
+        if self._stuck_since is None:
+            self._stuck_since = time.monotonic()
+            if not self._spool_only:
+                self._note_outage("it does not answer in time")
         with self._spool_lock:
-            waiting = [receipt for receipt in receipts if receipt.place is None]
-            if not waiting:
-                return
+            batch = [(r, r.event) for r in waiting if r.place is None and r.event is not None]
+            spooled = [event for _, event in batch]
             try:
-                self._spool.append([receipt.event for receipt in waiting])
-                place = Place.SPOOL
-                with self._chain_lock:
-                    self._spooled = late.merged(self._spooled, late.mark(r.event for r in waiting))
+                self._spool.append(spooled)
             except Exception as error:  # noqa: BLE001 - it must neither stop a cancel nor the thread
                 place = Place.LOST
-                self._count_lost(waiting, error)
-            self._settle(waiting, place)
+                self._log.note(
+                    logging.ERROR,
+                    "audit: %d events lost: the spool %s cannot be written either (%s)",
+                    len(batch),
+                    self._spool,
+                    getattr(error, "strerror", None) or _reason(error),
+                )
+            else:
+                place = Place.SPOOL
+            with self._chain:
+                if place is Place.SPOOL:
+                    self._sealer.mark(sealer.SPOOLED, spooled)
+                else:
+                    self._sealer.count_lost(spooled)
+        self._settle([receipt for receipt, _ in batch], place)
 
-    def _count_lost(self, receipts: list[Receipt], error: Exception) -> None:
-        count = len(receipts)
-        with self._chain_lock:
-            # What a lost event was to say of earlier ones, the next one has to say.
-            self._lost += count + sum(events.losses(receipt.event) for receipt in receipts)
-            self._spooled = late.merged(self._spooled, *(late.said(r.event) for r in receipts))
-        log.error(
-            "audit: %d events lost: the spool %s cannot be written either (%s)",
-            count,
-            self._spool.path,
-            getattr(error, "strerror", None) or _reason(error),
-        )
+    # -- both
 
-    def _fail(self, reason: str) -> None:
-        with self._wake:
-            self._down_until = time.monotonic() + CIRCUIT_SECONDS
-            self._failures += 1
-            self._wake.notify()  # the thread has to try again later
-        log.log(
-            logging.ERROR if self._failures == 1 else logging.DEBUG,
+    def _settle(self, receipts: Iterable[Receipt], place: Place) -> None:
+        settled = list(receipts)
+        late = [r.event for r in settled if r.place is None and r.is_late and r.event is not None]
+        settle_all(settled, place)
+        if late and place is not Place.LOST:
+            with self._chain:
+                self._sealer.mark(sealer.LATE, late)
+
+    def _start(self) -> bool:
+        """Have both threads running; False where there can be none now: then there is only the spool."""
+        return self._storer.start() and self._keeper.start()
+
+    def _note_outage(self, reason: str) -> None:
+        self._log.note(
+            logging.DEBUG if self._is_outage else logging.ERROR,
             "audit: the database %s cannot be used: %s; events go to the spool %s until it is back",
             describe(self._url),
             reason,
-            self._spool.path,
+            self._spool,
         )
-
-    def _restored(self) -> None:
-        log.warning(
-            "audit: the database is back after %d failures, the spool is replayed", self._failures
-        )
-        self._failures = 0
-        self._down_until = 0.0
-
-    # -- settling
-
-    @staticmethod
-    def _settle(receipts: Iterable[Receipt], place: Place) -> None:
-        loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-        for receipt in receipts:
-            receipt.settle(place)
-            if receipt.loop is not None and receipt.future is not None:
-                loops.setdefault(receipt.loop, []).append(receipt.future)
-        for loop, futures in loops.items():
-            try:
-                loop.call_soon_threadsafe(_resolve, futures)
-            except RuntimeError:
-                continue  # the loop is closed: nobody waits there any more
+        self._is_outage = True
 
 
-def _resolve(futures: list["asyncio.Future[None]"]) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_result(None)
+def _sealed(event: Event, due: float) -> Receipt:
+    receipt = Receipt({}, due)
+    receipt.event = event
+    return receipt
 
 
 def _reason(error: BaseException) -> str:

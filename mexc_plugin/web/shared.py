@@ -45,8 +45,7 @@ class Shared:
 
 def of(request: Request) -> Shared:
     """What the pages of the request's application share."""
-    found = request.app.state.shared
-    assert isinstance(found, Shared)  # noqa: S101 - for the type checker
+    found: Shared = request.app.state.shared
     return found
 
 

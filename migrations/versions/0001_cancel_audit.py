@@ -4,9 +4,12 @@ Frozen: later changes are later revisions. Types are written out here, not impor
 revision makes the same table for ever.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
-from alembic import context, op
-from sqlalchemy.dialects import mysql, postgresql
+from alembic.operations import Operations
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
 
 from mexc_plugin.errors import StoreError
 
@@ -14,13 +17,6 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
-
-LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
-TIMESTAMP = (
-    sa.DateTime()
-    .with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
-    .with_variant(postgresql.TIMESTAMP(precision=6), "postgresql")
-)
 
 VIEW = """
 CREATE {how} VIEW cancel_history AS
@@ -132,18 +128,41 @@ STATISTICS = {
 }
 
 
-def upgrade() -> None:
-    dialect = op.get_bind().dialect.name
-    partitioned = bool(context.config.attributes.get("partitioned"))
+# MySQL's dialect is named, and by that imported, only where it is used: while one thread imports it,
+# another one that makes its first engine of MariaDB fails, and that may be the bot's.
+
+
+def options(dialect: str, *, partitioned: bool) -> dict[str, Any]:
+    """How the table is kept."""
     if dialect in ("mysql", "mariadb"):
-        remove_what_an_interrupted_run_left()
+        kept = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+        return {f"{dialect}_{name}": value for name, value in kept.items()}
+    return {"postgresql_partition_by": "RANGE (occurred_at)"} if partitioned else {}
+
+
+def types(dialect: str) -> tuple[TypeEngine[Any], TypeEngine[Any]]:
+    """Text of any length, and a time to the microsecond."""
+    if dialect in ("mysql", "mariadb"):
+        from sqlalchemy.dialects import mysql
+
+        return mysql.LONGTEXT(), mysql.DATETIME(fsp=6)
+    is_postgresql = dialect == "postgresql"
+    return sa.Text(), postgresql.TIMESTAMP(precision=6) if is_postgresql else sa.DateTime()
+
+
+def upgrade(op: Operations) -> None:
+    dialect = op.get_bind().dialect.name
+    long_text, timestamp = types(dialect)
+    partitioned = bool(op.get_context().opts.get("partitioned"))
+    if dialect in ("mysql", "mariadb"):
+        remove_what_an_interrupted_run_left(op)
     key = ("writer_id", "seq", "occurred_at") if partitioned else ("writer_id", "seq")
     op.create_table(
         "cancel_audit",
         sa.Column("writer_id", sa.CHAR(36), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False, autoincrement=False),
         sa.Column("kind", sa.String(16), nullable=False),
-        sa.Column("occurred_at", TIMESTAMP, nullable=False),
+        sa.Column("occurred_at", timestamp, nullable=False),
         sa.Column("occurred_ns", sa.BigInteger(), nullable=False),
         sa.Column("cancel_id", sa.CHAR(36)),
         sa.Column("attempt", sa.Integer()),
@@ -160,7 +179,7 @@ def upgrade() -> None:
         sa.Column("path", sa.String(255)),
         sa.Column("http_status", sa.Integer()),
         sa.Column("venue_code", sa.String(32)),
-        sa.Column("venue_message", LONG_TEXT),
+        sa.Column("venue_message", long_text),
         sa.Column("outcome", sa.String(32)),
         sa.Column("order_status", sa.String(32)),
         sa.Column("side", sa.String(16)),
@@ -172,17 +191,11 @@ def upgrade() -> None:
         sa.Column("cost", sa.String(64)),
         sa.Column("latency_us", sa.BigInteger()),
         sa.Column("error_type", sa.String(128)),
-        sa.Column("payload", LONG_TEXT, nullable=False),
+        sa.Column("payload", long_text, nullable=False),
         sa.Column("prev_hash", sa.CHAR(64), nullable=False),
         sa.Column("hash", sa.CHAR(64), nullable=False),
         sa.PrimaryKeyConstraint(*key, name="pk_cancel_audit"),
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        mariadb_engine="InnoDB",
-        mariadb_charset="utf8mb4",
-        mariadb_collate="utf8mb4_bin",
-        postgresql_partition_by="RANGE (occurred_at)" if partitioned else None,
+        **options(dialect, partitioned=partitioned),
     )
     op.create_index("ix_cancel_audit_cancel_id", "cancel_audit", ["cancel_id", "attempt", "kind"])
     op.create_index("ix_cancel_audit_occurred_at", "cancel_audit", ["kind", "occurred_at"])
@@ -202,15 +215,15 @@ def upgrade() -> None:
             )
 
 
-def remove_what_an_interrupted_run_left() -> None:
+def remove_what_an_interrupted_run_left(op: Operations) -> None:
     """Each statement commits there. Nobody writes before the revision is set: there are no events."""
     if sa.inspect(op.get_bind()).has_table("cancel_audit"):
-        refuse_with_events("begun anew")
+        refuse_with_events(op, "begun anew")
         op.execute("DROP VIEW IF EXISTS cancel_history")
         op.drop_table("cancel_audit")
 
 
-def refuse_with_events(what: str) -> None:
+def refuse_with_events(op: Operations, what: str) -> None:
     events = sa.select(sa.literal(1)).select_from(sa.table("cancel_audit")).limit(1)
     if op.get_bind().scalar(events) is not None:
         raise StoreError(
@@ -218,8 +231,8 @@ def refuse_with_events(what: str) -> None:
         )
 
 
-def downgrade() -> None:
-    refuse_with_events("removed")
+def downgrade(op: Operations) -> None:
+    refuse_with_events(op, "removed")
     dialect = op.get_bind().dialect.name
     op.execute("DROP VIEW cancel_history")
     if dialect in ("mysql", "mariadb"):

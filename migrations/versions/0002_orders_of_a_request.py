@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import op
+from alembic.operations import Operations
 
 revision = "0002"
 down_revision = "0001"
@@ -48,6 +48,14 @@ GUARDS = {
 GUARDS["mariadb"] = GUARDS["mysql"]
 
 
+def options(dialect: str) -> dict[str, Any]:
+    """How the table is kept. MySQL's dialect is named only where it is used: see 0001."""
+    if dialect not in ("mysql", "mariadb"):
+        return {}
+    kept = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+    return {f"{dialect}_{name}": value for name, value in kept.items()}
+
+
 LENGTHS = {"order_id": 128, "client_order_id": 128, "outcome": 32, "venue_code": 32}
 BATCH = 1000
 
@@ -72,9 +80,8 @@ def rows_of(writer_id: str, seq: int, payload: str) -> Iterator[dict[str, Any]]:
         }
 
 
-def fill(table: sa.Table) -> None:
+def fill(connection: sa.Connection, table: sa.Table) -> None:
     """Project the orders of the events that are there. In batches by key: memory stays flat."""
-    connection = op.get_bind()
     audit = sa.table("cancel_audit", sa.column("writer_id"), sa.column("seq"), sa.column("payload"))
     several = sa.or_(audit.c.payload.like('%"orders":%'), audit.c.payload.like('%order_ids":%'))
     writers = connection.scalars(sa.select(audit.c.writer_id).distinct()).all()
@@ -95,7 +102,7 @@ def fill(table: sa.Table) -> None:
                 connection.execute(sa.insert(table), rows)
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     if op.get_bind().dialect.name in ("mysql", "mariadb"):
         # Each statement commits there: an interrupted run may have left it. It is a projection.
         op.execute("DROP TABLE IF EXISTS cancel_audit_order")
@@ -110,21 +117,16 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(32)),
         sa.Column("venue_code", sa.String(32)),
         sa.PrimaryKeyConstraint("writer_id", "seq", "position", name="pk_cancel_audit_order"),
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        mariadb_engine="InnoDB",
-        mariadb_charset="utf8mb4",
-        mariadb_collate="utf8mb4_bin",
+        **options(op.get_bind().dialect.name),
     )
     op.create_index("ix_cancel_audit_order_order_id", "cancel_audit_order", ["order_id"])
     op.create_index(
         "ix_cancel_audit_order_client_order_id", "cancel_audit_order", ["client_order_id"]
     )
-    fill(table)
+    fill(op.get_bind(), table)
     for statement in GUARDS[op.get_bind().dialect.name]:
         op.execute(sa.text(statement.replace(":", r"\:")))
 
 
-def downgrade() -> None:
+def downgrade(op: Operations) -> None:
     op.drop_table("cancel_audit_order")

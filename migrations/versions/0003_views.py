@@ -4,7 +4,7 @@
 numbers where the database has exact ones. The others are what is asked most.
 """
 
-from alembic import op
+from alembic.operations import Operations
 
 revision = "0003"
 down_revision = "0002"
@@ -295,7 +295,7 @@ def views(dialect: str) -> dict[str, str]:
     return {view: body.strip().format(**parts) for view, body in BODIES.items()}
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     dialect = op.get_bind().dialect.name
     # Each statement commits there: an interrupted run may have made some.
     is_mysql = dialect in ("mysql", "mariadb")
@@ -304,6 +304,6 @@ def upgrade() -> None:
         op.execute(f"{how} {name} AS\n{body}".replace(":", r"\:"))
 
 
-def downgrade() -> None:
+def downgrade(op: Operations) -> None:
     for name in reversed(BODIES):
         op.execute(f"DROP VIEW IF EXISTS {name}")

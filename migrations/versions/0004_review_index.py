@@ -4,7 +4,7 @@ It takes the place of the one over kind and time, so that an event costs no more
 """
 
 import sqlalchemy as sa
-from alembic import op
+from alembic.operations import Operations
 
 revision = "0004"
 down_revision = "0003"
@@ -26,17 +26,17 @@ WIDE = (
 STATISTICS = {NARROW: "1000000 500000 1", WIDE: "1000000 500000" + " 1" * (len(WIDE) - 1)}
 
 
-def upgrade() -> None:
-    replace("ix_cancel_audit_occurred_at", "ix_cancel_audit_review", WIDE)
+def upgrade(op: Operations) -> None:
+    replace(op, "ix_cancel_audit_occurred_at", "ix_cancel_audit_review", WIDE)
 
 
-def downgrade() -> None:
-    replace("ix_cancel_audit_review", "ix_cancel_audit_occurred_at", NARROW)
+def downgrade(op: Operations) -> None:
+    replace(op, "ix_cancel_audit_review", "ix_cancel_audit_occurred_at", NARROW)
 
 
-def replace(old: str, new: str, columns: tuple[str, ...]) -> None:
+def replace(op: Operations, old: str, new: str, columns: tuple[str, ...]) -> None:
     """The new index before the old one goes: nobody who reads is ever without one."""
-    there = indexes()
+    there = indexes(op)
     if new not in there:  # each statement commits on MySQL: an interrupted run may have made it
         op.create_index(new, "cancel_audit", list(columns))
     if old in there:
@@ -47,5 +47,5 @@ def replace(old: str, new: str, columns: tuple[str, ...]) -> None:
         )
 
 
-def indexes() -> set[str | None]:
+def indexes(op: Operations) -> set[str | None]:
     return {index["name"] for index in sa.inspect(op.get_bind()).get_indexes("cancel_audit")}

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.ids import uuid7
-from mexc_plugin.cli import program
-from mexc_plugin.cli.problems import PROGRAM
 from mexc_plugin.config import URL_VARIABLE
 from mexc_plugin.store import engine as engines
 from mexc_plugin.store import migrate
 from mexc_plugin.store.database import Database
+from tests.command_line import invoke
 
 NOON = 1_795_435_200_000_000_000  # 2026-11-23T12:00:00Z
 SECOND = 1_000_000_000
@@ -116,10 +115,10 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result
     monkeypatch.delenv(URL_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
-    def invoke(*arguments: str) -> Result:
-        result = CliRunner().invoke(program, arguments, prog_name=PROGRAM)
+    def run(*arguments: str) -> Result:
+        result = invoke(arguments)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
 
-    return invoke
+    return run

@@ -4,7 +4,7 @@ from contextlib import closing
 import pytest
 
 from mexc_plugin.config import URL_VARIABLE
-from mexc_plugin.store import migrate, schema
+from mexc_plugin.store import engine, migrate, schema
 from tests.cli.tampering import remove_guard
 
 READS = [["audit", "list"], ["audit", "show", "0"], ["audit", "verify"]]
@@ -192,10 +192,7 @@ def test_a_missing_table_is_one_line_that_says_what_to_do(run, path, url):
 
 def test_a_locked_database_is_one_line(run, path, url, monkeypatch):
     monkeypatch.setattr("mexc_plugin.store.engine.BUSY_TIMEOUT_MS", 10)
-    monkeypatch.setattr(
-        "mexc_plugin.store.engine.create.__kwdefaults__",
-        {"read_only": False, "timeout_ms": 10, "answer_ms": 10_000},
-    )
+    monkeypatch.setitem(engine.create.__kwdefaults__, "timeout_ms", 10)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("BEGIN EXCLUSIVE")

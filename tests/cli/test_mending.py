@@ -116,7 +116,7 @@ w = Writer({audit.url!r})
 assert w.submit({{"kind": "request", "occurred_ns": 1}}).wait(10)
 lock = sqlite3.connect({str(audit.path)!r}, isolation_level=None)
 lock.execute("BEGIN EXCLUSIVE")
-w.rescue(w.submit({{"kind": "request", "occurred_ns": 2}}))
+assert w.submit({{"kind": "request", "occurred_ns": 2}}, 0.02).wait(20)
 os._exit(9)
 """
     subprocess.run([sys.executable, "-c", code], check=False)

@@ -171,6 +171,50 @@ def test_a_network_error_that_is_a_refusal_is_not_unknown(cancel, sandbox, kind)
     assert "may have been executed" not in result.stderr
 
 
+def test_several_orders_are_cancelled_and_each_that_failed_is_named(cancel, sandbox, recorded):
+    ids = [sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(2)]
+    result = cancel(ids[0], "4", ids[1], "LTC/BTC")
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ids
+    assert [result.exit_code, len(result.stderr.splitlines())] == [1, 1]
+    assert "4: OrderNotFound: -2011 Unknown order sent." in result.stderr
+    assert len(recorded()) == 3
+
+
+def test_one_of_several_that_is_unknown_is_exit_code_3_and_named(cancel, sandbox):
+    ids = [sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(2)]
+    sandbox.inject(Fault(FaultKind.DROP_AFTER, times=1))
+    result = cancel(*ids, "LTC/BTC")
+    assert [result.exit_code, len(result.stdout.splitlines())] == [3, 1]
+    assert f"{ids[0]}: NetworkError" in result.stderr
+    assert f"audit list --order-id {ids[0]}" in result.stderr
+
+
+def test_more_orders_than_the_venue_takes_in_a_second_are_all_cancelled(cancel, sandbox, recorded):
+    sandbox.set_rate_limit(RateLimit())
+    ids = [sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(14)]
+    result = cancel(*ids, "LTC/BTC")
+    assert [result.exit_code, len(result.stdout.splitlines())] == [0, 14]
+    assert {row["final_outcome"] for row in recorded()} == {"canceled"}
+
+
+def test_after_a_429_it_waits_and_cancels_what_was_refused(cancel, sandbox, recorded):
+    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    sandbox.inject(Fault(FaultKind.RATE_LIMIT, times=1, headers={"Retry-After": "0"}))
+    assert cancel(order_id, "LTC/BTC").exit_code == 0
+    assert [(row["attempt"], row["final_outcome"]) for row in recorded()] == [
+        (2, "canceled"),
+        (1, "rate_limited"),
+    ]
+
+
+def test_futures_orders_say_what_became_of_each(cancel, sandbox):
+    order_id = sandbox.place_futures("BTC_USDT", 1, "1", "20000")
+    result = cancel(order_id, "999", "BTC/USDT:USDT", "--format", "table")
+    assert result.stdout.splitlines() == ["accepted  BTC/USDT:USDT", f"  id: {order_id}"]
+    assert result.exit_code == 1
+    assert "999: InvalidOrder: 2040" in result.stderr
+
+
 def test_a_venue_that_is_not_there_has_cancelled_nothing(cancel, recorded):
     result = cancel("4", "LTC/BTC", base_url="http://127.0.0.1:1")
     assert [result.exit_code, len(result.stderr.splitlines())] == [1, 1]

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from mexc_plugin.cli import program
-from mexc_plugin.cli.problems import PROGRAM
+from tests.command_line import invoke
 from tests.conftest import BACKENDS
 
 from .audits import Audit, ServerAudit
@@ -47,10 +46,10 @@ def behind_proxy(audit: Audit, server: Server, proxy: Proxy) -> ServerAudit:
 def run() -> Callable[..., Result]:
     """Run the program in this process; a bug fails the test."""
 
-    def invoke(*arguments: Any) -> Result:
-        result = CliRunner().invoke(program, [str(a) for a in arguments], prog_name=PROGRAM)
+    def run(*arguments: Any) -> Result:
+        result = invoke([str(a) for a in arguments])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
 
-    return invoke
+    return run

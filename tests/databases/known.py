@@ -14,6 +14,7 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.store import writer as writing
 from mexc_plugin.store.database import Database
+from tests.conftest import placed
 
 from .audits import Audit
 
@@ -209,6 +210,7 @@ def killed() -> Iterator[dict[str, Any]]:
 
 
 REMOVED = 4
+VERSIONS = {"python": "3.11.9", "mexc-plugin": "1.2.3", "ccxt": "4.5.90", "sqlalchemy": "1.2.3"}
 
 
 @contextmanager
@@ -218,11 +220,9 @@ def surroundings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(events, "host_name", lambda: "alpha")
         patch.setattr(events, "_user", lambda: "trader")
-        patch.setattr(events, "_version", lambda name: {"ccxt": "4.5.90"}.get(name, "1.2.3"))
-        patch.setattr(events.platform, "python_version", lambda: "3.11.9")
+        patch.setattr(events, "versions", lambda: VERSIONS)
         patch.setattr(events, "stop_draft", lambda _: stop(NINE + 6 * DAY * SECOND))
         patch.setattr(writing.uuid, "uuid4", lambda: uuid.UUID(int=1 << 96 | 4 << 76 | 8 << 60))
-        patch.setattr(writing, "CIRCUIT_SECONDS", 0.0)
         yield
 
 
@@ -230,18 +230,17 @@ def write(audit: Audit) -> None:
     """Write all of it into a migrated audit."""
     with surroundings():
         writer = writing.Writer(audit.url)
-        writer._born_ns = NINE - SECOND
+        writer._sealer._born_ns = NINE - SECOND
         for draft in (*plain(), *others()):
             receipt = writer.submit(draft)
             assert receipt.wait(20)
             assert receipt.place is Place.DATABASE
         with audit.locked():
             for draft in late():
-                assert writer.rescue(writer.submit(draft)) is Place.SPOOL
+                assert placed(writer, draft) is Place.SPOOL
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(writer._spool, "append", _full)
-                lost = writer.submit(request(99, 5 * DAY + 2 * MINUTE))
-                assert writer.rescue(lost) is Place.LOST
+                assert placed(writer, request(99, 5 * DAY + 2 * MINUTE)) is Place.LOST
         writer.close()
         _write_killed(audit)
 

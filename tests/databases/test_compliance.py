@@ -131,7 +131,8 @@ def test_the_facts_are_the_history_but_for_the_numbers(known_audit: Audit) -> No
     assert rows(known_audit, of.format(columns, "cancel_facts")) == history != []
 
 
-@pytest.mark.parametrize("outcome", [*Outcome])
+# still_open has no column of its own before the views are made anew: it is what the others leave of `attempts`.
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.STILL_OPEN}))
 def test_the_days_have_every_attempt_once(known_audit: Audit, outcome: Outcome) -> None:
     counted = rows(known_audit, f"SELECT {outcome.value}, attempts FROM cancel_daily")
     history = rows(known_audit, "SELECT final_outcome FROM cancel_history")

@@ -32,7 +32,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same waits, shorter."""
     monkeypatch.setattr(writers, "BUSY_TIMEOUT_MS", 500)
-    monkeypatch.setattr(writers, "CIRCUIT_SECONDS", 0.2)
+    monkeypatch.setattr(writers, "PROBE_S", 0.2)
 
 
 def eventually_stored(audit: Audit, count: int, seconds: float = 20) -> None:
@@ -153,10 +153,11 @@ def test_a_server_that_freezes_gives_the_writer_s_thread_free_again(
     assert made.submit(draft()).wait(20)
     proxy.freeze()
     since = time.monotonic()
-    late = made.submit(draft(1))
+    late = made.submit(draft(1), 0.4)
     assert not late.wait(0.2)
-    assert made.rescue(late) is Place.SPOOL
-    while time.monotonic() - since < 20 and made._busy_and_late:
+    assert late.wait(10)
+    assert late.place is Place.SPOOL
+    while time.monotonic() - since < 20 and not made._failing:
         time.sleep(0.05)
     assert time.monotonic() - since < 12
     assert len(seqs(behind_proxy)) == 2
@@ -172,13 +173,12 @@ def test_a_network_that_breaks_and_comes_back_leaves_one_whole_chain(
 ) -> None:
     made = Writer(behind_proxy.url)
     for n in range(30):
-        receipt = made.submit(draft(n))
+        receipt = made.submit(draft(n), 5)
         if n % 10 == 4:
             proxy.shut()
         if n % 10 == 8:
             proxy.open()
-        if not receipt.wait(5):
-            made.rescue(receipt)
+        assert receipt.wait(10)
     eventually_stored(behind_proxy, 31)
     made.close()
     behind_proxy.close()

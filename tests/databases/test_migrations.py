@@ -6,14 +6,19 @@ In CI; elsewhere with fewer, to be quick. `CI=true` has them all here too.
 import itertools
 import os
 import re
+import shutil
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
+from mexc_plugin.config import URL_VARIABLE
 from mexc_plugin.errors import StoreError
 from mexc_plugin.store import engine, guards, migrate, queries, schema, verify
 from mexc_plugin.store.database import Insert
@@ -24,6 +29,7 @@ from tests.test_store import draft, seqs
 from .audits import ServerAudit
 from .conftest import SERVERS
 
+ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 100_000 if os.environ.get("CI") else 4_000
 WRITERS = 4
 BATCH = 5_000
@@ -131,6 +137,39 @@ def test_an_empty_audit_can_be_removed_and_made_again(database: Audit) -> None:
         assert migrate.state(connection) is migrate.State.CURRENT
         assert guards.missing(connection) == []
     made.dispose()
+
+
+def alembic(folder: Path, url: str, *arguments: str) -> str:
+    """What alembic's own program says, in a folder with a pyproject.toml."""
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic", "-c", "pyproject.toml", *arguments],
+        cwd=folder, env=os.environ | {URL_VARIABLE: url}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_alembic_s_own_program_runs_the_migrations_too(database: Audit) -> None:
+    alembic(ROOT, database.url, "upgrade", "0002")
+    alembic(ROOT, database.url, "upgrade", "head")
+    assert alembic(ROOT, database.url, "current") == f"{schema.HEAD} (head)\n"
+    assert "No new upgrade operations" in alembic(ROOT, database.url, "check")
+    with queries.reading(database.url) as connection:
+        assert guards.missing(connection) == []
+    alembic(ROOT, database.url, "downgrade", "base")
+    assert database.tables() == {schema.VERSION_TABLE}
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_new_revision_of_alembic_s_runs(database: Audit, tmp_path: Path) -> None:
+    shutil.copytree(migrate.migrations_folder(), tmp_path / "migrations")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    alembic(tmp_path, database.url, "upgrade", "head")
+    alembic(tmp_path, database.url, "revision", "--rev-id", "0099", "-m", "more")
+    [path] = (tmp_path / "migrations" / "versions").glob("0099_*.py")
+    path.write_text(path.read_text().replace("raise NotImplementedError", "op.execute('SELECT 1')"))
+    alembic(tmp_path, database.url, "upgrade", "head")
+    assert alembic(tmp_path, database.url, "current") == "0099 (head)\n"
 
 
 def test_no_migration_uses_batch_mode_which_would_drop_sqlite_s_triggers() -> None:

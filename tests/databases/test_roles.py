@@ -8,7 +8,7 @@ from click.testing import Result
 
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.store.writer import Writer
-from tests.conftest import Audit
+from tests.conftest import Audit, placed
 from tests.test_store import assert_chain_holds, draft, seqs
 
 from .audits import ServerAudit
@@ -129,7 +129,7 @@ def test_a_bot_s_account_replays_what_it_spooled(audit: Audit, account) -> None:
     made = Writer(bot.url)
     assert made.submit(draft()).wait(20)
     with audit.locked():
-        assert made.rescue(made.submit(draft(1))) is Place.SPOOL
+        assert placed(made, draft(1)) is Place.SPOOL
     made.close()
     assert len(seqs(audit)) == 4
     assert_chain_holds(audit)

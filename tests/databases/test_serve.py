@@ -1,14 +1,17 @@
 """The live page over every kind of database."""
 
 import json
+import sqlite3
+import time
 from http.client import HTTPResponse
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.store.following import heads
-from mexc_plugin.store.patience import TooLong
+from mexc_plugin.store.patience import TooLong, stopped_after
 from mexc_plugin.web.reading import Reader
 from tests.cli.conftest import Ledger
 from tests.web.conftest import served
@@ -72,6 +75,26 @@ async def test_a_query_that_takes_too_long_is_given_up(audit: Audit, backend: st
         await reader.ask(lambda connection: connection.exec_driver_sql(SLOW[backend]).all(), 0.2)
     assert await reader.ask(lambda connection: len(heads(connection))) == 1
     reader.close()
+
+
+class Hesitant(sqlite3.Connection):
+    """Stops a query a moment after it was asked to."""
+
+    stopped = False
+
+    def interrupt(self) -> None:
+        time.sleep(0.1)
+        super().interrupt()
+        self.stopped = True
+
+
+def test_no_query_is_stopped_after_it_was_waited_for() -> None:
+    made = sa.create_engine("sqlite://", connect_args={"factory": Hesitant})
+    with made.connect() as connection:
+        with stopped_after(connection, 0.0):
+            time.sleep(0.05)
+        assert connection.connection.driver_connection.stopped
+    made.dispose()
 
 
 @only_servers

@@ -17,7 +17,7 @@ import pytest
 
 from mexc_plugin.exchange.methods import BYPASSED
 from mexc_plugin.sandbox import Sandbox
-from tests.conftest import Audit, Bot, MakeBot
+from tests.conftest import Audit, Bot, MakeBot, logged
 
 SYMBOL = "LTC/BTC"
 PLAIN = {"sync": ccxt.mexc, "async": ccxt.async_support.mexc, "pro": ccxt.pro.mexc}
@@ -94,7 +94,7 @@ def test_the_bot_gets_the_order_and_the_log_says_once_that_it_is_not_on_record(
         cancelled = results[0] if isinstance(results[0], list) else [results[0]]
         assert [order["status"] for order in cancelled] == ["canceled"]
     assert sandbox.arrivals == []
-    said = [record for record in caplog.records if record.msg == BYPASSED]
+    said = logged(caplog, BYPASSED)
     if layer == "fetch" and way == "on the instance":
         assert [row["outcome"] for row in audit.history()] == ["canceled", "canceled"]
         assert said == []
@@ -125,7 +125,7 @@ def test_the_log_says_it_of_other_markets_too(
         getattr(ready, method)(*arguments)
 
     assert audit.events("request") == []
-    assert len([record for record in caplog.records if record.msg == BYPASSED]) == 1
+    assert len(logged(caplog, BYPASSED)) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -149,7 +149,7 @@ def test_so_does_an_implicit_method_that_is_replaced(
 
     assert ids_of(result) == (["4"] if cancel != "edit_order" else [sandbox.orders()[0].order_id])
     assert sandbox.arrivals == []
-    assert len([record for record in caplog.records if record.msg == BYPASSED]) == 1
+    assert len(logged(caplog, BYPASSED)) == 1
 
 
 @pytest.mark.parametrize("layer", ["fetch2", "request"])

@@ -213,4 +213,4 @@ def test_a_python_with_ccxt_but_without_the_adapter_does_not_start_a_bot(
     (folder / "ccxt.py").write_text("class mexc: pass")
     done = program("run", str(bare / "bin" / "python"), "-c", "print('the bot runs')")
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"{bare}/bin/python -m pip install mexc-plugin" in done.stderr
+    assert f"{bare}/bin/python -m pip install --no-deps mexc-plugin" in done.stderr

@@ -5,13 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from mexc_plugin.audit.outcome import FAILED, Outcome
-from mexc_plugin.cli import program
-from mexc_plugin.cli.problems import PROGRAM
 from tests.browser import browse, browser
 from tests.cli.conftest import Ledger, ledger, path, prepared, run, url
+from tests.command_line import invoke
 
 __all__ = ["browse", "browser", "ledger", "path", "prepared", "run", "url"]
 
@@ -53,6 +51,6 @@ def page(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = folder / "report.html"
     arguments = ["audit", "report", "-o", str(target), "--database-url", "sqlite:///audit.db"]
     with contextlib.chdir(folder):  # so that the page names no folder of this machine
-        result = CliRunner().invoke(program, arguments, prog_name=PROGRAM)
+        result = invoke(arguments)
     assert result.exit_code == 0, result.output
     return target

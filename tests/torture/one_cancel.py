@@ -26,7 +26,7 @@ def when_traced(config: dict[str, Any], order_id: str, log: str) -> dict[str, An
     os.dup2(file, 2)
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s")
     uuid.uuid4 = lambda: uuid.UUID(WRITER)  # so that the name of its spool is known beforehand
-    _wait_for_the_tracer()
+    wait_for_the_tracer()
     error = None
     try:
         exchange = mexc(config)
@@ -37,10 +37,11 @@ def when_traced(config: dict[str, Any], order_id: str, log: str) -> dict[str, An
         error = f"{type(raised).__module__}.{type(raised).__name__}: {raised}"
     writer = recorders.recorder_for(config["options"]["audit"]["url"])
     recorders.close_all()
-    return {"error": error, "sealed": writer._seq}
+    return {"error": error, "sealed": writer._sealer.seq}
 
 
-def _wait_for_the_tracer(seconds: float = 30) -> None:
+def wait_for_the_tracer(seconds: float = 30) -> None:
+    """Block until somebody traces this process."""
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_long(ANY), 0, 0, 0)
     until = time.monotonic() + seconds
     while "TracerPid:\t0\n" in Path("/proc/self/status").read_text():

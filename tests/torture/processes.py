@@ -12,7 +12,7 @@ DIED = "the child died"
 
 _context: ForkServerContext = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["tests.torture.victims", "tests.torture.load", "tests.torture.one_cancel"]
+    [f"tests.torture.{name}" for name in ("victims", "load", "one_cancel", "migrating")]
 )
 
 
@@ -46,19 +46,34 @@ class Child:
         self.wait()
         assert said == DIED, said or "the child ended by itself"
 
-    def wait(self, seconds: float = 30) -> None:
+    def wait(self, seconds: float = 30) -> int:
+        """Its exit code; negative is the signal that ended it."""
         self._process.join(seconds)
-        assert self._process.exitcode is not None, "the child hangs"
+        code = self._process.exitcode
+        assert code is not None, "the child hangs"
         self._process.close()
         self._answer.close()
+        return code
 
     def result(self, seconds: float) -> Any:
         """What it returned. Raises AssertionError with the child's own traceback."""
-        assert self._answer.poll(seconds), "the child did not answer in time"
-        error, value = self._last_words()
-        self.wait()
+        error, value = self._hear(seconds)
+        code = self.wait()
+        assert error is None, f"{error} (exit code {code})"
+        return value
+
+    def last_result(self, seconds: float) -> Any:
+        """What it returned, and no wait for its end, which may never come: SIGKILL."""
+        try:
+            error, value = self._hear(seconds)
+        finally:
+            self._process.kill()
         assert error is None, error
         return value
+
+    def _hear(self, seconds: float) -> tuple[str | None, Any]:
+        assert self._answer.poll(seconds), "the child did not answer in time"
+        return self._last_words()
 
     def _last_words(self) -> tuple[str | None, Any]:
         """The traceback of its error, and what it returned."""

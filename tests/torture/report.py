@@ -49,6 +49,7 @@ def page(found: Figures) -> str:
         "sqlite": sqlite3.sqlite_version,
         "ccxt": version("ccxt"),
         "concurrency": concurrency(found),
+        "migrating": migrating(found),
         "frozen": frozen(found),
         "frozen_seconds": of_any(found, "frozen_", "seconds"),
         "tolerance": of_any(found, "frozen_", "tolerance_ms"),
@@ -108,6 +109,16 @@ def concurrency(found: Figures) -> str:
     ]  # fmt: skip
     head = ["database", "who", "cancels", "events that were spooled first", "longest event", "time"]
     return table(head, processes + others)
+
+
+def migrating(found: Figures) -> str:
+    words = {"two": "two new records", "beside": "a new record, and the bot's `alembic upgrade`"}
+    rows = [
+        [name, what, shown(each["runs"]), shown(each["faults"])]
+        for key, what in words.items()
+        for name, each in by_backend(found, f"migrating_{key}")
+    ]
+    return table(["database", "at the same moment, in two threads", "runs", "with a fault"], rows)
 
 
 def frozen(found: Figures) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from mexc_plugin.cli import program
 from mexc_plugin.cli.problems import Exit
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
+from tests.command_line import invoke
 
 from .scale import keep
 
@@ -96,7 +96,7 @@ def run(texts: dict[str, bytes], line: str, url: str, folder: Path, shown: dict[
     """One command in this process. It has to do its work: a usage error shows no secret either."""
     words = [shown.get(word, word.replace("OUT", str(folder))) for word in line.split()]
     environment = {"MEXC_API_KEY": KEY, "MEXC_API_SECRET": SECRET}
-    result = CliRunner().invoke(program, [*words, "--database-url", url], env=environment)
+    result = invoke([*words, "--database-url", url], env=environment)
     assert result.exit_code in (Exit.FINE, Exit.ATTENTION), f"{line}: {result.output[-500:]}"
     texts[f"{line}: stdout"] = result.stdout_bytes
     texts[f"{line}: stderr"] = result.stderr_bytes

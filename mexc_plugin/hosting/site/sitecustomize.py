@@ -6,6 +6,9 @@ Needs nothing newer than Python 3.6: any child process of a bot may come by here
 import os
 import sys
 
+# What mexc-plugin needs beside ccxt; a test compares it with pyproject.toml.
+BESIDE_CCXT = "'alembic>=1.9' 'click>=8.1' 'platformdirs>=3.0' 'sqlalchemy>=2.0'"
+
 
 class _Refusal:
     """Ends the program where ccxt is about to be imported and the adapter is not there."""
@@ -19,12 +22,25 @@ class _Refusal:
         if fullname == "ccxt" and any(other.find_spec(fullname, None) for other in others):
             sys.stderr.write(
                 f"mexc-plugin: the adapter cannot be installed: {self.reason}; "
-                f"run: {sys.executable} -m pip install mexc-plugin\n"
+                f"run: {_how_to_install()}\n"
                 "mexc-plugin: so the program ends here, before a cancel goes out that is not "
                 "on record\n"
             )
             sys.stderr.flush()
             os._exit(1)
+
+
+def _how_to_install() -> str:
+    pip = f"{sys.executable} -m pip install"
+    try:
+        from importlib.metadata import version
+    except ImportError:  # older than 3.8, and than any Python that the adapter runs on
+        return f"{pip} mexc-plugin"
+    try:
+        version("ccxt")
+    except ImportError:  # it came under another name, and pip would install ccxt over it
+        return f"{pip} --no-deps mexc-plugin && {pip} {BESIDE_CCXT}"
+    return f"{pip} mexc-plugin"
 
 
 def _arm() -> None:

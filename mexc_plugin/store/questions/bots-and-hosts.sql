@@ -7,7 +7,7 @@
 
 SELECT bot, host, account, COUNT(*) AS attempts,
   COUNT(CASE WHEN final_outcome IN
-    ('not_found', 'rejected', 'unauthorized', 'rate_limited', 'not_sent') THEN 1 END) AS failed,
+    ('not_found', 'rejected', 'unauthorized', 'rate_limited', 'not_sent', 'still_open') THEN 1 END) AS failed,
   MIN(requested_at) AS first_at, MAX(requested_at) AS last_at
 FROM cancel_history
 WHERE requested_at >= :since AND requested_at < :until

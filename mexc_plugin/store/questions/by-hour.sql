@@ -8,7 +8,7 @@
 
 SELECT day, hour_of_day, COUNT(*) AS attempts,
   COUNT(CASE WHEN final_outcome IN
-    ('not_found', 'rejected', 'unauthorized', 'rate_limited', 'not_sent') THEN 1 END) AS failed,
+    ('not_found', 'rejected', 'unauthorized', 'rate_limited', 'not_sent', 'still_open') THEN 1 END) AS failed,
   COUNT(CASE WHEN final_outcome IN ('unknown', 'pending') THEN 1 END) AS unresolved
 FROM cancel_facts
 WHERE (:account = '' OR account = :account)

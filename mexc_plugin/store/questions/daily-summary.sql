@@ -7,8 +7,8 @@
 
 SELECT day, account, bot, market_type, symbol, attempts, cancels, retries,
   canceled + partially_canceled + accepted AS succeeded,
-  closed AS already_filled,
-  not_found + rejected + unauthorized + rate_limited + not_sent AS failed,
+  closed AS already_ended,
+  attempts - canceled - partially_canceled - accepted - closed - unknown - pending AS failed,
   unknown + pending AS unresolved, reconciled, max_latency_us
 FROM cancel_daily
 WHERE day >= DATE(:since) AND day < DATE(:until)

@@ -1,0 +1,449 @@
+"""A bot in a container: a uid without a name, no home or one that is closed, folders that are gone."""
+
+import errno
+import os
+import re
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mexc_plugin import mexc
+from mexc_plugin.audit import events
+from mexc_plugin.audit.recorder import Place
+from mexc_plugin.errors import ConfigError
+from mexc_plugin.sandbox import Sandbox
+from mexc_plugin.store import recorders, spool, spool_folder
+from mexc_plugin.store.writer import Writer
+
+from . import nameless
+from .conftest import placed
+from .databases.audits import Audit
+from .databases.proxy import Proxy
+from .databases.servers import Servers
+from .test_store import draft
+
+# Nobody answers there.
+DEAD = "postgresql://me@127.0.0.1:9/audit"
+BOT = """
+import logging, sys, time
+from mexc_plugin import mexc
+from mexc_plugin.store import recorders
+logging.basicConfig(level=logging.WARNING, format="%(message)s")
+exchange = mexc({config!r} | {{"options": {{"audit": {audit!r}}}}})
+for order_id in sys.argv[1:]:
+    print(exchange.cancel_order(order_id, "LTC/BTC")["status"], flush=True)
+    sys.stdin.readline()
+exchange.session.close()
+recorders.close_all()
+"""
+HOMES = pytest.mark.parametrize("home", nameless.HOMES)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    yield from nameless.folder()
+
+
+@pytest.fixture
+def sealed(folder: Path) -> Path:
+    """A folder that the user may not write."""
+    made = folder / "sealed"
+    made.mkdir(mode=0o755)
+    return made
+
+
+def python(
+    home: str, code: str, *arguments: str, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    return nameless.run(home, sys.executable, "-W", "error", "-c", code, *arguments, **environ)
+
+
+def program(home: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = (sys.executable, "-W", "error", "-m", "mexc_plugin", *arguments)
+    return nameless.run(home, *command, timeout=120, **environ)
+
+
+def bot(sandbox: Sandbox, **audit: object) -> str:
+    return BOT.format(config=sandbox.ccxt_config(), audit=audit)
+
+
+def spooled(url: str, folder: Path | None = None) -> list[str]:
+    """The kinds of the events that wait. Root takes the files over: nobody reads another's."""
+    files = spool_folder.files(url, folder)
+    for path in files:
+        os.chown(path, os.geteuid(), os.getegid())
+    found = [event for path in files for event in spool.read(path).events]
+    return [events.project(event)["kind"] for event in found]
+
+
+# -- a user without a name
+
+
+@HOMES
+def test_a_named_database_needs_no_home_and_no_name(
+    home: str, folder: Path, sandbox: Sandbox
+) -> None:
+    audit = Audit(folder / "audit.db")
+    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    done = python(home, bot(sandbox, url=audit.url), order_id)
+    assert (done.stdout, done.stderr) == ("canceled\n", "")
+    assert [row["order_id"] for row in audit.history()] == [order_id]
+    assert audit.payloads("start")[0]["os_user"] == str(nameless.UID)
+
+
+@HOMES
+def test_without_a_usable_home_the_default_is_a_config_error_that_names_the_variable(
+    home: str,
+) -> None:
+    code = """
+from mexc_plugin import install, mexc
+from mexc_plugin.errors import ConfigError
+for build in (mexc, lambda: mexc({"apiKey": "k", "secret": "s"}), lambda: install(audit={})):
+    try:
+        build()
+    except ConfigError as error:
+        print(error)
+"""
+    done = python(home, code)
+    lines = done.stdout.splitlines()
+    assert (len(lines), done.stderr) == (3, "")
+    assert all("MEXC_PLUGIN_DATABASE_URL" in line for line in lines)
+
+
+@pytest.mark.parametrize("command", [["audit"], ["db", "path"], ["doctor"], ["run", "--", "true"]])
+def test_a_command_without_a_home_or_a_database_is_one_line(command: list[str]) -> None:
+    done = program("no-home", *command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch("mexc-plugin: .*MEXC_PLUGIN_DATABASE_URL.*\n", done.stderr)
+
+
+COMMANDS = [
+    ["audit", "list"],
+    ["audit", "stats"],
+    ["audit", "tail"],
+    ["audit", "sql", "unresolved"],
+    ["audit", "verify"],
+    ["audit", "recover"],
+    ["audit", "export", "-o", "{folder}/x.parquet"],
+    ["audit", "report", "-o", "{folder}/x.html"],
+    ["db", "upgrade"],
+    ["db", "check"],
+    ["db", "current"],
+    ["db", "path"],
+]
+
+
+@HOMES
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[1])
+def test_a_command_with_a_named_database_needs_no_home(
+    home: str, command: list[str], folder: Path, sandbox: Sandbox
+) -> None:
+    url = f"sqlite:///{folder}/audit.db"
+    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    assert python(home, bot(sandbox, url=url), order_id).stderr == ""
+    given = [word.format(folder=folder) for word in command]
+    done = program(home, *given, "--database-url", url)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+
+
+@HOMES
+def test_the_demo_and_run_need_no_home(home: str, folder: Path, sandbox: Sandbox) -> None:
+    assert program(home, "demo").returncode == 0
+    audit = Audit(folder / "audit.db")
+    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    code = bot(sandbox).replace("from mexc_plugin import mexc", "from ccxt import mexc")
+    url = f"sqlite:///{folder}/audit.db"
+    done = program(home, "run", "--audit-url", url, "--", sys.executable, "-c", code, order_id)
+    assert (done.stdout, done.stderr) == ("canceled\n", "")
+    assert [row["order_id"] for row in audit.history()] == [order_id]
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql", "mariadb"])
+def test_a_server_s_url_without_a_user_is_a_config_error_for_a_user_without_a_name(
+    kind: str,
+) -> None:
+    url = f"{kind}://127.0.0.1:9/audit"
+    for arguments in (["audit", "list"], ["db", "check"], ["run", "--", "true"]):
+        done = program("no-home", *arguments, MEXC_PLUGIN_DATABASE_URL=url)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"write it like {kind}://user@host/database" in done.stderr
+    named = {"postgresql": {"PGUSER": "me"}}.get(kind, {"USER": "me"})
+    done = program("no-home", "audit", "list", MEXC_PLUGIN_DATABASE_URL=url, **named)
+    assert (done.returncode, "cannot be reached" in done.stderr) == (1, True)
+
+
+def test_a_database_in_a_folder_that_is_closed_to_the_user_is_a_config_error(folder: Path) -> None:
+    closed = folder / "closed"
+    (closed / "below").mkdir(parents=True)
+    closed.chmod(0o700)
+    code = f"""
+import os
+from mexc_plugin import mexc
+from mexc_plugin.errors import ConfigError
+for name in ("below/audit.db", "no/audit.db"):
+    try:
+        mexc({{"options": {{"audit": {{"url": "sqlite:///{closed}/" + name}}}}}})
+    except ConfigError as error:
+        print(error)
+"""
+    # Without the right to read everything: what is imported later has to be there already.
+    drop = "import os, ccxt, mexc_plugin.exchange.sync, sqlalchemy.dialects.sqlite, platformdirs\n"
+    drop += f"os.setgroups([]); os.setgid({nameless.UID}); os.setuid({nameless.UID})\n"
+    nameless._become()
+    done = subprocess.run(
+        [sys.executable, "-c", drop + code], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.count("is closed to this user; correct its owner and mode") == 2, done.stderr
+
+
+# -- a server that is away
+
+
+@HOMES
+def test_a_spool_that_cannot_be_written_is_said_at_once_and_stops_no_cancel(
+    home: str, sandbox: Sandbox
+) -> None:
+    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    built = python(home, bot(sandbox, url=DEAD))
+    assert built.returncode == 0
+    assert re.search(
+        r"audit: the spool .* cannot be written \(.*\): .* MEXC_PLUGIN_SPOOL", built.stderr
+    )
+    done = python(home, bot(sandbox, url=DEAD), order_id)
+    assert done.stdout == "canceled\n"
+    assert re.search(r"audit: \d+ events lost: the spool .* cannot be written either", done.stderr)
+
+
+@HOMES
+@pytest.mark.parametrize("by", ["options", "environment"])
+def test_a_named_spool_takes_what_a_server_that_is_away_does_not(
+    home: str, by: str, folder: Path, sandbox: Sandbox
+) -> None:
+    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    named = folder / "spool"
+    if by == "options":
+        done = python(home, bot(sandbox, url=DEAD, spool=str(named)), order_id)
+    else:
+        done = python(home, bot(sandbox, url=DEAD), order_id, MEXC_PLUGIN_SPOOL=str(named))
+    assert done.stdout == "canceled\n"
+    assert "cannot be written" not in done.stderr
+    assert spooled(DEAD, named) == ["start", "request", "response", "stop"]
+    assert (named.stat().st_mode & 0o777, named.stat().st_uid) == (0o700, nameless.UID)
+
+
+@pytest.mark.server
+def test_events_of_a_server_that_went_away_come_home_by_recover(
+    folder: Path, sandbox: Sandbox, servers: Servers
+) -> None:
+    server = servers.of("postgresql")
+    audit = server.fresh(migrated=True)
+    ids = [sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(2)]
+    named = folder / "spool"
+    with Proxy(server.address) as proxy:
+        url = server.url_of(audit.name, proxy.port)
+        environ = {name: v for name, v in os.environ.items() if not name.startswith("XDG_")}
+        process = subprocess.Popen(
+            [*nameless._become(), sys.executable, "-c", bot(sandbox, url=url), *ids],
+            env=environ | {"HOME": "/", "MEXC_PLUGIN_SPOOL": str(named)},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "canceled\n"
+        proxy.shut()
+        out, err = process.communicate("\n\n", timeout=60)
+        assert (out, "events lost" in err) == ("canceled\n", False)
+        assert [row["order_id"] for row in audit.history()] == ids[:1]
+        proxy.open()
+        options = ("audit", "recover", "--database-url", url)
+        assert "no events wait" in program("root-as-home", *options).stderr
+        done = program("root-as-home", *options, "--spool", str(named))
+        assert (done.returncode, "events stored" in done.stderr) == (0, True)
+    assert [row["order_id"] for row in audit.history()] == ids
+    assert list(named.iterdir()) == []
+    audit.close()
+    server.drop(audit.name)
+
+
+@HOMES
+def test_doctor_tries_the_spool(home: str, folder: Path, sealed: Path, sandbox: Sandbox) -> None:
+    def line(**environ: str) -> str:
+        done = program(
+            *(home, "doctor", "--database-url", DEAD, "--base-url", sandbox.url), **environ
+        )
+        assert (done.returncode, done.stderr) == (3, "")
+        (found,) = [line for line in done.stdout.splitlines() if " spool: " in line]
+        return found
+
+    assert line().startswith("attention  spool: ")
+    assert "MEXC_PLUGIN_SPOOL" in line()
+    named = folder / "spool"
+    assert (
+        line(MEXC_PLUGIN_SPOOL=str(named))
+        == f"ok         spool: nothing waits; {named} can be written"
+    )
+    assert not named.exists()
+    refused = line(MEXC_PLUGIN_SPOOL=str(sealed / "spool"))
+    assert refused.startswith(f"attention  spool: {sealed}/spool cannot be written (Permission")
+
+
+# -- the folder that is named
+
+
+def test_a_named_folder_that_cannot_be_written_is_a_config_error_everywhere(sealed: Path) -> None:
+    code = f"""
+import mexc_plugin
+from mexc_plugin.errors import ConfigError
+audit = {{"url": {DEAD!r}, "spool": {str(sealed)!r}}}
+for build in (lambda: mexc_plugin.mexc({{"options": {{"audit": audit}}}}),
+              lambda: mexc_plugin.install(audit=audit)):
+    try:
+        build()
+    except ConfigError as error:
+        print(error)
+"""
+    done = python("no-home", code)
+    assert (
+        done.stdout.count(f"the spool folder {sealed} cannot be written (Permission denied)") == 2
+    )
+    done = program(
+        *("no-home", "run", "--audit-url", DEAD, "--", "true"), MEXC_PLUGIN_SPOOL=str(sealed)
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "MEXC_PLUGIN_SPOOL" in done.stderr
+
+
+def test_a_file_in_the_folder_s_place_is_a_config_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for named in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ConfigError, match="cannot be written"):
+            mexc({"options": {"audit": {"url": f"sqlite:///{tmp_path}/a.db", "spool": named}}})
+
+
+def test_a_disk_without_room_keeps_no_bot_from_starting(tmp_path: Path) -> None:
+    """It may have room again when it is needed; a bot that does not start cancels nothing."""
+    code = f"""
+import resource, signal
+from pathlib import Path
+from mexc_plugin.store import spool_folder
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, {resource.RLIM_INFINITY}))
+spool_folder.validate(Path({str(tmp_path)!r}))
+try:
+    spool_folder.try_to_write(Path({str(tmp_path)!r}), make=True)
+except OSError as error:
+    print(error.errno)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{errno.EFBIG}\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_is_made_for_its_owner_only_and_trying_leaves_nothing(tmp_path: Path) -> None:
+    named = tmp_path / "a" / "b"
+    spool_folder.try_to_write(named, make=False)
+    assert list(tmp_path.iterdir()) == []
+    spool_folder.validate(named)
+    assert (named.stat().st_mode & 0o777, list(named.iterdir())) == (0o700, [])
+
+
+def test_exchanges_with_one_database_and_two_folders_have_a_writer_each(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "audit.db")
+    folders = [None, tmp_path / "one", tmp_path / "two"]
+    made = [
+        mexc({"options": {"audit": {"url": audit.url, "spool": folder}}})._audit_settings
+        for folder in folders
+    ]
+    writers = [recorders.recorder_for(settings.url, settings.spool) for settings in made]
+    assert len({id(writer) for writer in writers}) == 3
+    for number, writer in enumerate(writers):
+        assert writer.submit(draft(number)).wait(10)
+    with audit.locked():
+        for number, writer in enumerate(writers):
+            assert placed(writer, draft(number)) is Place.SPOOL
+        waiting = [[path.parent for path in spool_folder.files(audit.url, f)] for f in folders]
+        assert waiting == [[tmp_path], [folders[1], tmp_path], [folders[2], tmp_path]]
+    recorders.close_all()
+    kinds: dict[str, list[str]] = {}
+    for event in audit.events():
+        kinds.setdefault(event["writer_id"], []).append(event["kind"])
+    assert {*kinds} == {writer.writer_id for writer in writers}
+    assert all(sorted(k) == ["request", "request", "start", "stop"] for k in kinds.values())
+
+
+def test_events_that_were_spooled_before_a_folder_was_named_are_still_found(tmp_path: Path) -> None:
+    url, named = f"sqlite:///{tmp_path}/audit.db", tmp_path / "spool"
+    for folder in (None, named):
+        left = spool.Spool(url, events_writer := f"{'a' if folder else 'b'}" * 8, folder)
+        left.append([events.seal({"kind": "start", "occurred_ns": 1}, events_writer, 1, "0" * 64)])
+        left.close()
+    assert len(spool_folder.files(url)) == 1
+    assert len(spool_folder.files(url, named)) == 2
+    made = Writer(url, named)
+    made.prepare()
+    until = time.monotonic() + 10
+    while spool_folder.files(url, named) and time.monotonic() < until:
+        time.sleep(0.02)
+    made.close()
+    assert spool_folder.files(url, named) == []
+    assert len(Audit(tmp_path / "audit.db").events("start")) == 2
+
+
+def test_databases_of_one_name_that_share_a_folder_keep_their_spools_apart(tmp_path: Path) -> None:
+    named = tmp_path / "spool"
+    urls = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        urls.append(f"sqlite:///{tmp_path}/{name}/audit.db")
+        Writer(urls[-1], named)._spool.append([])
+    assert [len(spool_folder.files(url, named)) for url in urls] == [1, 1]
+    assert spool_folder.files(urls[0], named) != spool_folder.files(urls[1], named)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "a")
+    assert spool_folder.files(f"sqlite:///{link}/audit.db", named) == spool_folder.files(
+        urls[0], named
+    )
+
+
+# -- what else a container lacks
+
+
+def test_a_current_folder_that_is_gone_disturbs_no_absolute_path(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    audit = Audit(tmp_path / "audit.db")
+    script = tmp_path / "bot.py"
+    script.write_text(
+        BOT.format(config=sandbox.ccxt_config(), audit={}).replace("from mexc_plugin import", "from ccxt import", 1)
+    )  # fmt: skip
+    code = """
+import os, sys, tempfile
+gone = tempfile.mkdtemp()
+os.chdir(gone)
+os.rmdir(gone)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+    for extra in ([], ["--in-process"]):
+        command = [script, order_id] if extra else [sys.executable, script, order_id]
+        done = subprocess.run(
+            [sys.executable, "-c", code, sys.executable, "-m", "mexc_plugin", "run", *extra,
+             "--audit-url", audit.url, "--", *command],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr.replace("OrderNotFound", ""), done.stderr
+        order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
+    assert [row["outcome"] for row in audit.history()] == ["canceled", "canceled"]
+
+
+def test_a_machine_that_gives_no_name_is_called_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> str:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(socket, "gethostname", refuse)
+    assert events.host_name() == "unknown"

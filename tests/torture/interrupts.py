@@ -1,0 +1,112 @@
+"""Signal handlers in the middle of cancels: ones that cancel, and ones that throw."""
+
+import asyncio
+import contextlib
+import gc
+import random
+import signal
+import time
+from typing import Any
+
+import ccxt
+
+from mexc_plugin import async_support, mexc, pro
+
+CLASSES: dict[str, Any] = {"sync": mexc, "async": async_support.mexc, "pro": pro.mexc}
+SYMBOL = "LTC/BTC"
+# The handler comes at any moment of a cancel, and now and then just before or after it.
+LATEST_S = 0.006
+
+
+class TimeLimitError(Exception):
+    """What a task queue throws into its worker."""
+
+
+def cancel_in_handlers(config: dict[str, Any], trials: int, seed: int) -> dict[str, int]:
+    """A bot cancels for ever; the handler of an alarm cancels, too. Counts of both.
+
+    The handler has an exchange of its own: a session of `requests` is not to be entered twice.
+    """
+    bot, switch = mexc(config), mexc(config)
+    bot.load_markets()
+    switch.load_markets()
+    counts = {"handled": 0, "cancels": 0}
+
+    def handle(*_: object) -> None:
+        with contextlib.suppress(ccxt.OrderNotFound):
+            switch.cancel_order("8", SYMBOL, {"killSwitch": True})
+        counts["handled"] += 1
+
+    chance = random.Random(seed)
+    signal.signal(signal.SIGALRM, handle)
+    while counts["handled"] < trials:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, LATEST_S))
+        with contextlib.suppress(ccxt.OrderNotFound):
+            bot.cancel_order("9", SYMBOL)
+        counts["cancels"] += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return counts
+
+
+def _is_within(frame: Any, name: str) -> bool:
+    while frame is not None:
+        if frame.f_code.co_name == name:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def throw_into(colour: str, config: dict[str, Any], trials: int, seed: int) -> dict[str, Any]:
+    """A bot cancels; the handler of an alarm throws. How often it threw, how often that was seen, and where not."""
+    chance = random.Random(seed)
+    counts: dict[str, Any] = {"thrown": 0, "seen": 0, "cancels": 0, "swallowed_at": []}
+    where = ""
+
+    def handle(_: int, frame: Any) -> None:
+        nonlocal where
+        if colour != "sync" and not _is_within(frame, "_cancel_within"):
+            # A loop that is thrown into is broken, whoever's it is. Soon the task runs again.
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 1e-3))
+            return
+        where = f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}"
+        counts["thrown"] += 1
+        raise TimeLimitError
+
+    def note_swallowed(before: int) -> None:
+        if counts["thrown"] - counts["seen"] > before:
+            counts["swallowed_at"].append(where)
+
+    signal.signal(signal.SIGALRM, handle)
+    gc.disable()  # what is thrown into a finaliser is lost, whoever's it is
+    exchange = CLASSES[colour](config)
+    loop = asyncio.Runner() if colour != "sync" else None
+
+    def call(name: str, *args: Any) -> Any:
+        result = getattr(exchange, name)(*args)
+        return loop.run(result) if loop else result
+
+    call("load_markets")
+    while counts["thrown"] < trials:
+        missing = counts["thrown"] - counts["seen"]
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, LATEST_S))
+                with contextlib.suppress(ccxt.OrderNotFound):
+                    call("cancel_order", "9", SYMBOL)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        except TimeLimitError:
+            counts["seen"] += 1
+        counts["cancels"] += 1
+        note_swallowed(missing)
+        if counts["cancels"] % 200 == 0:
+            gc.collect()
+    began = time.monotonic()
+    with contextlib.suppress(ccxt.OrderNotFound):
+        call("cancel_order", "9", SYMBOL)
+    counts["last_took"] = time.monotonic() - began
+    if loop:
+        exchange.timeout_on_exit = 1
+        loop.run(exchange.close())
+        loop.close()
+    return counts
