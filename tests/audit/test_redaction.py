@@ -1,5 +1,6 @@
 """Whatever a secret is, and wherever it stands: it does not leave, and looking for it never fails."""
 
+import copy
 import dataclasses
 import json
 from typing import Any
@@ -138,6 +139,18 @@ def test_all_signatures_of_a_request_are_found() -> None:
     assert signatures("https://x/", None) == ()
 
 
+@given(st.lists(st.text("0123456789abcdef", min_size=1, max_size=64), max_size=3))
+def test_the_signatures_of_a_request_are_found_wherever_they_stand_by_themselves(
+    words: list[str],
+) -> None:
+    redactor = Redactor([LONG]).knowing(words)
+    text = redactor.text(f"{LONG} and " + " and ".join(words))
+    assert LONG not in text
+    for word in words:
+        # A short one by itself may be part of any word.
+        assert len(word) < 4 or word in REPLACEMENT or word not in text
+
+
 # -- exceptions
 
 
@@ -162,6 +175,35 @@ def test_secrets_are_taken_out_of_groups_notes_and_attributes() -> None:
     group = ExceptionGroup("several", [inner])
 
     assert LONG not in raised(group) + raised(inner)
+
+
+class Request:
+    """As an HTTP library's errors hold it."""
+
+    url = f"https://x/?a={LONG}"
+
+    def __repr__(self) -> str:
+        return f"<Request {self.url}>"
+
+
+def test_an_object_that_would_show_a_secret_is_replaced_by_one_that_does_not() -> None:
+    error = ValueError("failed")
+    error.request = Request()  # type: ignore[attr-defined]
+    error.urls = [f"https://x/{LONG}", 4]  # type: ignore[attr-defined]
+    error.kept = {"a": "b"}  # type: ignore[attr-defined]
+    kept = vars(error)["kept"]
+
+    redact_exception(error, Redactor([LONG]))
+
+    held = vars(error)
+    assert held["urls"] == [f"https://x/{REPLACEMENT}", "4"]
+    assert held["kept"] is kept
+    shown = f"<Request https://x/?a={REPLACEMENT}>"
+    # Whatever a bot asks of it, it has the one text.
+    assert {str(held["request"]), repr(held["request"]), str(held["request"].url.host)} == {shown}
+    with pytest.raises(AttributeError):
+        held["request"].__len__  # noqa: B018
+    assert str(copy.deepcopy(held["request"])) == shown
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,6 +38,20 @@ class Number(int):
     pass
 
 
+class Missing:
+    """As pandas has it: it compares with nothing."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, _other: object) -> bool:
+        raise TypeError("ambiguous")
+
+    __ne__ = __eq__
+
+    def __str__(self) -> str:
+        return "<NA>"
+
+
 class Side(enum.StrEnum):
     ID = "4"
 
@@ -102,7 +116,7 @@ def check(ready: Bot, plain: Bot, sandbox: Sandbox, cancel: Callable[[Bot], Any]
 
 IDS = {
     "a text": "4", "text of its own kind": Text("4"), "an enum": Side.ID, "a whole number": 4, "a number of its own kind": Number(4),
-    "bytes": b"4", "a decimal": decimal.Decimal(4), "an object": Named("4"), "a comma in it": "a,b", "blanks in it": "a b", "odd letters": "заявка-№4", "a slash": "a/b?c=d&e", "long": "x" * 3000,
+    "bytes": b"4", "a decimal": decimal.Decimal(4), "an object": Named("4"), "what is missing": Missing(), "a comma in it": "a,b", "blanks in it": "a b", "odd letters": "заявка-№4", "a slash": "a/b?c=d&e", "long": "x" * 3000,
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What is on record of a cancel: for what kind of order, of which orders, in whose words, and what the bot got for it."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -198,6 +199,33 @@ def test_the_headers_of_the_answer_are_on_record_without_its_secrets(
     assert (kept["x-cache"], kept["retry-after"]) == ("MISS from edge-7", "3")
     assert kept["set-cookie"] == "[redacted]"
     assert b"of-the-edge" not in audit.stored()
+
+
+@pytest.mark.parametrize("market", [SYMBOL, SWAP])
+def test_an_answer_that_echoes_the_signature_puts_it_on_no_record_and_into_no_error(
+    ready: Bot, sandbox: Sandbox, audit: Audit, market: str
+) -> None:
+    """The venue may repeat a request in its message: the signature stands there by itself."""
+    seen: list[str] = []
+    original = ready.exchange.sign
+
+    def sign(*args: Any, **kwargs: Any) -> Any:
+        signed = original(*args, **kwargs)
+        found = re.search("signature=([0-9a-f]{64})", signed["url"])
+        seen.append(found[1] if found else signed["headers"]["Signature"])
+        body = json.dumps({"code": 700002, "msg": f"{seen[-1]} is not valid"}).encode()
+        sandbox.clear_faults()
+        sandbox.inject(Fault(FaultKind.RAW, status=400, body=body))
+        return signed
+
+    ready.exchange.sign = sign
+    with pytest.raises(ccxt.AuthenticationError) as caught:
+        ready.cancel_order("4", market)
+
+    assert len(seen) == 1
+    assert seen[0].encode() not in audit.stored()
+    assert seen[0] not in f"{caught.value!r} {caught.value.__cause__!r}"
+    assert "[redacted] is not valid" in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
