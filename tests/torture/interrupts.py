@@ -64,7 +64,7 @@ def throw_into(colour: str, config: dict[str, Any], trials: int, seed: int) -> d
 
     def handle(_: int, frame: Any) -> None:
         nonlocal where
-        if colour != "sync" and not _is_within(frame, "_cancel_within"):
+        if colour != "sync" and not _is_within(frame, "_audit_cancel_within"):
             # A loop that is thrown into is broken, whoever's it is. Soon the task runs again.
             signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 1e-3))
             return

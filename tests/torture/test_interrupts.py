@@ -34,8 +34,7 @@ def test_a_handler_that_cancels_never_hangs_and_is_on_record(
 def test_what_a_handler_throws_is_seen_by_the_bot_and_leaves_the_record_whole(
     config: dict, colour: str
 ) -> None:
-    # Of an async cancel's time little is spent in its own frames: each trial there takes many alarms.
-    trials = scaled(150 if colour == "sync" else 30, 2_000)
+    trials = scaled(150, 2_000)
     counts = Child(throw_into, colour, config, trials, 7).result(200 + 2 * trials)
     url = config["options"]["audit"]["url"]
     ledger.replay(url)
