@@ -16,6 +16,7 @@ CLASSES: dict[str, Any] = {"sync": mexc, "async": async_support.mexc, "pro": pro
 SYMBOL = "LTC/BTC"
 # The handler comes at any moment of a cancel, and now and then just before or after it.
 LATEST_S = 0.006
+OTHERS_LOCKS = ("/queue.py", "/threading.py", "/urllib3/connectionpool.py")
 
 
 class TimeLimitError(Exception):
@@ -64,8 +65,9 @@ def throw_into(colour: str, config: dict[str, Any], trials: int, seed: int) -> d
 
     def handle(_: int, frame: Any) -> None:
         nonlocal where
-        if colour != "sync" and not _is_within(frame, "_audit_cancel_within"):
-            # A loop that is thrown into is broken, whoever's it is. Soon the task runs again.
+        is_in_task = colour == "sync" or _is_within(frame, "_audit_cancel_within")
+        if not is_in_task or frame.f_code.co_filename.endswith(OTHERS_LOCKS):
+            # A loop that is thrown into is broken, and a lock of urllib3's pool is left held, whoever uses them.
             signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 1e-3))
             return
         where = f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}"
