@@ -24,13 +24,20 @@ class Sealer:
         self.seq = 0
         self._writer_id = writer_id
         self._born_ns = born_ns
+        self._start_draft: Mapping[str, Any] | None = None
         self._last_hash = chain.GENESIS
         self._lost = 0
         self._marks: dict[str, Mark | None] = dict.fromkeys(MARKS)
 
+    def look_up(self) -> None:
+        """Find out who writes, which reads files, before the first event that a cancel waits for."""
+        self._start_draft = events.start_draft(self._born_ns)
+
     def start(self) -> Event | None:
         """The chain's first event, where there is none yet."""
-        return self.seal(events.start_draft(self._born_ns)) if self.seq == 0 else None
+        if self.seq:
+            return None
+        return self.seal(self._start_draft or events.start_draft(self._born_ns))
 
     def seal(self, draft: Mapping[str, Any]) -> Event:
         """The next event of the chain."""

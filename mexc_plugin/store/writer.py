@@ -220,7 +220,7 @@ class Writer:
 
     def _store_loop(self) -> None:
         self._open()
-        events.versions()  # for the first event, which a cancel waits for
+        self._sealer.look_up()
         next_probe = 0.0
         while not (self._ended and not self._inbox):
             is_probing = self._failing or self._spool.is_open
