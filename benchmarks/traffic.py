@@ -179,7 +179,7 @@ class Traffic:
             now += latency_us * 1000 + 200_000_000
             outcome = rng.choice(("unknown", "canceled", "not_found"))
         if outcome == "unknown" and rng.random() < 0.8:
-            found = rng.choice(("canceled", "canceled", "closed", "not_found", "rejected"))
+            found = rng.choice(("canceled", "canceled", "closed", "not_found", "still_open"))
             later = reconciliation(number, found)
             when = now + int(rng.uniform(60, 7_200)) * SECOND
             heapq.heappush(self._later, (when, next(self._numbers), bot, later))

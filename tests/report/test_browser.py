@@ -47,12 +47,12 @@ def test_what_the_venue_says_stays_text(page, browse):
 @pytest.mark.parametrize(
     ("selector", "count"),
     [
-        ("[href='#rows?outcome=failed']", 31),
+        ("[href='#rows?outcome=failed']", 37),
         ("[href='#rows?outcome=unresolved']", 12),
         ("[href='#rows?outcome=not_found']", 6),
         ("[href='#rows?order=133734823834440000']", 49),
         ("[href='#rows?time=2026-11-23+14%3A00%3A00']", 8),
-        ("#by-bot ~ .scroll [href='#rows?bot=grid-7']", 30),
+        ("#by-bot ~ .scroll [href='#rows?bot=grid-7']", 36),
         ("svg a[href='#rows?time=2026-11-24&series=not+found']", 1),
     ],
 )
@@ -86,7 +86,7 @@ def test_rows_are_sorted_and_filtered_by_keyboard_alone(page, browse):
     head = visit.page.locator("#rows th[aria-sort]")
     assert (head.get_attribute("aria-sort"), head.inner_text().split()[0]) == ("descending", "took")
     first = visit.page.locator("#table tbody tr").first.inner_text()
-    assert "17.71 s" in first
+    assert "53.14 s" in first
     visit.page.locator("#search").focus()
     visit.page.keyboard.type("HOSTILE")
     assert rows(visit.page) == 1
@@ -103,7 +103,7 @@ def test_a_filter_of_a_link_can_be_taken_away(page, browse):
     visit.page.locator("#chips button").press("Enter")
     assert (visit.page.locator("#chips button").count(), rows(visit.page)) == (0, 100)
     visit.page.locator("#more").press("Enter")
-    assert rows(visit.page) == 115
+    assert rows(visit.page) == 121
 
 
 def test_light_and_dark_can_be_chosen(page, browse):
