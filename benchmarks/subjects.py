@@ -26,7 +26,7 @@ def markets() -> dict[str, Any]:
 
 
 def config(url: str, audit_url: str | None = None) -> dict[str, Any]:
-    options = {"audit": {"url": audit_url, "deadline_ms": 5000}} if audit_url else {}
+    options = {"audit": {"url": audit_url, "deadline_ms": 2_500}} if audit_url else {}
     return {
         "apiKey": DEFAULT_KEY,
         "secret": DEFAULT_SECRET,

@@ -224,8 +224,8 @@ class Writer:
         next_probe = 0.0
         while not (self._ended and not self._inbox):
             is_probing = self._failing or self._spool.is_open
-            self._storer.wait(max(0.0, next_probe - time.monotonic()) if is_probing else None)
             self._log.write()
+            self._storer.wait(max(0.0, next_probe - time.monotonic()) if is_probing else None)
             if self._pause is not None:
                 self._hold_still(self._pause)
             with self._chain:
@@ -241,6 +241,7 @@ class Writer:
         if self._spool_lock.acquire(timeout=0.05):
             self._spool.close()
             self._spool_lock.release()
+        self._log.write()
         self._closed.put(None)
 
     def _open(self) -> None:
@@ -343,6 +344,7 @@ class Writer:
 
     def _keep_loop(self) -> None:
         self._try_spool()
+        self._log.write()
         while True:
             self._keeper_looks_at = math.inf  # whoever comes while we look, rings
             with self._chain:
