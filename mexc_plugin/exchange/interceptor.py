@@ -32,7 +32,6 @@ from mexc_plugin.exchange.redacted_logging import guard_loggers, redact
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.store import spool_folder
 from mexc_plugin.store.recorders import recorder_for
-from mexc_plugin.store.writer import Writer
 from mexc_plugin.venue.endpoints import classify
 
 
@@ -84,7 +83,7 @@ class Interceptor:
         )
         settings.require_within(self._audit_settings.deadline_ms, recv_window_of(self))
         spool_folder.validate(self._audit_settings.spool)
-        recorder = self._audit_recorder()
+        recorder = recorder_for(self._audit_settings.url, self._audit_settings.spool)
         if self.apiKey:
             # Only who has a key can cancel; making a new database now keeps it out of the first cancel.
             recorder.prepare()
@@ -117,6 +116,8 @@ class Interceptor:
         with sending(self):
             return await self._audit_fetch(url, method, headers, body)
 
+    _audit_fetch_code = fetch.__code__
+
     async def _audit_fetch(self, url: Any, method: Any, headers: Any, body: Any) -> Any:
         replaced = _UNDER_WAY.get(self._audit_key(url, method))
         if replaced is not None and not replaced.claimed:
@@ -125,7 +126,7 @@ class Interceptor:
         own = self._audit_own_fetch is not None and replaced is None
         endpoint = classify(as_text(method), as_text(url))
         if endpoint is not None:
-            recording = await self._audit_recording()
+            recording = self._audit_recording()
             send = functools.partial(self._audit_send, own)
             return await recording.send(endpoint, send, url, method, headers, body)
         try:
@@ -266,18 +267,17 @@ class Interceptor:
     def _audit_redactor(self) -> Redactor:
         return redactor_of(self)
 
-    def _audit_recorder(self) -> Writer:
-        return recorder_for(self._audit_settings.url, self._audit_settings.spool)
-
-    async def _audit_recording(self) -> Recording:
-        recorder: Recorder | Unrecorded
+    def _audit_recorder(self) -> Recorder | Unrecorded:
+        """The writer, or what stands for it: what cannot be recorded is lost, and still sent."""
         try:
-            recorder = self._audit_recorder()
-        except Exception as error:  # what cannot be recorded is lost, and still sent
+            return recorder_for(self._audit_settings.url, self._audit_settings.spool)
+        except Exception as error:
             if is_from_handler(error):
                 raise
-            recorder = Unrecorded(f"{type(error).__name__}: {error}")
-        return Recording(self, self._audit_settings, recorder, self._audit_put)
+            return Unrecorded(f"{type(error).__name__}: {error}")
+
+    def _audit_recording(self) -> Recording:
+        return Recording(self, self._audit_settings, self._audit_recorder(), self._audit_put)
 
     def _audit_guard_sessions(self) -> bool:
         """Guard every session that could send; False where one cannot be: nothing is proven then."""
@@ -292,7 +292,6 @@ class Interceptor:
             self._audit_recorder().say(logging.WARNING, message, *args)
 
 
-def _fetches_as_we_do(kind: type) -> bool:
-    """Whether no class of the bot's own has put a `fetch` in front of ours: it may send by any means."""
-    owner = next(each for each in kind.__mro__ if "fetch" in vars(each))
-    return owner.__module__.startswith("mexc_plugin.")
+def _fetches_as_we_do(kind: Any) -> bool:
+    """Whether nobody has put a `fetch` of the bot's own in our place, in a subclass or in our class: it may send by any means."""
+    return getattr(kind.fetch, "__code__", None) is kind._audit_fetch_code  # noqa: SLF001 - our own

@@ -126,7 +126,7 @@ class Reconcile(Interceptor):
         }
         if judgement.order is not None:
             draft |= ack_fields(judgement.order, redactor)
-        recording = await self._audit_recording()
+        recording = self._audit_recording()
         await recording.record(draft)
 
     async def _audit_confirm_unknown(self, scope: Scope, market: Any) -> Any:

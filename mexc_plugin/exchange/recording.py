@@ -47,8 +47,12 @@ class Unrecorded:
     """The recorder when there is none: every event is lost, which is said, and the cancel goes on."""
 
     def __init__(self, reason: str) -> None:
+        self.say(logging.ERROR, "audit: events are lost, nothing can be recorded: %s", reason)
+
+    def say(self, level: int, message: str, *args: object) -> None:
+        """Write to the log, here: there is no thread for it."""
         with contextlib.suppress(Exception):  # the log's handlers are the bot's
-            log.error("audit: events are lost, nothing can be recorded: %s", reason)
+            log.log(level, message, *args)
 
 
 class Recording:
@@ -214,9 +218,8 @@ class Recording:
 
     def _say(self, message: str, problem: Exception) -> None:
         """Write to the log, in the recorder's thread."""
-        if not isinstance(self._recorder, Unrecorded):
-            name = type(problem).__name__  # its text may hold what it is about
-            self._recorder.say(logging.ERROR, "audit: %s: %s", message, name)
+        name = type(problem).__name__  # its text may hold what it is about
+        self._recorder.say(logging.ERROR, "audit: %s: %s", message, name)
 
     @property
     def _budget(self) -> float:

@@ -66,6 +66,7 @@ class Synchronous(Reconcile, CancelMethods):
     """For ccxt's sync class."""
 
     fetch = synchronous(CancelMethods.fetch)
+    _audit_fetch_code = fetch.__code__
     fetch2 = synchronous(CancelMethods.fetch2)
     throttle = synchronous(CancelMethods.throttle)
     cancel_order = synchronous(CancelMethods.cancel_order)

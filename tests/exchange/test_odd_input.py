@@ -2,8 +2,10 @@
 
 import decimal
 import enum
+import shutil
 from collections import UserDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -13,6 +15,7 @@ import pytest
 import requests
 
 from mexc_plugin.sandbox import DEFAULT_KEY, Sandbox
+from mexc_plugin.store import recorders
 from tests.conftest import Audit, Bot, MakeBot, assert_complete
 
 SYMBOL = "LTC/BTC"
@@ -376,6 +379,30 @@ def test_the_symbol_of_a_raw_cancel_is_ccxts_once_markets_are_loaded(
 
 
 # -- the exchange itself
+
+
+def test_what_is_to_be_said_stops_no_cancel_where_nothing_can_be_recorded(
+    make_bot: MakeBot, sandbox: Sandbox, tmp_path: Path, caplog
+) -> None:
+    """The record's folder is gone, and there is something to warn of: before the send, and after it."""
+    (tmp_path / "gone").mkdir()
+    bot = make_bot(options={"audit": {"url": f"sqlite:///{tmp_path}/gone/audit.db"}})
+    bot.load_markets()
+    recorders.close_all()  # as in a forked child
+    shutil.rmtree(tmp_path / "gone")
+    order_id = sandbox.place("LTCBTC", "BUY", "2", "0.002")
+
+    assert bot.cancel_order(order_id, SYMBOL, {"recvWindow": 100_000})["status"] == "canceled"
+
+    answer = {"symbol": "LTCBTC", "orderId": "4"}
+
+    async def request(*_args: Any, **_kwargs: Any) -> Any:
+        return answer
+
+    bot.exchange.request = (lambda *_a, **_k: answer) if bot.colour == "sync" else request
+    assert bot.cancel_order("4", SYMBOL)["id"] == "4"
+    assert "recvWindow" in caplog.text
+    assert "events are lost" in caplog.text
 
 
 @pytest.mark.parametrize(
