@@ -256,3 +256,9 @@ def test_a_value_that_cannot_say_what_it_is_is_named_by_its_type() -> None:
     shown = Redactor([LONG]).value({"a": Mute(), Mute(): [Mute()], b"k": b"\xffv", 1.5: 1e400})
 
     assert shown == {"a": "<Mute>", "<Mute>": ["<Mute>"], "k": "\ufffdv", "1.5": "inf"}
+
+
+def test_the_exceptions_of_a_group_are_redacted_each() -> None:
+    group = ExceptionGroup("several", [ValueError("key abcdefgh"), OSError("fine")])
+    redact_exception(group, Redactor(["abcdefgh"]))
+    assert [str(each) for each in group.exceptions] == ["key [redacted]", "fine"]
