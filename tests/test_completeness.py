@@ -207,6 +207,7 @@ def test_cancel_orders_tries_them_all_and_says_what_happened_to_each(
     ]
     info = orders[1]["info"]
     assert (info["code"], info["error"], info["outcome"]) == ("-2011", "OrderNotFound", "not_found")
+    assert info["msg"] == "Unknown order sent."
     assert len({row["cancel_id"] for row in audit.history()}) == 3
 
 
