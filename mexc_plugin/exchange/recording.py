@@ -26,7 +26,7 @@ from mexc_plugin.config import AuditSettings
 from mexc_plugin.exchange import drafts, errors
 from mexc_plugin.exchange.context import SCOPE, Attempt, Scope, attempting, scoped
 from mexc_plugin.exchange.transport import NOT_FOLLOWED
-from mexc_plugin.exchange.waiting import resolve
+from mexc_plugin.exchange.waiting import put_only, resolve
 from mexc_plugin.venue.endpoints import Endpoint
 from mexc_plugin.venue.requests import ParsedRequest, read_request
 from mexc_plugin.venue.verdict import HttpAnswer, Verdict, decide
@@ -166,7 +166,7 @@ class Recording:
     @staticmethod
     def _take_unseen(attempt: Attempt, result: Any) -> HttpAnswer:
         """A replaced `fetch` may send by its own means: then what it returned is the answer."""
-        body = result if isinstance(result, str) else json.dumps(result, default=str)
+        body = result if isinstance(result, str) else _as_json(result)
         if not (attempt.own_fetch and attempt.is_out):
             attempt.answered(200, body, {})
             attempt.unseen = True
@@ -190,16 +190,13 @@ class Recording:
                 "occurred_ns": time.time_ns(),
                 "outcome": verdict.outcome.value,
             }
-        if not isinstance(error, GeneratorExit):
-            await self.record(draft)
-        elif not isinstance(self._recorder, Unrecorded):
-            # A coroutine that is being closed may not wait for anything.
-            self._recorder.submit(draft, self._budget)
+        await self.record(draft, put_only if isinstance(error, GeneratorExit) else None)
 
-    async def record(self, draft: dict[str, Any]) -> Place:
+    async def record(self, draft: dict[str, Any], put: Put | None = None) -> Place:
         """Put one event on record; returns where it is. Raises nothing of the store's.
 
         The events of one attempt share one budget, of which the later ones have at least some.
+        put: how to wait, where it is not as this class does.
         """
         if isinstance(self._recorder, Unrecorded):
             return Place.LOST
@@ -207,7 +204,7 @@ class Recording:
             budget, began = self._budget, time.monotonic()
             try:
                 left = max(budget - self._spent, budget * LEAST_SHARE)
-                return await self._put(self._recorder, draft, left)
+                return await (put or self._put)(self._recorder, draft, left)
             finally:
                 self._spent += time.monotonic() - began
         except Exception as error:
@@ -240,7 +237,7 @@ def recv_window_of(exchange: Any) -> float:
     """The exchange's own recvWindow in milliseconds, the venue's default where it is none."""
     try:
         window = float(exchange.options.get("recvWindow"))
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, OverflowError):
         return DEFAULT_RECV_WINDOW
     return window if window > 0 else DEFAULT_RECV_WINDOW
 
@@ -256,5 +253,13 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         pass
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _as_json(result: object) -> str:
+    """What a replaced `fetch` returned, as the venue would have sent it. Total: else what it says of itself."""
+    try:
+        return json.dumps(result, default=as_text)
+    except (TypeError, ValueError, RecursionError):  # an odd key, a circle, a depth
+        return as_text(result)

@@ -71,6 +71,11 @@ async def put_on_loop(recorder: Recorder, draft: dict[str, Any], budget: float) 
     return place
 
 
+async def put_only(recorder: Recorder, draft: dict[str, Any], budget: float) -> Place:
+    """The way of a coroutine that is being closed: it may not wait for anything."""
+    return recorder.submit(draft, budget).place or Place.PENDING
+
+
 def _ring(future: "asyncio.Future[None]") -> None:
     if not future.done():
         future.set_result(None)

@@ -14,7 +14,7 @@ import ccxt.pro
 import pytest
 import requests
 
-from mexc_plugin.sandbox import DEFAULT_KEY, Sandbox
+from mexc_plugin.sandbox import DEFAULT_KEY, Fault, FaultKind, Sandbox
 from mexc_plugin.store import recorders
 from tests.conftest import Audit, Bot, MakeBot, assert_complete
 
@@ -336,6 +336,60 @@ def test_what_a_sign_of_the_bots_own_makes_is_sent_as_ccxt_sends_it(
 
     assert len(audit.events("request")) == len(audit.events("response")) == 1
     assert DEFAULT_KEY.encode() not in audit.stored()
+
+
+# -- what comes back
+
+CIRCLE: dict[str, Any] = {"symbol": "LTCBTC"}
+CIRCLE["itself"] = CIRCLE
+ODD_RESULTS: dict[str, tuple[Any, str]] = {
+    "a mute object inside": ({"symbol": "LTCBTC", "orderId": "4", "status": "CANCELED", "x": Mute()}, "canceled"),
+    "a key that is no text": ({"symbol": "LTCBTC", "orderId": "4", ("a", "b"): 1}, "unknown"),
+    "a circle": (CIRCLE, "unknown"),
+    "a number too long to write": ({"orderId": 10**5000}, "unknown"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_RESULTS)
+def test_what_a_replaced_fetch_returns_is_on_record_whatever_it_is(
+    ready: Bot, sandbox: Sandbox, audit: Audit, name: str
+) -> None:
+    result, outcome = ODD_RESULTS[name]
+
+    async def fetch(*_args: Any) -> Any:
+        return result
+
+    ready.exchange.fetch = (lambda *_args: result) if ready.colour == "sync" else fetch
+    call = {"symbol": "LTCBTC", "orderId": "4"}
+    if outcome == "unknown":
+        with pytest.raises(ccxt.BadResponse):
+            ready.spotPrivateDeleteOrder(call)
+    else:
+        assert ready.spotPrivateDeleteOrder(call) is result
+
+    assert [row["outcome"] for row in audit.history()] == [outcome]
+
+
+def test_a_date_that_no_clock_has_in_retry_after_loses_no_answer(
+    ready: Bot, sandbox: Sandbox, audit: Audit
+) -> None:
+    ready.exchange.options["maxRetriesOnFailure"] = 0
+    late = {"Retry-After": "9" * 22 + " Jan 2026 00:00:00"}
+    sandbox.inject(Fault(FaultKind.RATE_LIMIT, times=1, headers=late))
+
+    with pytest.raises(ccxt.RateLimitExceeded):
+        ready.spotPrivateDeleteOrder({"symbol": "LTCBTC", "orderId": "4"})
+
+    assert [row["outcome"] for row in audit.history()] == ["rate_limited"]
+
+
+def test_a_recv_window_of_the_bots_beyond_any_number_loses_no_event(
+    ready: Bot, sandbox: Sandbox, audit: Audit
+) -> None:
+    ready.exchange.options["recvWindow"] = 10**400
+    with pytest.raises(ccxt.BaseError):
+        ready.spotPrivateDeleteOrder({"symbol": "LTCBTC", "orderId": "4"})
+    assert_complete(sandbox, audit)
 
 
 # -- markets

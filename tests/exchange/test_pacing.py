@@ -288,7 +288,7 @@ def test_one_cancel_by_itself_is_not_repeated(loaded: Bot, sandbox: Sandbox, aud
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("1", 1.0), ("0", 0.0), ("-5", 0.0), ("1.5", 1.5), (" 2 ", 2.0), ("nan", 0.0), ("soon", None), ("", None), ("1,5", None), (None, None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0), ("Thu, 99 Jan 1970", None)],
+    [("1", 1.0), ("0", 0.0), ("-5", 0.0), ("1.5", 1.5), (" 2 ", 2.0), ("nan", 0.0), ("soon", None), ("", None), ("1,5", None), (None, None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0), ("Thu, 99 Jan 1970", None), ("9" * 22 + " Jan 2026 00:00:00", None)],
 )  # fmt: skip
 def test_retry_after_is_read_as_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
     for name in ("Retry-After", "retry-after", "RETRY-AFTER"):
