@@ -42,7 +42,7 @@ class Pause:
 
 
 class Worker:
-    """A thread that is woken by a ring, and that starts its loop again whatever ended it."""
+    """A thread that is woken by a ring. Whatever ends its loop, the next `start` runs it again."""
 
     def __init__(self, name: str, loop: Callable[[], None]) -> None:
         self.is_started = False
@@ -73,11 +73,11 @@ class Worker:
         try:
             self._loop()
         finally:
-            # Whatever ended it, the next event starts another.
             self.is_started = False
 
 
 def wait_for(queue: "SimpleQueue[None]", seconds: float | None) -> bool:
+    """Sleep until something is in the queue, or for so long; True when there was, and it is taken out."""
     try:
         queue.get(timeout=seconds)
     except Empty:
