@@ -1,46 +1,5 @@
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
-
-from ccxt.base.types import ConstructorArgs, Num, Order, OrderSide, OrderType, Str
 from ccxt.pro.mexc import mexc as _ccxt_mexc
 
-class mexc(_ccxt_mexc):
-    def __init__(self, config: ConstructorArgs | dict[str, Any] = ...) -> None: ...
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None: ...
-    async def close(self, clean_instance_data: bool = False) -> None: ...
-    async def cancel_order(
-        self, id: str, symbol: Str = None, params: dict[str, Any] = ...
-    ) -> Order: ...
-    async def cancel_unified_order(self, order: Order, params: dict[str, Any] = ...) -> Order: ...
-    async def cancel_orders(
-        self, ids: list[str], symbol: Str = None, params: dict[str, Any] = ...
-    ) -> list[Order]: ...
-    async def cancel_all_orders(
-        self, symbol: Str = None, params: dict[str, Any] = ...
-    ) -> list[Order]: ...
-    async def edit_order(
-        self,
-        id: str,
-        symbol: str,
-        type: OrderType,
-        side: OrderSide,
-        amount: Num = None,
-        price: Num = None,
-        params: dict[str, Any] = ...,
-    ) -> Order: ...
-    async def reconcile_cancels(
-        self,
-        *,
-        dry_run: bool = False,
-        cancel_id: str | None = None,
-        on_progress: Callable[[int, int, dict[str, Any]], object] | None = None,
-    ) -> list[dict[str, Any]]: ...
-    @staticmethod
-    def urlencode(params: dict[str, Any] = ..., doseq: bool = False, sort: bool = False) -> str: ...
+from mexc_plugin.exchange.asynchronous import _AsyncMethods
+
+class mexc(_AsyncMethods, _ccxt_mexc): ...
