@@ -362,7 +362,7 @@ def test_exchanges_with_one_database_and_two_folders_have_a_writer_each(tmp_path
     writers = [recorders.recorder_for(settings.url, settings.spool) for settings in made]
     assert len({id(writer) for writer in writers}) == 3
     for number, writer in enumerate(writers):
-        assert writer.submit(draft(number)).wait(10)
+        assert writer.submit(draft(number), 10).wait(10)
     with audit.locked():
         for number, writer in enumerate(writers):
             assert placed(writer, draft(number)) is Place.SPOOL

@@ -78,14 +78,14 @@ def assert_chain_holds(audit: Audit) -> None:
 
 def test_an_empty_database_is_made_ours_on_first_use(database: Audit) -> None:
     made = Writer(database.url)
-    assert made.submit(draft()).wait(20)
+    assert made.submit(draft(), 20).wait(20)
     made.close()
     assert seqs(database) == [1, 2, 3]
 
 
 @only_sqlite
 def test_a_new_database_is_made_on_first_use_with_mode_0600(writer: Writer, audit: Audit) -> None:
-    assert writer.submit(draft()).wait(5)
+    assert writer.submit(draft(), 5).wait(5)
     assert stat.S_IMODE(audit.path.stat().st_mode) == 0o600
     settings = audit.query("PRAGMA journal_mode")
     assert settings == [{"journal_mode": "wal"}]
@@ -105,7 +105,7 @@ def test_the_head_in_the_schema_is_the_newest_revision() -> None:
 
 
 def test_columns_and_view_are_those_of_the_design(writer: Writer, audit: Audit) -> None:
-    writer.submit(draft()).wait(5)
+    writer.submit(draft(), 5).wait(5)
     assert set(audit.events()[0]) == set(events.COLUMNS) == set(schema.cancel_audit.columns.keys())
     assert tuple(audit.history()[0]) == schema.HISTORY_COLUMNS
 
@@ -244,7 +244,7 @@ ATTACKS = {
 @only_sqlite
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_statement_changes_a_row(writer: Writer, audit: Audit, attack: str) -> None:
-    writer.submit(draft()).wait(5)
+    writer.submit(draft(), 5).wait(5)
     before = audit.events()
     connection = sqlite3.connect(audit.path)
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
@@ -259,7 +259,7 @@ def test_no_statement_changes_a_row(writer: Writer, audit: Audit, attack: str) -
 def test_events_of_many_threads_form_one_chain_without_gaps(writer: Writer, audit: Audit) -> None:
     def work() -> None:
         for n in range(50):
-            assert writer.submit(draft(n)).wait(10)
+            assert writer.submit(draft(n), 10).wait(10)
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -282,7 +282,7 @@ def test_closing_drains_and_says_stop(audit: Audit) -> None:
 
 def test_a_locked_database_costs_the_deadline_once_and_loses_nothing(audit: Audit, caplog) -> None:
     made = Writer(audit.url)
-    assert made.submit(draft()).wait(20)
+    assert made.submit(draft(), 20).wait(20)
     with audit.locked():
         with caplog.at_level(logging.ERROR):
             late = made.submit(draft(1), 0.6)
@@ -305,7 +305,7 @@ def test_what_a_dead_process_spooled_is_replayed_by_the_next(audit: Audit) -> No
 import os
 from mexc_plugin.store.writer import Writer
 w = Writer({audit.url!r})
-assert w.submit({{"kind": "request", "occurred_ns": 1}}).wait(20)
+assert w.submit({{"kind": "request", "occurred_ns": 1}}, 20).wait(20)
 print("stored", flush=True)
 input()
 for n in range(3):
@@ -344,7 +344,7 @@ def test_when_even_the_spool_fails_the_loss_is_counted_in_the_next_event(
     audit: Audit, monkeypatch
 ) -> None:
     made = Writer(audit.url)
-    assert made.submit(draft()).wait(20)
+    assert made.submit(draft(), 20).wait(20)
 
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
@@ -491,7 +491,7 @@ def test_a_folder_with_odd_characters_holds_its_database(
     odd.mkdir()
     monkeypatch.chdir(odd)
     made = Writer(config.resolve({"url": "sqlite:///audit.db"}, {}).url)
-    assert made.submit(draft()).wait(5)
+    assert made.submit(draft(), 5).wait(5)
     made.close()
     assert (odd / "audit.db").exists()
     monkeypatch.setenv("XDG_DATA_HOME", str(odd))

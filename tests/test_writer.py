@@ -64,7 +64,7 @@ def test_threads_that_commit_at_once_make_one_chain(writer: Writer, audit: Audit
 def test_an_outage_costs_each_event_its_budget_at_most_and_soon_nothing(
     writer: Writer, audit: Audit, caplog
 ) -> None:
-    writer.commit(draft(), 2)
+    writer.commit(draft(), 20)
     held = lock(audit)
     took = []
     for n in range(5):
@@ -84,20 +84,20 @@ def test_an_outage_costs_each_event_its_budget_at_most_and_soon_nothing(
 def test_after_one_slow_commit_the_next_event_goes_to_the_database(
     writer: Writer, audit: Audit
 ) -> None:
-    writer.commit(draft(), 2)
+    writer.commit(draft(), 20)
     held = lock(audit)
     assert writer.commit(draft(1), 0.1) is Place.SPOOL
     held.close()
     deadline = time.monotonic() + 10
     while writer._stuck_since is not None and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert writer.commit(draft(2), 2) is Place.DATABASE
+    assert writer.commit(draft(2), 20) is Place.DATABASE
 
 
 def test_an_interrupt_while_it_waits_leaves_the_event_where_it_was_going(
     writer: Writer, audit: Audit, monkeypatch
 ) -> None:
-    writer.commit(draft(), 2)
+    writer.commit(draft(), 20)
 
     def interrupt(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_lost_and_counted(audit: Audit, monkeypatch) -> Non
 def test_an_event_that_was_durable_only_late_is_named_by_the_next(
     writer: Writer, audit: Audit, monkeypatch
 ) -> None:
-    writer.commit(draft(), 2)
+    writer.commit(draft(), 20)
     held = lock(audit)
     monkeypatch.setattr(writer._spool, "append", lambda _: time.sleep(0.5))
     assert writer.commit(draft(1), 0.1) is Place.PENDING

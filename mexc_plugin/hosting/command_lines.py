@@ -158,7 +158,7 @@ def _simple(
     words: tuple[str, ...], passage: Passage
 ) -> tuple[tuple[str, ...], tuple[str, ...], Passage, Passage]:
     """A simple command: its assignments, its words, and what arrives at those behind it and at it."""
-    while words and words[0] in _OPENING:
+    while words and words[0] in _OPENING and not _is_program(words):
         words = words[1:]
     count = next((n for n, word in enumerate(words) if not _NAME.fullmatch(word)), len(words))
     own = passage
@@ -177,6 +177,11 @@ def _simple(
                 own = own.losing_all("exec -c")
             words = words[2:] if builtin == "exec" and words[0].endswith("a") else words[1:]
     return before, words, passage, own
+
+
+def _is_program(words: tuple[str, ...]) -> bool:
+    """With an option, `time` is the program and no word of the shell's."""
+    return words[0] == "time" and "".join(words[1:2]).startswith("-")
 
 
 def _after(words: tuple[str, ...], passage: Passage) -> Passage:

@@ -113,7 +113,7 @@ def test_recover_brings_spooled_events_home_and_verify_is_content_again(audit: A
 import os, sqlite3
 from mexc_plugin.store.writer import Writer
 w = Writer({audit.url!r})
-assert w.submit({{"kind": "request", "occurred_ns": 1}}).wait(10)
+assert w.submit({{"kind": "request", "occurred_ns": 1}}, 10).wait(10)
 lock = sqlite3.connect({str(audit.path)!r}, isolation_level=None)
 lock.execute("BEGIN EXCLUSIVE")
 assert w.submit({{"kind": "request", "occurred_ns": 2}}, 0.02).wait(20)

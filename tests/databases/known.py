@@ -232,7 +232,7 @@ def write(audit: Audit) -> None:
         writer = writing.Writer(audit.url)
         writer._sealer._born_ns = NINE - SECOND
         for draft in (*plain(), *others()):
-            receipt = writer.submit(draft)
+            receipt = writer.submit(draft, 20)
             assert receipt.wait(20)
             assert receipt.place is Place.DATABASE
         with audit.locked():

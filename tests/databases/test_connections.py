@@ -53,7 +53,7 @@ def test_an_event_after_a_lost_connection_is_stored_and_nobody_hears_of_it(
 ) -> None:
     made = Writer(audit.url)
     for n in range(3):
-        receipt = made.submit(draft(n))
+        receipt = made.submit(draft(n), 20)
         assert receipt.wait(20)
         assert receipt.place is Place.DATABASE
         cut(server, audit)
@@ -67,9 +67,9 @@ def test_a_connection_that_is_lost_inside_a_transaction_loses_nothing(
     server: Server, audit: ServerAudit, caplog
 ) -> None:
     made = Writer(audit.url)
-    assert made.submit(draft()).wait(20)
+    assert made.submit(draft(), 20).wait(20)
     with audit.locked():
-        receipt = made.submit(draft(1))
+        receipt = made.submit(draft(1), 20)
         assert not receipt.wait(0.3)
         cut(server, audit)  # the one that holds the lock too
         assert receipt.wait(20)
@@ -118,7 +118,7 @@ def test_a_connection_that_was_idle_for_too_long_is_made_anew(
 ) -> None:
     made = Writer(audit.url)
     for n in range(2):
-        receipt = made.submit(draft(n))
+        receipt = made.submit(draft(n), 20)
         assert receipt.wait(20)
         assert receipt.place is Place.DATABASE
         time.sleep(1.5)
@@ -150,7 +150,7 @@ def test_a_server_that_freezes_gives_the_writer_s_thread_free_again(
     behind_proxy: ServerAudit, proxy: Proxy, quick
 ) -> None:
     made = Writer(behind_proxy.url)
-    assert made.submit(draft()).wait(20)
+    assert made.submit(draft(), 20).wait(20)
     proxy.freeze()
     since = time.monotonic()
     late = made.submit(draft(1), 0.4)

@@ -113,7 +113,7 @@ def test_every_column_and_payload_comes_back_as_it_was_written(
 def test_what_the_writer_stores_is_what_was_given(audit: Audit, column: str, value) -> None:
     draft = {"kind": "request", "occurred_ns": 1, "cancel_id": uuid7(), "attempt": 1, column: value}
     made = Writer(audit.url)
-    receipt = made.submit(draft)
+    receipt = made.submit(draft, 20)
     assert receipt.wait(20)
     made.close()
     assert receipt.place is Place.DATABASE
@@ -124,7 +124,7 @@ def test_what_the_writer_stores_is_what_was_given(audit: Audit, column: str, val
 def test_the_whole_payload_of_a_long_answer_is_kept(audit: Audit) -> None:
     body = "😀" * 200_000
     made = Writer(audit.url)
-    made.submit({"kind": "response", "occurred_ns": 1, "response": {"body": body}}).wait(20)
+    made.submit({"kind": "response", "occurred_ns": 1, "response": {"body": body}}, 20).wait(20)
     made.close()
     assert audit.payloads("response")[0]["response"]["body"] == body
     assert findings(audit.url) == []
@@ -134,7 +134,7 @@ def test_ids_that_differ_in_case_or_accent_are_different_ids(audit: Audit) -> No
     made = Writer(audit.url)
     for order_id in ("aBc", "ABC", "abc", "äbc", "ab", "abcd"):
         common = {"occurred_ns": 1, "cancel_id": uuid7(), "attempt": 1, "order_id": order_id}
-        made.submit({"kind": "request", **common}).wait(20)
+        made.submit({"kind": "request", **common}, 20).wait(20)
     made.close()
     with queries.reading(audit.url) as connection:
         found = list(queries.history(connection, queries.Filters(order_ids=("abc",))))

@@ -195,7 +195,7 @@ def test_a_bot_makes_whole_what_an_interrupted_migration_left(
     listing = run("audit", "list", "--database-url", database.url)
     assert [listing.exit_code, len(listing.stderr.splitlines())] == [1, 1]
     made = Writer(database.url)
-    assert made.submit(draft()).wait(20)
+    assert made.submit(draft(), 20).wait(20)
     made.close()
     assert seqs(database) == [1, 2, 3]
     assert run("db", "check", "--database-url", database.url).exit_code == 0
@@ -215,7 +215,7 @@ def test_the_second_revision_can_be_repeated_after_an_interruption(database: Ser
 @pytest.mark.parametrize("backend", SERVERS[1:])
 def test_an_audit_whose_revision_was_lost_is_not_begun_anew(audit: ServerAudit, caplog) -> None:
     made = Writer(audit.url)
-    assert made.submit(draft()).wait(20)
+    assert made.submit(draft(), 20).wait(20)
     made.close()
     audit.execute("DELETE FROM cancel_audit_version")
     again = engine.create(audit.url)

@@ -68,7 +68,7 @@ def test_it_has_a_year_of_partitions_and_a_default_and_passes_every_check(
 def test_a_bot_records_in_the_partition_of_the_month(partitioned: Audit, run) -> None:
     made = Writer(partitioned.url)
     for n in range(3):
-        receipt = made.submit(draft(n))
+        receipt = made.submit(draft(n), 20)
         assert receipt.wait(20)
         assert receipt.place is Place.DATABASE
     made.close()

@@ -21,7 +21,7 @@ writer = Writer(url)
 writer.prepare()
 for n in range(count):
     receipt = writer.submit({"kind": "request", "occurred_ns": time.time_ns(), "attempt": 1,
-                             "cancel_id": f"00000000-0000-7000-8000-{n:012d}"})
+                             "cancel_id": f"00000000-0000-7000-8000-{n:012d}"}, 60)
     assert receipt.wait(60), "not in time"
     assert receipt.place is Place.DATABASE, receipt.place
 writer.close()

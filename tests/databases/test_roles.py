@@ -108,7 +108,7 @@ def test_a_bot_s_account_records_and_can_change_nothing(
     bot = account("bot")
     made = Writer(bot.url)
     for n in range(3):
-        receipt = made.submit(draft(n))
+        receipt = made.submit(draft(n), 20)
         assert receipt.wait(20)
         assert receipt.place is Place.DATABASE
     made.close()
@@ -127,7 +127,7 @@ def _is_denied(words: str) -> bool:
 def test_a_bot_s_account_replays_what_it_spooled(audit: Audit, account) -> None:
     bot = account("bot")
     made = Writer(bot.url)
-    assert made.submit(draft()).wait(20)
+    assert made.submit(draft(), 20).wait(20)
     with audit.locked():
         assert placed(made, draft(1)) is Place.SPOOL
     made.close()
@@ -139,7 +139,7 @@ def test_an_auditor_s_account_lists_and_verifies_and_can_only_read(
     audit: Audit, backend: str, account, run: Run
 ) -> None:
     made = Writer(audit.url)
-    made.submit(draft()).wait(20)
+    made.submit(draft(), 20).wait(20)
     made.close()
     auditor = account("auditor")
     for command in (["audit", "list"], ["audit", "verify"], ["db", "check"], ["db", "current"]):

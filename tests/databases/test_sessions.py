@@ -59,7 +59,7 @@ def test_a_database_s_own_settings_do_not_change_what_is_recorded(audit: ServerA
     ):  # fmt: skip
         audit.execute(f"ALTER DATABASE {audit.name} SET {setting}")
     made = Writer(audit.url)
-    receipt = made.submit(draft() | {"bot": "😀\\", "occurred_ns": 1_795_435_200_123_456_789})
+    receipt = made.submit(draft() | {"bot": "😀\\", "occurred_ns": 1_795_435_200_123_456_789}, 20)
     assert receipt.wait(20)
     made.close()
     assert receipt.place is Place.DATABASE
@@ -87,7 +87,7 @@ def test_the_session_is_strict_and_of_utf8mb4_whatever_the_url_says(
 def test_every_scheme_of_a_mariadb_url_records(database: ServerAudit, scheme: str, run) -> None:
     url = f"{scheme}:{database.url.partition(':')[2]}"
     made = Writer(url)
-    receipt = made.submit(draft())
+    receipt = made.submit(draft(), 20)
     assert receipt.wait(20)
     made.close()
     assert receipt.place is Place.DATABASE
@@ -196,9 +196,9 @@ def test_the_servers_of_these_tests_are_not_doubted(audit: ServerAudit) -> None:
 
 def says_so(audit_url: str, run, caplog, setting: str) -> None:
     made = Writer(audit_url)
-    assert made.submit(draft()).wait(20)
+    assert made.submit(draft(), 20).wait(20)
     made._database.close()
-    assert made.submit(draft(1)).wait(20)
+    assert made.submit(draft(1), 20).wait(20)
     made.close()
     warned = [record for record in caplog.records if setting in record.getMessage()]
     assert [record.levelno for record in warned] == [logging.WARNING]
@@ -276,7 +276,7 @@ def test_a_mariadb_that_flushes_late_is_warned_of_once_and_needs_attention(
 def test_sqlite_is_never_doubted(tmp_path: Path) -> None:
     audit = Audit(tmp_path / "audit.db")
     made = Writer(audit.url)
-    assert made.submit(draft()).wait(20)
+    assert made.submit(draft(), 20).wait(20)
     made.close()
     assert seqs(audit) == [1, 2, 3]
     opened = engine.create(audit.url)

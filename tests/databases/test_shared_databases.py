@@ -72,7 +72,7 @@ def test_so_is_a_record_in_a_schema_of_its_own(database: Audit, bot: BotsAlembic
     record = engine.parse(database.url).update_query_dict(path).render_as_string()
     url = shared(bot, database.url, run, record=record)
     writer = Writer(record)
-    assert writer.submit(draft()).wait(20)
+    assert writer.submit(draft(), 20).wait(20)
     writer.close()
     assert run("audit", "verify", "--database-url", record).exit_code == 0
     assert "op." not in bot.autogenerate(url)

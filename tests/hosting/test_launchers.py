@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from mexc_plugin.hosting.command_lines import read
@@ -264,6 +264,8 @@ TEXTS = [
     ("# env -i python a.py\npython b.py # env -i", [("python b.py", HERE)]),
     ("bash -c 'env -i sh -c \"python bot.py\"'", [("python bot.py", NEITHER)]),
     ("time python bot.py", [("python bot.py", HERE)]),
+    ("time A=1 nice python bot.py", [("python bot.py", HERE)]),
+    ("time -p env -u PYTHONPATH python bot.py", [("python bot.py", GONE)]),
     ("python bot.py \\\n --its-option", [("python bot.py --its-option", HERE)]),
     ('exec "$@"', [("python -E bot.py", HERE)]),
     # What is not understood says nothing.
@@ -326,6 +328,7 @@ def test_any_row_of_launchers_that_pass_all_on_is_seen_through(before, arguments
 @given(
     st.lists(st.sampled_from(sorted({*EXAMPLES} - BLIND)), max_size=3), st.lists(WORD, max_size=3)
 )
+@example(["time -o /dev/null -f %e"], [])
 def test_a_shell_around_it_changes_nothing(before, arguments) -> None:
     assume(not any("PYTHONPATH=$" in line for line in before))
     words = [word for line in before for word in shlex.split(line)]
