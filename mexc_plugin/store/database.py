@@ -1,12 +1,13 @@
 """One connection to the audit database that inserts events: the writer's, and the replay's."""
 
 import contextlib
+import itertools
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import sqlalchemy.dialects.sqlite  # with the class, not when a bot makes its exchange
@@ -145,8 +146,8 @@ class Database:
                     others.append(event)
             if others and conflicts is None:
                 raise StoreError(f"another row is in the place of {len(others)} events")
-            for sql, rows in self._inserts.rows(missing):
-                _require_all(connection.exec_driver_sql(sql, rows), rows)
+            for statement in self._inserts.statements(missing):
+                _require_all(connection.exec_driver_sql(*statement[:2]), statement)
             self._require_its_file()
         if conflicts is not None:
             conflicts += others
@@ -235,6 +236,14 @@ def _identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+class Statement(NamedTuple):
+    """One insert, as a cursor of the driver executes it."""
+
+    sql: str
+    values: tuple[Any, ...]
+    rows: int
+
+
 class Inserts:
     """The two inserts of an event, compiled once; rows then go through a cursor of the driver."""
 
@@ -248,19 +257,18 @@ class Inserts:
 
         last_check: may still prevent it by raising.
         """
-        statements = self.rows(events)
+        statements = self.statements(events)
         if len(events) == 1 and len(statements) == 1:
             # A statement by itself is a transaction, and takes one round trip.
-            [(sql, rows)] = statements
             last_check()
-            cursor.execute(sql, rows[0])
-            _require_all(cursor, rows)
+            cursor.execute(*statements[0][:2])
+            _require_all(cursor, statements[0])
             return
         cursor.execute(self._begin)
         try:
-            for sql, rows in statements:
-                cursor.executemany(sql, rows)
-                _require_all(cursor, rows)
+            for statement in statements:
+                cursor.execute(*statement[:2])
+                _require_all(cursor, statement)
             last_check()
             cursor.execute("COMMIT")
         except BaseException:
@@ -268,33 +276,51 @@ class Inserts:
                 cursor.execute("ROLLBACK")
             raise
 
-    def rows(self, events: Sequence[Event]) -> list[tuple[str, list[tuple[Any, ...]]]]:
-        """What has to be executed for these events: statements, and the rows of each."""
-        audit = [self._audit.row(project(event)) for event in events]
-        orders = [self._orders.row(row) for event in events for row in project_orders(event)]
-        statements = (self._audit.sql, audit), (self._orders.sql, orders)
-        return [(sql, rows) for sql, rows in statements if rows]
+    def statements(self, events: Sequence[Event]) -> list[Statement]:
+        """What has to be executed for these events, the orders after what they belong to."""
+        orders = [row for event in events for row in project_orders(event)]
+        return [
+            *self._audit.statements([project(event) for event in events]),
+            *self._orders.statements(orders),
+        ]
 
 
 class Insert:
-    """An insert into a table: its text, and how a row becomes its values."""
+    """An insert into a table: how rows become as few statements as can be.
+
+    A driver lets Python's lock go with each statement, and whoever records at the same time has it then.
+    """
+
+    # How many rows a statement has: few texts, for drivers keep them prepared, and on SQLite
+    # before 3.32 no more than 999 values.
+    SIZES = (25, 5, 1)
 
     def __init__(self, table: sa.Table, dialect: sa.Dialect) -> None:
         # By position for every driver: psycopg would look up 35 names with each row.
         style = "qmark" if dialect.paramstyle == "qmark" else "format"
         by_position: sa.Dialect = type(dialect)(paramstyle=style)  # type: ignore[call-arg]
         compiled = sa.insert(table).compile(dialect=by_position)
-        self.sql = str(compiled)
-        self.row: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(
+        head, values, one = str(compiled).rpartition(" VALUES ")
+        self._texts = {size: head + values + ", ".join([one] * size) for size in self.SIZES}
+        self._read: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(
             *(compiled.positiontup or ())
         )
 
+    def statements(self, rows: Sequence[dict[str, Any]]) -> Iterator[Statement]:
+        """All rows, in their order."""
+        start = 0
+        for size in self.SIZES:
+            while len(rows) - start >= size:
+                some = map(self._read, rows[start : start + size])
+                yield Statement(self._texts[size], tuple(itertools.chain.from_iterable(some)), size)
+                start += size
 
-def _require_all(result: Any, rows: Sequence[object]) -> None:  # noqa: ANN401 - a cursor of any driver
+
+def _require_all(result: Any, statement: Statement) -> None:  # noqa: ANN401 - a cursor of any driver
     """A trigger or a rule may swallow rows without an error. -1 is a driver that does not count."""
-    if result.rowcount not in (len(rows), -1):
+    if result.rowcount not in (statement.rows, -1):
         raise StoreError(
-            f"it stored {result.rowcount} of {len(rows)} rows and reported no error; "
+            f"it stored {result.rowcount} of {statement.rows} rows and reported no error; "
             "look for a trigger or rule with: mexc-plugin audit verify"
         )
 

@@ -84,10 +84,6 @@ class Adapter:
     def fetchone(self) -> Any:
         return self._rows[0] if self._rows else None
 
-    def executemany(self, statement: str, rows: list[tuple[Any, ...]]) -> "Adapter":
-        self._connection.executemany(statement, rows).fetchall()
-        return self
-
     def create_function(self, *args: Any, **kwargs: Any) -> None:
         """SQLAlchemy's own REGEXP: nothing here uses it."""
 
