@@ -126,6 +126,8 @@ def _configure_sqlite(engine: Engine, terms: Terms) -> None:
             connection.execute("PRAGMA query_only = ON")
         else:
             connection.execute("PRAGMA synchronous = FULL")
+            # What a statement of many rows needs to be undone: never a file in the temporary folder.
+            connection.execute("PRAGMA temp_store = MEMORY")
             if connection.execute(_NEW_OR_OURS).fetchone()[0]:
                 _use_wal(connection, terms.timeout_ms)
 
