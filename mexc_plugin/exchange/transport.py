@@ -6,12 +6,14 @@ and they count what was sent and what was seen to fail before its first byte. Th
 context: libraries fold URLs. The guards of aiohttp are in `async_transport`; importing it costs as much as ccxt.
 """
 
+import functools
 from typing import Any
 
 import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
+from mexc_plugin.exchange import lean_send
 from mexc_plugin.exchange.context import ATTEMPT, Attempt
 
 MARK = "_mexc_plugin_guarded"
@@ -34,7 +36,7 @@ def guard(session: object) -> bool:
     """
     if not isinstance(session, requests.Session):
         return False
-    _guard_adapters(session)
+    _guard_session(session)
     return sends_as(session, requests.Session, ("request", "send"))
 
 
@@ -42,7 +44,9 @@ def sends_as(session: object, library: type, names: tuple[str, ...]) -> bool:
     """Whether an object has no ways of its own to send under these names."""
     own = getattr(session, "__dict__", {})
     return all(
-        name not in own and getattr(type(session), name) is getattr(library, name) for name in names
+        getattr(own.get(name), MARK, name not in own)
+        and getattr(type(session), name) is getattr(library, name)
+        for name in names
     )
 
 
@@ -61,18 +65,32 @@ def failed_unsent(error: BaseException | None, kinds: tuple[type[BaseException],
     return False
 
 
-def _guard_adapters(session: requests.Session) -> None:
-    choose = session.get_adapter
-    if getattr(choose, MARK, False):
-        return
+def _guard_session(session: requests.Session) -> None:
+    """Put our own in front of its two ways to the wire, unless the bot has put others there."""
+    for name, ours in (("get_adapter", _get_adapter), ("request", _request)):
+        there = vars(session).get(name)
+        if there is None or (name == "get_adapter" and not getattr(there, MARK, False)):
+            guarded = functools.partial(ours, session, there)
+            setattr(guarded, MARK, True)
+            setattr(session, name, guarded)
 
-    def get_adapter(url: str) -> BaseAdapter:
-        adapter = choose(url)
-        attempt = ATTEMPT.get()
-        return adapter if attempt is None or not attempt.armed else _OneSend(adapter, attempt)
 
-    setattr(get_adapter, MARK, True)
-    session.get_adapter = get_adapter  # type: ignore[method-assign]
+def _get_adapter(session: requests.Session, theirs: Any, url: str) -> BaseAdapter:
+    """As the session's. A cancel gets one that sends once."""
+    choose = theirs or functools.partial(type(session).get_adapter, session)
+    adapter: BaseAdapter = choose(url)
+    attempt = ATTEMPT.get()
+    return adapter if attempt is None or not attempt.armed else _OneSend(adapter, attempt)
+
+
+def _request(session: requests.Session, _: None, method: Any, url: Any, **given: Any) -> Any:
+    """As the session's. A cancel goes the short way where that makes no difference."""
+    attempt = ATTEMPT.get()
+    if attempt is not None and attempt.armed:
+        response = lean_send.send(session, session.get_adapter, method, url, **given)
+        if response is not None:
+            return response
+    return type(session).request(session, method, url, **given)
 
 
 class _OneSend(BaseAdapter):
@@ -106,8 +124,11 @@ class _OneSend(BaseAdapter):
 
 
 def _without_retries(adapter: BaseAdapter) -> BaseAdapter:
+    short = lean_send.shorten(adapter)
     retries = getattr(adapter, "max_retries", None)
-    if not isinstance(adapter, HTTPAdapter) or getattr(retries, "total", 0) in (0, False):
+    if short is not adapter or not isinstance(adapter, HTTPAdapter):
+        return short
+    if getattr(retries, "total", 0) in (0, False):
         return adapter
     # A copy that shares the connection pools; HTTPAdapter's own copy protocol makes new ones.
     single = object.__new__(type(adapter))
