@@ -35,6 +35,7 @@ Send = Callable[..., Any]
 Put = Callable[[Recorder, dict[str, Any], float], Awaitable[Place]]
 
 DEFAULT_RECV_WINDOW = 5_000
+# Of an attempt's budget, what a later event has in any case.
 LEAST_SHARE = 0.15
 # What Python's decoders of characters and of JSON raise and ccxt lets through: an odd charset, a deep nesting.
 UNDECODABLE = (LookupError, UnicodeError, RecursionError)
@@ -195,7 +196,7 @@ class Recording:
     async def record(self, draft: dict[str, Any], put: Put | None = None) -> Place:
         """Put one event on record; returns where it is. Raises nothing of the store's.
 
-        The events of one attempt share one budget, of which the later ones have at least some.
+        The events of one attempt share one budget, of which the first leaves the others some.
         put: how to wait, where it is not as this class does.
         """
         if isinstance(self._recorder, Unrecorded):
@@ -203,7 +204,7 @@ class Recording:
         try:
             budget, began = self._budget, time.monotonic()
             try:
-                left = max(budget - self._spent, budget * LEAST_SHARE)
+                left = max(budget * (1 - LEAST_SHARE) - self._spent, budget * LEAST_SHARE)
                 return await (put or self._put)(self._recorder, draft, left)
             finally:
                 self._spent += time.monotonic() - began
