@@ -106,7 +106,9 @@ class _Adapter(HTTPAdapter):
         if proxies or cert or found is None or not isinstance(verify, bool):
             return super().get_connection_with_tls_context(request, verify, proxies, cert)
         # Not held by us: a session that is closed forgets its pools, and their connections with them.
-        pools = vars(self.poolmanager).setdefault(_POOLS, weakref.WeakValueDictionary())
+        pools = vars(self.poolmanager).get(_POOLS)
+        if pools is None:
+            pools = vars(self.poolmanager)[_POOLS] = weakref.WeakValueDictionary()
         key = found["origin"], verify
         pool = pools.get(key)
         if pool is None or pool.pool is None:  # closed
