@@ -222,13 +222,24 @@ def test_cancel_orders_says_unknown_where_it_may_have_been_executed(bot: Bot, sa
     ("arguments", "error"),
     [
         (("12345", SYMBOL), ccxt.ArgumentsRequired),
-        ((["1"], None), ccxt.ArgumentsRequired),
+        (([], None, {"clientOrderIds": ["a"]}), ccxt.ArgumentsRequired),
     ],
 )
 def test_cancel_orders_refuses_what_it_cannot_mean(bot: Bot, sandbox, arguments, error) -> None:
     with pytest.raises(error):
         bot.cancel_orders(*arguments)
     assert sandbox.arrivals == []
+
+
+def test_cancel_orders_without_a_symbol_are_futures_orders_as_with_ccxt(
+    bot: Bot, sandbox: Sandbox, audit: Audit
+) -> None:
+    bot.load_markets()
+    order_id = bot.create_order("BTC/USDT:USDT", "limit", "buy", 1, 100)["id"]
+    orders = bot.cancel_orders([order_id])
+    assert [order["id"] for order in orders] == [order_id]
+    row = audit.history()[0]
+    assert (row["outcome"], row["market_type"], row["order_id"]) == ("accepted", "swap", order_id)
 
 
 def test_cancel_all_orders_without_a_symbol_cancels_the_account_as_ccxt_does(

@@ -55,7 +55,7 @@ class CancelMethods(Interceptor):
         `info["outcome"]` says `unknown` where it may have been executed.
         At most options["cancelsPerSecond"] (12, the venue's limit) are sent within a second. After a 429 or 418
         it waits for what Retry-After says, up to five minutes, and sends what was refused again; nothing that may
-        have been executed is sent twice.
+        have been executed is sent twice. Without a symbol ids are those of futures orders, as ccxt takes them.
         params: clientOrderIds instead of ids; as of cancel_order.
         """
         parent: Any = super()
@@ -64,9 +64,9 @@ class CancelMethods(Interceptor):
         wanted = by_client or ids
         if not isinstance(wanted, list | tuple):
             raise ccxt_errors.ArgumentsRequired(f"{self.id} cancelOrders() requires a list of ids")
-        if not symbol and self._audit_is_spot("cancelOrders", None, given):
+        if by_client and not symbol:
             raise ccxt_errors.ArgumentsRequired(
-                f"{self.id} cancelOrders() requires a symbol argument"
+                f"{self.id} cancelOrders() requires a symbol argument for clientOrderIds"
             )
         scope = Scope(kill_switch=bool(given.get("killSwitch", False)))
         with scoped(scope):
