@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -93,11 +94,15 @@ class Redactor:
         return REPLACEMENT if self._has_secret(value) else value
 
     def texts(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The same names with every text redacted. Most hold nothing, which one look tells of all."""
-        together = "\n".join(values.values())
-        if self.text(together) == together:
+        """The same names with every text redacted."""
+        if self._is_clean(values.values()):
             return dict(values)
         return {name: self.text(value) for name, value in values.items()}
+
+    def _is_clean(self, texts: Iterable[str]) -> bool:
+        """Whether nothing in any of them is secret. Most hold nothing, which one look tells of all."""
+        together = "\n".join(texts)
+        return self.text(together) == together
 
     def _has_secret(self, value: str) -> bool:
         for literal in self._literals:  # noqa: SIM110 - thirty times for each cancel, a generator costs
@@ -110,11 +115,15 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            named = ((as_text(key), item) for key, item in value.items())
-            return {
-                self.text(name): REPLACEMENT if name.lower() in SECRET_NAMES else self.value(item)
-                for name, item in named
-            }
+            named = [
+                (name, REPLACEMENT if name.lower() in SECRET_NAMES else item)
+                for name, item in ((as_text(key), item) for key, item in value.items())
+            ]
+            if all(type(item) is str for _, item in named) and self._is_clean(
+                itertools.chain.from_iterable(named)
+            ):
+                return dict(named)
+            return {self.text(name): self.value(item) for name, item in named}
         if isinstance(value, list | tuple):
             return [self.value(item) for item in value]
         if value is None or isinstance(value, bool | int):
