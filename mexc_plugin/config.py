@@ -1,19 +1,19 @@
-"""Settings of the audit: explicit beats environment beats default. Imports nothing heavy."""
+"""Settings of the audit: explicit beats environment beats file beats default. Imports nothing heavy."""
 
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from mexc_plugin import setting_checks as checks
+from mexc_plugin import settings_file
 from mexc_plugin.errors import ConfigError
+from mexc_plugin.setting_checks import FAILURE_POLICIES, MAX_BOT_LABEL, MAX_DEADLINE_MS
 
-FAILURE_POLICIES = ("spool", "refuse")
-MAX_BOT_LABEL = 64
-# Half of the longest recvWindow that the venue takes.
-MAX_DEADLINE_MS = 30_000
+__all__ = ["FAILURE_POLICIES", "MAX_BOT_LABEL", "MAX_DEADLINE_MS"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +87,43 @@ def _user_folder(kind: str, purpose: str, key: str) -> Path:
     return folder
 
 
-def database_url(explicit: str | None = None, environ: Mapping[str, str] | None = None) -> str:
-    """Choose the database: explicit, else ``MEXC_PLUGIN_DATABASE_URL``, else the user's own file.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A setting's value, and who says so.
 
-    Raises ConfigError when what was given is not a URL, and for a user without a home.
+    by: "option" (or a key of options["audit"]), "environment", "file" or "default"; source: the name
+    of the variable or the path of the file, None for the others. The value may hold a password.
     """
-    url: str | None = _setting("url", explicit, environ)
-    return default_database_url() if url is None else url
+
+    value: Any = field(repr=False)
+    by: str
+    source: str | None = None
 
 
-def spool_folder(
-    explicit: str | None = None, environ: Mapping[str, str] | None = None
-) -> Path | None:
-    """The folder that is named for spools: explicit, else ``MEXC_PLUGIN_SPOOL``, else None.
+def find(key: str, explicit: object = None, environ: Mapping[str, str] | None = None) -> Found:
+    """One setting, and where it comes from; a default of None is None.
+
+    Raises ConfigError for what cannot be meant, and for a default in the home of a user without one.
+    """
+    given = os.environ if environ is None else environ
+    file = settings_file.read(given, OPTION_KEYS)
+    return _with_default(key, _setting(key, explicit, given, file))
+
+
+def database_url(explicit: object = None, environ: Mapping[str, str] | None = None) -> str:
+    """Choose the database: explicit, else ``MEXC_PLUGIN_DATABASE_URL``, the file's, the user's own.
+
+    Raises ConfigError when what was given is neither URL nor path, and for a user without a home.
+    """
+    return str(find("url", explicit, environ).value)
+
+
+def spool_folder(explicit: object = None, environ: Mapping[str, str] | None = None) -> Path | None:
+    """The folder that is named for spools: explicit, else ``MEXC_PLUGIN_SPOOL``, the file's, None.
 
     Raises ConfigError for what names no folder.
     """
-    folder: Path | None = _setting("spool", explicit, environ)
+    folder: Path | None = find("spool", explicit, environ).value
     return folder
 
 
@@ -115,8 +135,9 @@ def resolve(
     """Turn ``options["audit"]`` (a mapping or None) into settings.
 
     defaults: what ``install(audit=…)`` set; options beat it, and it beats the environment, where
-    each key has its variable (`VARIABLES`). None and empty text mean that nothing is given.
-    Raises ConfigError for an unknown key or a value that cannot be meant, naming key or variable.
+    each key has its variable (`VARIABLES`), which beats `mexc-plugin.toml`. None and empty text mean
+    that nothing is given.
+    Raises ConfigError for an unknown key or a value that cannot be meant, naming key, variable or file.
     """
     own, common = _as_mapping(options), defaults or {}
     unknown = sorted(str(key) for key in {**common, **own} if key not in OPTION_KEYS)
@@ -125,26 +146,46 @@ def resolve(
             f'options["audit"] has no {", ".join(map(repr, unknown))}; '
             f"it takes {', '.join(OPTION_KEYS)}"
         )
+    given = os.environ if environ is None else environ
+    file = settings_file.read(given, OPTION_KEYS)
     found = {
-        key: _setting(key, common.get(key) if _is_blank(own.get(key)) else own[key], environ)
+        key: _setting(key, common.get(key) if _is_blank(own.get(key)) else own[key], given, file)
         for key in OPTION_KEYS
     }
-    if found["url"] is None:
-        found["url"] = default_database_url()
-    return AuditSettings(**{key: value for key, value in found.items() if value is not None})
+    return AuditSettings(**{key: _with_default(key, item).value for key, item in found.items()})
 
 
-def _setting(key: str, explicit: object, environ: Mapping[str, str] | None) -> Any:  # noqa: ANN401 - each key has its type
-    """The value of a key, checked: explicit, else its variable's, else None. Raises ConfigError."""
-    about = _KEYS[key]
+def _with_default(key: str, found: Found) -> Found:
+    if found.by != "default":
+        return found
+    if key == "url":
+        return Found(default_database_url(), "default")
+    defaults = {item.name: item.default for item in fields(AuditSettings)}
+    return Found(defaults[key], "default")
+
+
+def _setting(
+    key: str,
+    explicit: object,
+    environ: Mapping[str, str],
+    file: settings_file.SettingsFile,
+) -> Found:
+    """The value of a key, checked, by precedence; else by "default". Raises ConfigError."""
+    about, folder = _KEYS[key], None
+    in_file = file.values.get(key)
     if not _is_blank(explicit):
-        name, value = about.called or key, explicit
-    elif text := (os.environ if environ is None else environ).get(VARIABLES[key]):
+        name, value, found = about.called or key, explicit, Found(None, "option")
+    elif text := environ.get(VARIABLES[key]):
         name, value = VARIABLES[key], about.from_text(text)
+        found = Found(None, "environment", name)
+    elif file.path is not None and not _is_blank(in_file):
+        # A file's relative path means its own folder: no command and no bot stands there.
+        name, value, folder = f"{key} in {file.path}", in_file, file.path.parent
+        found = Found(None, "file", str(file.path))
     else:
-        return None
+        return Found(None, "default")
     try:
-        return about.check(value)
+        return replace(found, value=about.check(value, folder))
     except ValueError as error:
         raise ConfigError(f"{name} {error}") from None
 
@@ -174,67 +215,7 @@ def _as_mapping(options: object) -> Mapping[str, Any]:
     return options
 
 
-# -- the keys: a check returns the value, or raises ValueError with what follows the key's name
-
-
-def _url(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be text: an SQLAlchemy URL")  # noqa: TRY004 - becomes a ConfigError
-    scheme, separator, _ = value.partition("://")
-    if not separator or not scheme or not scheme.replace("+", "").replace("_", "").isalnum():
-        raise ValueError(
-            "is not an SQLAlchemy URL; "
-            "write it like sqlite:///audit.db or postgresql+psycopg://user@host/database"
-        )
-    return _absolute_url(value)
-
-
-def _absolute_url(url: str) -> str:
-    """Fix a relative SQLite path now: a bot may change its folder later."""
-    scheme, _, rest = url.partition("://")
-    path, question, query = rest.removeprefix("/").partition("?")
-    if not scheme.startswith("sqlite") or path in ("", ":memory:") or path.startswith("file:"):
-        return url
-    if Path(path).is_absolute():
-        return url
-    return f"{scheme}:///{quote(str(_current_folder()))}/{path}{question}{query}"
-
-
-def _current_folder() -> Path:
-    try:
-        return Path.cwd()
-    except OSError:
-        raise ValueError(
-            "is relative, and the current folder is gone or closed to this user; write its whole path"
-        ) from None
-
-
-def _bot(value: object) -> str:
-    if not isinstance(value, str) or len(value) > MAX_BOT_LABEL:
-        raise ValueError(f"must be text of at most {MAX_BOT_LABEL} characters")
-    return value
-
-
-def _policy(value: object) -> str:
-    if value not in FAILURE_POLICIES:
-        raise ValueError(f"must be one of {', '.join(FAILURE_POLICIES)}")
-    return str(value)
-
-
-def _deadline(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_DEADLINE_MS:
-        raise ValueError(f"must be a whole number from 1 to {MAX_DEADLINE_MS}")
-    return value
-
-
-def _spool(value: object) -> Path:
-    name = os.fspath(value) if isinstance(value, str | os.PathLike) else None
-    if not isinstance(name, str) or "\0" in name:
-        raise ValueError("must be the path of a folder")
-    folder = os.path.expanduser(name)  # noqa: PTH111 - Path's raises where there is no home
-    if folder.startswith("~"):
-        raise ValueError("starts with a home folder that is not known; write its whole path")
-    return Path(folder) if os.path.isabs(folder) else _current_folder() / folder  # noqa: PTH117
+# -- the keys
 
 
 def _number(text: str) -> object:
@@ -245,15 +226,15 @@ def _number(text: str) -> object:
 class _Key:
     """How a key is checked, what messages call it, and what a variable's text means."""
 
-    check: Callable[[object], object]
+    check: Callable[[object, Path | None], object]
     called: str | None = None
     from_text: Callable[[str], object] = str
 
 
 _KEYS = {
-    "url": _Key(_url, called="the audit database"),
-    "bot": _Key(_bot, called="the bot label"),
-    "on_failure": _Key(_policy),
-    "deadline_ms": _Key(_deadline, from_text=_number),
-    "spool": _Key(_spool),
+    "url": _Key(checks.check_url, called="the audit database"),
+    "bot": _Key(checks.check_bot, called="the bot label"),
+    "on_failure": _Key(checks.check_policy),
+    "deadline_ms": _Key(checks.check_deadline, from_text=_number),
+    "spool": _Key(checks.check_spool),
 }

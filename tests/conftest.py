@@ -17,6 +17,7 @@ from hypothesis import settings
 from mexc_plugin import config
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import Sandbox
+from mexc_plugin.settings_file import VARIABLE as CONFIG_VARIABLE
 from mexc_plugin.store import recorders
 from mexc_plugin.store.writer import Writer
 
@@ -34,10 +35,11 @@ FIXTURES = Path(__file__).parent / "fixtures"
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees or touches the user's own data folder."""
-    for name in (*config.VARIABLES.values(), "MEXC_API_KEY", "MEXC_API_SECRET"):
+    for name in (*config.VARIABLES.values(), CONFIG_VARIABLE, "MEXC_API_KEY", "MEXC_API_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 @pytest.fixture

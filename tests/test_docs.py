@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +19,7 @@ from pathlib import Path
 import click
 import pytest
 
-from mexc_plugin import config
+from mexc_plugin import config, settings_file
 from mexc_plugin.audit import events
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.cli import program
@@ -125,6 +126,16 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(
     assert [done.returncode, *done.stderr.splitlines()] == [0]
 
 
+def test_a_settings_file_that_a_document_shows_can_be_used_and_has_every_key(
+    tmp_path: Path,
+) -> None:
+    (shown,) = [block for name in DOCUMENTS for block in blocks(name, "toml")]
+    file = tmp_path / "mexc-plugin.toml"
+    file.write_text(shown.text)
+    config.resolve({}, {settings_file.VARIABLE: str(file), "HOME": str(tmp_path)})
+    assert [*tomllib.loads(shown.text)] == [*config.OPTION_KEYS]
+
+
 @pytest.mark.parametrize("document", documents_with("sql"))
 def test_the_sql_of_a_document_runs_on_a_record(document: str, demo: Demo) -> None:
     with closing(sqlite3.connect(f"file:{demo.path}?mode=ro", uri=True)) as connection:
@@ -226,6 +237,8 @@ def what_is_wrong(words: list[str]) -> str | None:
     """Why the program would not take these words, None if it would. Arguments are not looked at."""
     command: click.Command = program
     rest = list(words)
+    while rest[:1] in (["--db"], ["--config"]):  # also before the command
+        del rest[:2]
     while isinstance(command, click.Group):
         context = click.Context(command)
         named = bool(rest) and not rest[0].startswith("-")
@@ -258,6 +271,8 @@ def test_a_document_names_only_commands_and_options_that_exist(document: str) ->
     [
         ("audit list --limit 3", None),
         ("audit --limit 3", None),
+        ("--db audit.db audit --limit 3", None),
+        ("--db audit.db audit --unheard-of", "--unheard-of"),
         ("run --bot x -- bot --unheard-of", None),
         ("audit unheard-of", "no command 'unheard-of'"),
         ("audit --unheard-of", "--unheard-of"),
@@ -332,7 +347,11 @@ NAMED = {
         schema.ORDERS_TABLE,
         schema.HISTORY_VIEW,
     ),
-    "docs/operations.md": (*config.OPTION_KEYS, *config.VARIABLES.values()),
+    "docs/operations.md": (
+        *config.OPTION_KEYS,
+        *config.VARIABLES.values(),
+        settings_file.VARIABLE,
+    ),
     "docs/sandbox.md": (*FaultKind, *AnswerStyle, *IdStyle),
     "README.md": (*(outcome.value for outcome in Outcome), *config.VARIABLES.values()),
 }

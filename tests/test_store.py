@@ -204,7 +204,7 @@ def test_reading_never_makes_a_database(audit: Audit) -> None:
 @pytest.mark.parametrize(
     ("url", "what"),
     [
-        ("nonsense", "not an SQLAlchemy URL"),
+        ("non-sense://", "not an SQLAlchemy URL"),
         ("oracle://u:geheim@h/x", "sqlite, postgresql"),
         ("sqlite:////no/such/folder/audit.db", "does not exist; make it"),
         (

@@ -11,6 +11,7 @@ import sys
 import click
 
 from mexc_plugin import __version__
+from mexc_plugin.cli import options
 from mexc_plugin.cli.groups import Program
 from mexc_plugin.cli.hosting import Handover
 from mexc_plugin.cli.problems import PROGRAM
@@ -23,6 +24,7 @@ COMMANDS = {
     "demo": "mexc_plugin.cli.demo:demo",
     "run": "mexc_plugin.cli.hosting:run",
     "doctor": "mexc_plugin.cli.hosting:doctor",
+    "config": "mexc_plugin.cli.settings:config",
     "completion": "mexc_plugin.cli.completion:completion",
 }
 
@@ -33,6 +35,7 @@ COMMANDS = {
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 fine, 1 failed, 2 usage, 3 found something that needs attention.",
 )
+@options.before_the_command
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def program() -> None:
     """A ccxt adapter for MEXC that keeps every cancel on record."""

@@ -16,11 +16,6 @@ from mexc_plugin.config import URL_VARIABLE
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-CHOSEN_BY = {
-    "option": "given by --database-url",
-    "environment": f"given by the environment variable {URL_VARIABLE}",
-    "default": f"the default; another one with --database-url or {URL_VARIABLE}",
-}
 REMEDIES = {
     "EMPTY": "prepare it with: mexc-plugin db upgrade --database-url URL",
     "INTERRUPTED": "run: mexc-plugin db upgrade --database-url URL",
@@ -40,6 +35,7 @@ A_DAY_MS = 86_400_000
 
 
 @click.group()
+@options.before_the_command
 def db() -> None:
     """Prepare the audit database, and see how it stands."""
 
@@ -113,7 +109,8 @@ def path(database: Chosen) -> None:
     file = sqlite_path(database.url)
     emit([str(file.absolute()) if file else name_of(database.url)])
     there = " (not there yet)" if file and not file.exists() else ""
-    say(CHOSEN_BY[database.by] + there)
+    other = f"; another one with --db or {URL_VARIABLE}" if database.by == "default" else ""
+    say(database.reason + other + there)
 
 
 def _faults(url: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mexc_plugin.cli import options
 from mexc_plugin.cli.terminal import Screen, emit, say
 from mexc_plugin.config import database_url as checked
 from mexc_plugin.review.text import visible
@@ -27,10 +28,15 @@ LINES = (
 
 @click.command()
 @click.option(
-    "--database-url", metavar="URL", help="Keep the record there. Default: a temporary database."
+    "--database-url",
+    "--db",
+    metavar="URL|FILE",
+    help="Keep the record there. Default: a temporary database.",
 )
-def demo(database_url: str | None) -> None:
+@click.pass_context
+def demo(ctx: click.Context, database_url: str | None) -> None:
     """See it work, in about ten seconds: a local MEXC, four cancels over HTTP, and their audit."""
+    database_url = database_url or options.given_before(ctx)
     since = datetime.now(UTC).replace(tzinfo=None)
     with _database(database_url) as url:
         say("Starting a MEXC on this machine; nothing leaves it …")
@@ -40,7 +46,7 @@ def demo(database_url: str | None) -> None:
     say("\nThe three lines that change in a bot:\n")
     emit(LINES)
     if database_url:
-        say("\nThe record is kept; look at it with: mexc-plugin audit --database-url URL")
+        say("\nThe record is kept; look at it with: mexc-plugin audit --db URL")
 
 
 @contextlib.contextmanager

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from mexc_plugin.hosting.checks import Finding
 
 VENUE = "https://api.mexc.com"
-CHOSEN_BY = {
-    "option": "given by --database-url",
-    "environment": "given by the environment",
-    "default": "the default",
-}
 COMMAND = {"allow_interspersed_args": False}
 
 
@@ -46,8 +41,9 @@ class NotStarted(Problem):
 @click.option(
     "--audit-url",
     "--database-url",
+    "--db",
     "audit_url",
-    metavar="URL",
+    metavar="URL|FILE",
     help="The database to record in, for this run.",
 )
 @click.option("--bot", metavar="LABEL", help="The label to record.")
@@ -57,7 +53,14 @@ class NotStarted(Problem):
     help="Run a Python script, or -m MODULE, in this process: for python -E, -I and -S.",
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
-def run(audit_url: str | None, bot: str | None, in_process: bool, command: tuple[str, ...]) -> None:
+@click.pass_context
+def run(
+    ctx: click.Context,
+    audit_url: str | None,
+    bot: str | None,
+    in_process: bool,
+    command: tuple[str, ...],
+) -> None:
     """Run COMMAND, an unmodified bot, so that its cancels on MEXC are on record.
 
     ccxt's mexc becomes the audited class in COMMAND and in every Python below it, when ccxt is
@@ -69,7 +72,7 @@ def run(audit_url: str | None, bot: str | None, in_process: bool, command: tuple
     """
     from mexc_plugin.hosting import starting
 
-    environ = starting.environment(os.environ, audit_url, bot)
+    environ = starting.environment(os.environ, audit_url or options.given_before(ctx), bot)
     try:
         if in_process:
             program = starting.InProcess(command)
@@ -118,7 +121,7 @@ def _findings(database: Chosen, base_url: str, command: tuple[str, ...]) -> "Ite
 
     yield from checks.settings(os.environ, database.url, database.spool)
     yield from checks.adapter(command, os.environ)
-    yield from checks.database(database.url, CHOSEN_BY[database.by])
+    yield from checks.database(database.url, database.reason)
     yield from checks.spool(database.url, database.spool)
     yield from checks.clock(base_url)
     yield from api_key.check(base_url, os.environ, venue.KEY_VARIABLE, venue.SECRET_VARIABLE)

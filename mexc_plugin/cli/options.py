@@ -10,37 +10,98 @@ from typing import Any, TypeVar
 
 import click
 
-from mexc_plugin.config import SPOOL_VARIABLE, URL_VARIABLE, database_url, spool_folder
+from mexc_plugin import settings_file
+from mexc_plugin.config import SPOOL_VARIABLE, URL_VARIABLE, find, spool_folder
 from mexc_plugin.review import moments
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _SPOOL = "mexc_plugin.spool"
+_DATABASE = "mexc_plugin.database"
 FORMATS = ("table", "json", "jsonl", "csv")
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The database that a command uses, and who chose it: option, environment or default.
+    """The database that a command uses, and who chose it: option, environment, file or default.
 
-    spool: the folder that is named for events that wait for it, None where it is the usual one.
+    source: the variable's name, or the file's path; spool: the folder that is named for events that
+    wait for it, None where it is the usual one.
     """
 
     url: str = field(repr=False)
     by: str
     spool: Path | None = None
+    source: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """Who chose it, in words."""
+        if self.by == "environment":
+            return f"given by the environment variable {self.source}"
+        given = {"option": "given by --database-url", "default": "the default"}
+        return given.get(self.by, f"given by {self.source}")
 
 
 def database(command: Decorated) -> Decorated:
-    """Add `--database-url`; the command is called with `database`, a Chosen."""
+    """Add `--database-url`, `--db` and `--config`; the command is called with `database`, a Chosen."""
+    return _config(_named("database", callback=_choose)(command))
+
+
+def before_the_command(command: Decorated) -> Decorated:
+    """Add the same to a group, for the commands below it that say nothing themselves."""
+
+    def keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            ctx.meta[_DATABASE] = _require_words(ctx, param, value)
+
+    return _config(_named("_before", callback=keep, expose_value=False)(command))
+
+
+def given_before(ctx: click.Context) -> str | None:
+    """The database that was named before the command, None if none was."""
+    found: str | None = ctx.meta.get(_DATABASE)
+    return found
+
+
+def _named(name: str, **more: Any) -> Callable[[Decorated], Decorated]:  # noqa: ANN401 - click's own
     return click.option(
         "--database-url",
-        "database",
-        metavar="URL",
-        callback=_choose,
-        help=f"The audit database, as an SQLAlchemy URL. Default: ${URL_VARIABLE}, "
-        "else a SQLite file of this user.",
+        "--db",
+        name,
+        metavar="URL|FILE",
+        help=f"The audit database: an SQLAlchemy URL, or a SQLite file. Default: ${URL_VARIABLE}, "
+        f"else what {settings_file.NAME} says, else a SQLite file of this user.",
+        **more,
+    )
+
+
+def _config(command: Decorated) -> Decorated:
+    return click.option(
+        "--config",
+        metavar="FILE",
+        expose_value=False,
+        is_eager=True,
+        callback=_name_settings_file,
+        help=f"The settings file. Default: ${settings_file.VARIABLE}, else {settings_file.NAME} in "
+        "the user's config folder.",
     )(command)
+
+
+def _name_settings_file(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Have this program and what it starts read that file: exchanges look into the environment."""
+    if value is None:
+        return
+    path = os.path.abspath(os.path.expanduser(_require_words(ctx, param, value)))  # noqa: PTH100, PTH111
+    before = os.environ.get(settings_file.VARIABLE)
+    os.environ[settings_file.VARIABLE] = path
+
+    @ctx.find_root().call_on_close
+    def restore() -> None:
+        if before is None:
+            os.environ.pop(settings_file.VARIABLE, None)
+        else:
+            os.environ[settings_file.VARIABLE] = before
 
 
 def spool(command: Decorated) -> Decorated:
@@ -106,12 +167,12 @@ def _now(ctx: click.Context | None) -> datetime:
 
 
 def _choose(ctx: click.Context, param: click.Parameter, value: str | None) -> Chosen:
-    if value is not None and not value.strip():
-        raise click.BadParameter(
-            "is empty; leave it out to use the default database", ctx=ctx, param=param
-        )
-    if value is not None:
-        by = "option"
-    else:
-        by = "environment" if os.environ.get(URL_VARIABLE) else "default"
-    return Chosen(database_url(value), by, spool_folder(ctx.meta.get(_SPOOL)))
+    explicit = given_before(ctx) if value is None else _require_words(ctx, param, value)
+    found = find("url", explicit)
+    return Chosen(str(found.value), found.by, spool_folder(ctx.meta.get(_SPOOL)), found.source)
+
+
+def _require_words(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("is empty; leave it out to use the default", ctx=ctx, param=param)
+    return value

@@ -177,7 +177,7 @@ def test_defaults_reach_exchanges_built_later_and_options_beat_them(tmp_path) ->
     "audit",
     [
         {"urll": "sqlite:///a.db"},
-        {"url": "nonsense"},
+        {"url": "non-sense://"},
         {"url": "sqlite:////no/such/folder/audit.db"},
         {"url": "oracle://somewhere/x"},
         {"deadline_ms": 0},

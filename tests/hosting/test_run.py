@@ -155,7 +155,7 @@ def test_a_python_that_shuts_the_adapter_out_is_refused_and_told_how(script, fla
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--audit-url", "nonsense"], "not an SQLAlchemy URL"),
+        (["--audit-url", "non-sense://"], "not an SQLAlchemy URL"),
         (["--audit-url", "sqlite:////no/such/folder/a.db"], "/no/such/folder"),
         (["--audit-url", "oracle://me:swordfish@host/x"], "oracle"),
         (["--bot", "x" * 65], "bot label"),
@@ -169,7 +169,7 @@ def test_settings_are_validated_before_the_bot_starts(script, arguments, words) 
 
 
 def test_a_bad_database_in_the_environment_stops_it_too() -> None:
-    done = program("run", "true", MEXC_PLUGIN_DATABASE_URL="nonsense")
+    done = program("run", "true", MEXC_PLUGIN_DATABASE_URL="non-sense://")
     assert done.returncode == 2
 
 
