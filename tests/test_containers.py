@@ -1,13 +1,16 @@
 """A bot in a container: a uid without a name, no home or one that is closed, folders that are gone."""
 
+import contextlib
 import errno
 import os
 import re
 import resource
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -447,3 +450,133 @@ def test_a_machine_that_gives_no_name_is_called_unknown(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(socket, "gethostname", refuse)
     assert events.host_name() == "unknown"
+
+
+# -- a record that may be read and not written
+
+
+@pytest.fixture
+def of_others(sealed: Path, sandbox: Sandbox) -> Audit:
+    """A record with one cancel that everybody may read, in a folder that only root may write."""
+    audit = Audit(sealed / "audit.db")
+    done = subprocess.run(
+        [sys.executable, "-c", bot(sandbox, url=audit.url), sandbox.place("LTCBTC", "BUY", "1", "1")],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("canceled\n", "")
+    (sealed / "audit.db-turn").unlink()
+    (sealed / "audit.db").chmod(0o644)
+    return audit
+
+
+def only(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+READING = [
+    *(["audit", "list"], ["audit", "stats"], ["audit", "tail"], ["audit", "verify"]),
+    *(["audit", "sql", "failed"], ["audit", "export", "-o", "{folder}/x.csv"]),
+    *(["audit", "report", "-o", "{folder}/x.html"], ["db", "check"], ["db", "current"]),
+]
+
+
+@pytest.mark.parametrize("command", READING, ids=lambda command: command[1])
+def test_reading_needs_no_right_to_write_the_folder_and_leaves_nothing_in_it(
+    command: list[str], folder: Path, of_others: Audit
+) -> None:
+    given = [word.format(folder=folder) for word in command]
+    done = program("no-home", *given, "--db", str(of_others.path))
+    assert (done.returncode, "mexc-plugin:" in done.stderr) == (0, False), done.stderr
+    assert only(of_others.path.parent) == ["audit.db"]
+
+
+def test_a_record_that_may_only_be_read_is_served(of_others: Audit) -> None:
+    nameless._become()
+    words = ["audit", "serve", "--port", "0", "--db", str(of_others.path)]
+    process = subprocess.Popen(
+        [*nameless._become(), sys.executable, "-m", "mexc_plugin", *words],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"HOME": "/"},
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        address = re.search(r"http://[^;]+", line)
+        assert address, line
+        with urllib.request.urlopen(address[0], timeout=30) as answer:
+            assert "LTC/BTC" in answer.read().decode()
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert only(of_others.path.parent) == ["audit.db"]
+
+
+def test_a_record_is_read_along_with_the_bot_that_writes_it(of_others: Audit) -> None:
+    with contextlib.closing(sqlite3.connect(of_others.path)) as writer:
+        writer.execute("CREATE TABLE beside (a)")  # what makes a WAL, and shared memory
+        writer.commit()
+        assert len(only(of_others.path.parent)) == 3
+        done = program("no-home", "audit", "list", "--db", str(of_others.path))
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, 1), done.stderr
+
+
+def test_events_in_a_wal_that_nobody_can_bring_in_are_a_message_about_the_folder(
+    of_others: Audit,
+) -> None:
+    path = of_others.path
+    with contextlib.closing(sqlite3.connect(path)) as writer:
+        writer.execute("CREATE TABLE beside (a)")
+        writer.commit()
+        left = Path(f"{path}-wal").read_bytes()
+    Path(f"{path}-wal").write_bytes(left)
+    done = program("no-home", "audit", "list", "--db", str(path))
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert f"only who may write the folder {path.parent} can bring in" in done.stderr
+
+
+def test_an_empty_wal_that_was_left_holds_nothing(of_others: Audit) -> None:
+    Path(f"{of_others.path}-wal").touch()
+    assert program("no-home", "audit", "list", "--db", str(of_others.path)).returncode == 0
+
+
+def test_what_is_written_while_it_is_read_as_it_lies_is_an_error(of_others: Audit) -> None:
+    code = f"""
+import sys
+from mexc_plugin.errors import StoreError
+from mexc_plugin.store import queries
+try:
+    with queries.reading({of_others.url!r}) as connection:
+        print("reading", flush=True)
+        sys.stdin.readline()
+except StoreError as error:
+    print(error)
+"""
+    with subprocess.Popen(
+        [*nameless._become(), sys.executable, "-c", code],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"HOME": "/"},
+    ) as reader:  # fmt: skip
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
+        with contextlib.closing(sqlite3.connect(of_others.path)) as writer:
+            writer.execute("CREATE TABLE beside (a)")
+            writer.commit()
+        said, _ = reader.communicate("\n", timeout=30)
+    assert said.endswith("while it was read; read it again\n")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_who_cannot_write_the_folder_is_told_that_it_is_the_folder(
+    there: bool, of_others: Audit
+) -> None:
+    of_others.path.chmod(0o666)
+    path = of_others.path if there else of_others.path.with_name("new.db")
+    done = program("no-home", "db", "upgrade", "--db", str(path))
+    assert done.returncode == 1
+    assert f"the folder {path.parent} of the audit database cannot be written" in done.stderr
+    of_others.path.chmod(0o644)
+    done = program("no-home", "db", "upgrade", "--db", str(of_others.path))
+    assert f"the audit database {of_others.path} cannot be written" in done.stderr
+
+
+def test_a_folder_in_the_place_of_a_database_is_said(folder: Path) -> None:
+    done = program("no-home", "audit", "--db", str(folder))
+    assert (done.returncode, f"{folder} is a folder" in done.stderr) == (1, True)

@@ -220,16 +220,28 @@ def _make_file(path: Path) -> None:
     a connection that is writing (https://www.sqlite.org/howtocorrupt.html, 2.2).
     """
     if not path.exists():
+        _require_writable(path.parent)
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     elif path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     elif not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    elif not os.path.exists(f"{path}-wal"):  # noqa: PTH110 - SQLite makes it there
+        _require_writable(path.parent)
+
+
+def _require_writable(folder: Path) -> None:
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def _prepare_file(path: Path, read_only: bool) -> None:
     if read_only:
+        if path.is_dir():
+            raise StoreMissing(
+                f"{path} is a folder and no audit database; name the file in it, as {path / 'audit.db'}"
+            )
         if not path.is_file():
             raise StoreMissing(
                 f"there is no audit database at {path}; "
@@ -240,7 +252,11 @@ def _prepare_file(path: Path, read_only: bool) -> None:
     try:
         _make_file(path)
     except OSError as error:
+        is_folder = error.filename == str(path.parent)
+        what = (
+            f"folder {path.parent} of the audit database" if is_folder else f"audit database {path}"
+        )
         raise StoreError(
-            f"the audit database {path} cannot be written ({error.strerror}); "
-            "check the file's owner and mode, or name another with --database-url"
+            f"the {what} cannot be written ({error.strerror}); check the "
+            f"{'folder' if is_folder else 'file'}'s owner and mode, or name another with --database-url"
         ) from None

@@ -1,6 +1,7 @@
 """SQLAlchemy's errors as one sentence that says what to do, and never shows a password."""
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -107,10 +108,25 @@ def sentence(error: SQLAlchemyError, url: str) -> str:
     """What is wrong and what to do, in one line."""
     original = str(getattr(error, "orig", None) or error)
     name = name_of(url)
+    if words := _about_the_folder(original, url):
+        return words
     for pattern, words in SENTENCES:
         if re.search(pattern, original, re.IGNORECASE | re.DOTALL):
             return words.format(name=name)
     return f"the audit database {name} failed: {_first_line(original, url)}"
+
+
+def _about_the_folder(original: str, url: str) -> str | None:
+    """SQLite names the file where it is the folder that it may not write."""
+    path = engine.sqlite_path(url)
+    if path is None or not re.search("unable to open database file|readonly database", original):
+        return None
+    if os.access(path.parent, os.W_OK) or not os.path.exists(f"{path}-wal"):  # noqa: PTH110
+        return None
+    return (
+        f"the audit database {path} holds events in {path}-wal, which only who may write the folder "
+        f"{path.parent} can bring in; look as the user of the bot, or copy both files to a folder of yours"
+    )
 
 
 def _first_line(message: str, url: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from mexc_plugin.errors import ConfigError, StoreMissing
+from mexc_plugin.errors import ConfigError, StoreError, StoreMissing
 from mexc_plugin.store import engine as engines
-from mexc_plugin.store import filters, schema
+from mexc_plugin.store import filters, schema, sessions
 from mexc_plugin.store.direction import Position
 from mexc_plugin.store.explain import explained, name_of
 from mexc_plugin.store.filters import Filters, conditions
@@ -52,6 +52,10 @@ def reading(url: str) -> Iterator[Connection]:
         with explained(url), connected(engine, url) as connection:
             require_current(connection, url)
             yield connection
+            if sessions.was_written(connection):
+                raise StoreError(
+                    f"somebody wrote to the audit database {name_of(url)} while it was read; read it again"
+                )
     finally:
         engine.dispose()
 

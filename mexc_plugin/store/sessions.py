@@ -15,6 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine
 
+from mexc_plugin.store import stillness
+
+_AS_IT_LIES = "mexc_plugin.as_it_lies"
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -112,10 +116,13 @@ def _configure_sqlite(engine: Engine, terms: Terms) -> None:
     begin = "BEGIN" if terms.read_only else "BEGIN IMMEDIATE"
 
     @event.listens_for(engine, "do_connect")
-    def _connect(_dialect: object, _record: object, args: Any, parameters: Any) -> None:  # noqa: ANN401
+    def _connect(_dialect: object, record: Any, args: Any, parameters: Any) -> None:  # noqa: ANN401
         # The file may go away after it was looked for: whoever only reads must not make a new one.
         if terms.read_only and not args[0].startswith((":memory:", "file:")):
-            args[0] = f"file:{quote(args[0])}?mode=rw"
+            path = args[0]
+            look = stillness.look(path)
+            record.info[_AS_IT_LIES] = None if look is None else (path, look)
+            args[0] = f"file:{quote(path)}?{'mode=rw' if look is None else 'mode=ro&immutable=1'}"
             parameters["uri"] = True
 
     @event.listens_for(engine, "connect")
@@ -134,6 +141,12 @@ def _configure_sqlite(engine: Engine, terms: Terms) -> None:
     @event.listens_for(engine, "begin")
     def _begun(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin)
+
+
+def was_written(connection: sa.Connection) -> bool:
+    """Whether somebody wrote to a SQLite file that this connection reads as it lies."""
+    found = connection.info.get(_AS_IT_LIES)
+    return found is not None and not stillness.is_same(*found)
 
 
 def _use_wal(connection: sqlite3.Connection, timeout_ms: int) -> None:
