@@ -28,6 +28,8 @@ from mexc_plugin.cli.problems import Exit
 from mexc_plugin.sandbox import AnswerStyle, FaultKind, IdStyle, Sandbox
 from mexc_plugin.store import schema, verify
 
+from .command_line import invoke
+
 ROOT = Path(__file__).resolve().parents[1]
 DECISIONS = ROOT / "docs" / "decisions"
 DOCUMENTS = sorted(
@@ -134,6 +136,32 @@ def test_a_settings_file_that_a_document_shows_can_be_used_and_has_every_key(
     file.write_text(shown.text)
     config.resolve({}, {settings_file.VARIABLE: str(file), "HOME": str(tmp_path)})
     assert [*tomllib.loads(shown.text)] == [*config.OPTION_KEYS]
+
+
+def first_check(document: str) -> list[str]:
+    """The words after `mexc-plugin` of the first look at the record that a document shows."""
+    shown = [line for block in blocks(document, "sh") for line in block.text.splitlines()]
+    return shlex.split(next(line for line in shown if line.startswith("mexc-plugin audit")))[1:]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/bots/own-scripts.md"])
+def test_the_first_check_of_a_document_looks_where_its_script_recorded(
+    document: str, demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = next(block for block in blocks(document, "python") if '"url"' in block.text)
+    assert '"url": "sqlite:///audit.db"' in script.text
+    shutil.copy(demo.path, tmp_path / "audit.db")
+    monkeypatch.chdir(tmp_path)
+    found = invoke(first_check(document))
+    assert (found.exit_code, "order_id" in found.stdout) == (0, True), found.output
+
+
+@pytest.mark.parametrize("bot", ["freqtrade", "octobot", "passivbot"])
+def test_the_first_check_of_a_bot_s_page_looks_where_its_bot_recorded(bot: str) -> None:
+    document = f"docs/bots/{bot}.md"
+    told = re.findall(r"^export MEXC_PLUGIN_DATABASE_URL=(\S+)$", read(document), re.MULTILINE)
+    words = first_check(document)
+    assert [words[words.index("--db") + 1]] == told
 
 
 @pytest.mark.parametrize("document", documents_with("sql"))

@@ -8,7 +8,7 @@ import click
 from mexc_plugin import distributions
 from mexc_plugin.cli import options
 from mexc_plugin.cli.options import Chosen
-from mexc_plugin.cli.problems import Alarm, Exit
+from mexc_plugin.cli.problems import Alarm, Exit, in_words
 from mexc_plugin.cli.servers import grants, opened, partitions, say_unchecked
 from mexc_plugin.cli.terminal import emit, say
 from mexc_plugin.config import URL_VARIABLE
@@ -92,7 +92,7 @@ def check(database: Chosen) -> None:
         faults = list(_faults(database.url))
         say_unchecked(database.url)
     except StoreMissing as error:
-        raise Alarm(str(error)) from None
+        raise Alarm(in_words(error)) from None
     if faults:
         emit(faults)
         raise click.exceptions.Exit(Exit.ATTENTION)

@@ -11,7 +11,7 @@ from typing import IO, Any
 import click
 
 from mexc_plugin import distributions
-from mexc_plugin.errors import ConfigError, MexcPluginError
+from mexc_plugin.errors import ConfigError, MexcPluginError, StoreMissing
 from mexc_plugin.review.text import visible
 
 PROGRAM = "mexc-plugin"
@@ -84,10 +84,25 @@ def reported() -> Iterator[None]:
     except ConfigError as error:
         raise Misuse(str(error)) from None
     except MexcPluginError as error:
-        raise Problem(str(error)) from None
+        raise Problem(in_words(error)) from None
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         raise Problem(f"{error.strerror or error}{where}") from None
+
+
+def in_words(error: MexcPluginError) -> str:
+    """What an error says; where a database is missing, also where this user's record may be instead."""
+    if not isinstance(error, StoreMissing):
+        return str(error)
+    from mexc_plugin.store import recent
+
+    found = recent.databases()
+    if not found:
+        return f"{error}. Did the script name another one? Then name it here too, with --db"
+    return (
+        f"{error}. Did the script name another one? This user's bots recorded lately in "
+        f"{', '.join(found)}; look there with: --db {shlex.quote(found[0])}"
+    )
 
 
 def _forget_stdout() -> None:

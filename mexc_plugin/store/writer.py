@@ -40,7 +40,7 @@ from mexc_plugin.audit.events import Event
 from mexc_plugin.audit.recorder import Place, Receipt, settle_all
 from mexc_plugin.config import SPOOL_VARIABLE
 from mexc_plugin.errors import MexcPluginError
-from mexc_plugin.store import real_threads, sealer
+from mexc_plugin.store import real_threads, recent, sealer
 from mexc_plugin.store import spool as spools
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.engine import BUSY_TIMEOUT_MS, describe, mask, sqlite_path
@@ -254,6 +254,7 @@ class Writer:
                 # An existing file opens in milliseconds or is broken: nobody needs to wait for that.
                 self._ready.put(None)
             self._database.open()
+            recent.remember_soon(self._url)
             self._replay_abandoned()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop a cancel
             self._fail(error)
