@@ -138,13 +138,31 @@ def test_a_settings_file_that_a_document_shows_can_be_used_and_has_every_key(
     assert [*tomllib.loads(shown.text)] == [*config.OPTION_KEYS]
 
 
+def test_one_cancel_from_the_shell_works_as_typed(sandbox: Sandbox, tmp_path: Path) -> None:
+    (shown,) = [b for b in blocks("docs/sandbox.md", "sh") if "mexc-plugin cancel" in b.text]
+    script = shown.text.replace("http://127.0.0.1:8080", sandbox.url)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for times in (1, 2):
+        done = subprocess.run(
+            ["sh", "-e", "-c", script],
+            cwd=tmp_path,
+            env=os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert done.stdout.count('"client_order_id": "mine"') == times
+    assert len(sandbox.arrivals) == 2
+
+
 def first_check(document: str) -> list[str]:
     """The words after `mexc-plugin` of the first look at the record that a document shows."""
     shown = [line for block in blocks(document, "sh") for line in block.text.splitlines()]
     return shlex.split(next(line for line in shown if line.startswith("mexc-plugin audit")))[1:]
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/bots/own-scripts.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/bots/own-scripts.md", "docs/sandbox.md"])
 def test_the_first_check_of_a_document_looks_where_its_script_recorded(
     document: str, demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

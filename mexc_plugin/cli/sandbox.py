@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mexc_plugin.cli import options
 from mexc_plugin.cli.problems import Problem
 from mexc_plugin.cli.terminal import emit, say
 
@@ -56,7 +57,9 @@ BAN_S = 120
 )
 @click.option("--key", help="The API key that it knows.")
 @click.option("--secret", help="The secret of that key.")
+@click.pass_context
 def sandbox(
+    ctx: click.Context,
     host: str,
     port: int,
     answers: str,
@@ -67,16 +70,17 @@ def sandbox(
     key: str | None,
     secret: str | None,
 ) -> None:
-    """Serve a MEXC spot exchange on loopback until Ctrl-C, and print how to point a bot at it."""
+    """Serve a MEXC on loopback until Ctrl-C, and print how to point a bot at it, on record."""
     import mexc_plugin.sandbox as room
 
     if ban is not None and rate_limit is None:
         raise click.UsageError("--ban says how a --rate-limit is enforced: give that too")
     limit = None if rate_limit is None else room.RateLimit(rate_limit, ban=ban or BAN_S)
+    database = options.given_before(ctx) or room.configuration.DATABASE
     key, secret = key or room.DEFAULT_KEY, secret or room.DEFAULT_SECRET
 
     def started(url: str) -> None:
-        emit(room.configuration_lines(url, key, secret).splitlines())
+        emit(room.configuration_lines(url, key, secret, database).splitlines())
         sys.stdout.flush()
         say(f"Serving at {url}; end with Ctrl-C.")
 

@@ -2,8 +2,20 @@
 
 import json
 import pprint
+import shlex
 
 from mexc_plugin.sandbox.words import Json
+
+DATABASE = "audit.db"
+# One that rests in the sandbox's book, under an id that nobody has to copy.
+ORDER = {
+    "symbol": "LTCBTC",
+    "side": "BUY",
+    "type": "LIMIT",
+    "quantity": "1",
+    "price": "0.002",
+    "newClientOrderId": "mine",
+}
 
 
 def ccxt_urls(url: str) -> dict[str, Json]:
@@ -33,12 +45,13 @@ def ccxt_config(url: str, api_key: str, secret: str) -> dict[str, Json]:
     }
 
 
-def configuration_lines(url: str, key: str, secret: str) -> str:
-    """What a user copies: the Python for ccxt, then the JSON for freqtrade's config.json.
+def configuration_lines(url: str, key: str, secret: str, database: str = DATABASE) -> str:
+    """What a user copies: Python that records, the same in a shell, and freqtrade's config.json.
 
-    freqtrade's websockets are turned off: the sandbox has none.
+    database: where the cancels are recorded. freqtrade's websockets are turned off: the sandbox has none.
     """
-    config = pprint.pformat(ccxt_config(url, key, secret), sort_dicts=False, width=100)
+    audit: dict[str, Json] = {"options": {"audit": {"url": database, "bot": "sandbox"}}}
+    config = ccxt_config(url, key, secret) | audit
     freqtrade = {
         "exchange": {
             "name": "mexc",
@@ -48,12 +61,20 @@ def configuration_lines(url: str, key: str, secret: str) -> str:
             "ccxt_config": {"urls": ccxt_urls(url), "enableRateLimit": False},
         }
     }
+    named = shlex.quote(database)
     return "\n".join(
         [
-            "# Python",
-            "import ccxt",
-            f"exchange = ccxt.mexc({config})",
+            "# Python: the class of mexc_plugin, which records",
+            "from mexc_plugin import mexc",
+            f"exchange = mexc({pprint.pformat(config, sort_dicts=False, width=100)})",
             "",
+            "# The shell: an order, its cancel, and what is on record of it",
+            f"export MEXC_API_KEY={shlex.quote(key)} MEXC_API_SECRET={shlex.quote(secret)}",
+            f"curl -X POST {url}/sandbox/place -d '{json.dumps(ORDER)}'",
+            f"mexc-plugin cancel mine LTC/BTC --client-order-id --base-url {url} --db {named}",
+            f"mexc-plugin audit list --db {named}",
+            "",
+            f"# freqtrade: start it with  mexc-plugin run --db {named} -- freqtrade trade",
             "# freqtrade: in config.json",
             json.dumps(freqtrade, indent=2),
             "",

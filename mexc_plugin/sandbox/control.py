@@ -12,6 +12,7 @@ from mexc_plugin.sandbox.front import read_call
 from mexc_plugin.sandbox.keys import key_info_from_json
 from mexc_plugin.sandbox.limits import rate_limit_from_json
 from mexc_plugin.sandbox.refusals import RefusedError
+from mexc_plugin.sandbox.spot import new_order
 from mexc_plugin.sandbox.venue import Venue
 from mexc_plugin.sandbox.words import plain
 
@@ -19,7 +20,7 @@ PREFIX = "/sandbox/"
 
 
 class Control:
-    """Injects faults, shows arrivals and fills orders over HTTP. Nothing here is signed."""
+    """Injects faults, shows arrivals, places and fills orders over HTTP. Nothing here is signed."""
 
     def __init__(self, venue: Venue, faults: Faults, arrivals: Arrivals) -> None:
         self._venue = venue
@@ -32,6 +33,7 @@ class Control:
             ("POST", PREFIX + "faults"): self.inject,
             ("DELETE", PREFIX + "faults"): self.clear,
             ("GET", PREFIX + "arrivals"): self.arrivals,
+            ("POST", PREFIX + "place"): self.place,
             ("POST", PREFIX + "fill"): self.fill,
             ("POST", PREFIX + "stp"): self.cancel_by_stp,
             ("POST", PREFIX + "rate-limit"): self.limit,
@@ -68,6 +70,14 @@ class Control:
 
     def arrivals(self, _call: Call) -> Answer:
         return Answer([asdict(arrival) for arrival in self._arrivals()])
+
+    def place(self, call: Call) -> Answer:
+        """The venue's parameters of a new order, unsigned: it belongs to the sandbox's first key."""
+        with self._venue.lock:
+            order = self._venue.spot.place(
+                next(iter(self._venue.settings.credentials)), new_order(call)
+            )
+        return Answer({"orderId": order.order_id, "status": order.status})
 
     def fill(self, call: Call) -> Answer:
         """``{"orderId": …, "quantity": …}``; without a quantity, all that remains."""
@@ -120,8 +130,9 @@ def _adapt(handler: Callable[[Call], Answer]) -> Callable[[web.Request], Awaitab
             answer = handler(call)
         except (ValueError, KeyError, RefusedError) as error:
             answer = Answer({"error": str(error)}, status=400)
+        # A line of its own: these are read in a shell.
         return web.Response(
-            body=answer.encoded(), status=answer.status, content_type=answer.content_type
+            body=answer.encoded() + b"\n", status=answer.status, content_type=answer.content_type
         )
 
     return handle

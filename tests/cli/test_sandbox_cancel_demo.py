@@ -75,8 +75,51 @@ def test_the_sandbox_prints_how_to_reach_it_and_ends_with_ctrl_c(tmp_path):
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=10)
     assert [process.returncode, stderr] == [0, ""]
-    assert "ccxt.mexc(" in stdout
+    assert "from mexc_plugin import mexc" in stdout
     assert DEFAULT_KEY in stdout
+
+
+def test_what_the_sandbox_prints_records_as_typed(tmp_path):
+    """In Python and in the shell, in the database that was named before the command."""
+    with subprocess.Popen(
+        [*PROGRAM, "--db", "my own.db", "sandbox", "--port", "0"],
+        env=os.environ | ENVIRONMENT,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        process.stderr.readline()
+        lines = []
+        while "config.json" not in (line := process.stdout.readline()):
+            lines.append(line)
+        python, _, shell = "".join(lines).partition("# The shell")
+        python += (
+            "order = exchange.create_order('LTC/BTC', 'limit', 'buy', 1, 0.002)\n"
+            "exchange.cancel_order(order['id'], 'LTC/BTC')\n"
+        )
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        for words in ([sys.executable, "-c", python], ["sh", "-e", "-c", f"# The shell{shell}"]):
+            done = subprocess.run(
+                words,
+                env=os.environ | ENVIRONMENT | {"PATH": path},
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+    assert (tmp_path / "my own.db").exists()
+    rows = [json.loads(line) for line in done.stdout.splitlines() if '"outcome"' in line]
+    assert [(row["bot"], row["final_outcome"]) for row in rows] == [
+        (None, "canceled"),
+        ("sandbox", "canceled"),
+    ]
 
 
 def test_the_sandbox_has_the_venue_s_limit_on_request():

@@ -19,6 +19,7 @@ from mexc_plugin.sandbox import (
     Sandbox,
     configuration_lines,
 )
+from mexc_plugin.sandbox.configuration import ORDER
 
 PROGRAM = """
 import sys
@@ -268,7 +269,7 @@ def test_the_configuration_lines_are_python_and_json():
     text = configuration_lines("http://127.0.0.1:8080", DEFAULT_KEY, DEFAULT_SECRET)
 
     python, freqtrade = text.split("# freqtrade: in config.json\n")
-    compile(python, "configuration", "exec")
+    compile(python.partition("# The shell")[0], "configuration", "exec")
     exchange = json.loads(freqtrade)["exchange"]
     assert (
         exchange["name"],
@@ -277,6 +278,18 @@ def test_the_configuration_lines_are_python_and_json():
         exchange["enable_ws"],
     ) == ("mexc", DEFAULT_KEY, DEFAULT_SECRET, False)
     assert "mexc.com" not in text
+
+
+def test_an_order_is_placed_without_a_signature_and_belongs_to_the_first_key(connect):
+    with Sandbox().serve() as sandbox:
+        client = connect(sandbox.url)
+        order = ORDER | {"quantity": 2}
+        reply = post(client, "/sandbox/place", order)
+        assert (reply.status, reply.json["status"]) == (200, "NEW")
+        placed = sandbox.order(reply.json["orderId"])
+        assert (placed.client_order_id, placed.symbol) == ("mine", "LTCBTC")
+        for wrong in ({}, order | {"symbol": "NOSUCH"}, order | {"side": "UP"}):
+            assert post(client, "/sandbox/place", wrong).status == 400
 
 
 def test_stopping_does_not_wait_for_a_slow_request(connect):
