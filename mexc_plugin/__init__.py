@@ -1,4 +1,4 @@
-"""A drop-in ccxt adapter for MEXC that keeps every cancel on record.
+"""A drop-in ccxt adapter for MEXC that keeps a record of every cancel that it sends.
 
     from mexc_plugin import mexc
     exchange = mexc({"apiKey": "…", "secret": "…"})

@@ -24,13 +24,18 @@ class SettingsFile:
 
 def usual_path() -> Path | None:
     """Where the file lies if none is named: in the user's config folder; None without a home."""
-    import platformdirs
+    folder = xdg_folder("XDG_CONFIG_HOME", "~/.config")
+    return None if folder is None else folder / NAME
 
-    try:
-        folder: Path = platformdirs.user_config_path("mexc-plugin", appauthor=False)
-    except RuntimeError:  # newer versions of platformdirs; older ones leave the "~" where it stands
-        return None
-    return folder / NAME if folder.is_absolute() else None
+
+def xdg_folder(variable: str, usual: str) -> Path | None:
+    """Our folder below one of the user's; None without a home.
+
+    Not by platformdirs: a bot that names its database loads nothing for its first exchange.
+    """
+    given = os.environ.get(variable, "")
+    base = given if os.path.isabs(given) else os.path.expanduser(usual)  # noqa: PTH111, PTH117
+    return Path(base, "mexc-plugin") if os.path.isabs(base) else None  # noqa: PTH117
 
 
 def named_path(environ: Mapping[str, str]) -> Path | None:

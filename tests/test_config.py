@@ -255,14 +255,14 @@ def test_a_file_that_cannot_be_meant_is_a_config_error_that_names_it(
     assert f"the settings file {file} {words}" in str(caught.value)
 
 
-def test_without_a_home_there_is_no_usual_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    import platformdirs
-
-    def homeless(*_args: object, **_kwargs: object) -> Path:
-        raise RuntimeError("no home")
-
-    for find in (homeless, lambda *_args, **_kwargs: Path("~/.config")):
-        monkeypatch.setattr(platformdirs, "user_config_path", find)
-        assert value("bot", {}, {}) is None
+@pytest.mark.parametrize("given", ["", "relative"])
+def test_without_a_home_there_is_no_usual_file(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", given)
+    monkeypatch.setenv("HOME", "/home/of/the/bot")
+    assert settings_file.usual_path() == Path(
+        "/home/of/the/bot/.config/mexc-plugin/mexc-plugin.toml"
+    )
+    monkeypatch.setattr(os.path, "expanduser", lambda name: name)
+    assert (settings_file.usual_path(), value("bot", {}, {})) == (None, None)
     with pytest.raises(ConfigError, match="MEXC_PLUGIN_CONFIG starts with a home folder"):
         config.resolve({}, {settings_file.VARIABLE: "~nobody-of-that-name/x.toml"})

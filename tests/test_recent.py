@@ -94,9 +94,12 @@ def test_where_it_cannot_be_written_nothing_happens(
     (tmp_path / "state").write_text("a file in the folder's place")
     recent.remember("sqlite:////a.db")
     assert recent.databases() == []
-    monkeypatch.setattr(recent, "default_spool_folder", lambda: 1 / 0)
+    monkeypatch.setattr(recent, "xdg_folder", lambda *_: 1 / 0)
     recent.remember("sqlite:////a.db")
     recent.remember("nonsense")
+    assert recent.databases() == []
+    monkeypatch.setattr(recent, "xdg_folder", lambda *_: None)  # a user without a home
+    recent.remember("sqlite:////a.db")
     assert recent.databases() == []
 
     def refuse(*_: object) -> None:

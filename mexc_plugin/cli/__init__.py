@@ -38,7 +38,7 @@ COMMANDS = {
 @options.before_the_command
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def program() -> None:
-    """A ccxt adapter for MEXC that keeps every cancel on record."""
+    """A ccxt adapter for MEXC that keeps a record of every cancel that it sends."""
 
 
 def main() -> None:

@@ -25,7 +25,8 @@ class Scope:
     recv_window_asked: the caller's own, where that is another; unified: asked for by cancel_order, so
     that one failed order is an error; otherwise: what ccxt's own method raises for an answer that is not the
     success it looks for; kill_switch: sent at once, even where on_failure is "refuse" and
-    it cannot be recorded; dispatched: handed on towards the wire; asked, answer, verdict and retry_after
+    it cannot be recorded; dispatched: handed on towards the wire; was_sent: an attempt of it may have
+    left this machine; asked, answer, verdict and retry_after
     (seconds) are the newest attempt's.
     """
 
@@ -38,6 +39,7 @@ class Scope:
     cancel_id: str = field(default_factory=uuid7)
     attempts: int = 0
     dispatched: bool = False
+    was_sent: bool = False
     asked: ParsedRequest | None = None
     answer: HttpAnswer | None = None
     verdict: Verdict | None = None

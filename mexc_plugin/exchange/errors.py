@@ -177,7 +177,7 @@ def _combine(ours: Kind, plain: Kind) -> Kind:
 
 
 def _reduce(self: ccxt_errors.BaseError) -> tuple[Any, ...]:
-    return _rebuild, (*type(self).__bases__, self.args)
+    return _rebuild, (*type(self).__bases__, self.args), self.__dict__ or None  # its notes, too
 
 
 def _rebuild(ours: Kind, plain: Kind, args: tuple[Any, ...]) -> ccxt_errors.BaseError:

@@ -7,7 +7,7 @@ from typing import Any
 from ccxt.base import errors as ccxt_errors
 
 from mexc_plugin.audit.outcome import UNRESOLVED, Outcome
-from mexc_plugin.exchange import arguments, orders, pacing
+from mexc_plugin.exchange import arguments, notes, orders, pacing
 from mexc_plugin.exchange.context import Scope, scoped
 from mexc_plugin.exchange.interceptor import Interceptor
 from mexc_plugin.exchange.waiting import resolve
@@ -34,13 +34,19 @@ class CancelMethods(Interceptor):
         are sent on.
         Raises ArgumentsRequired and BadRequest before anything is sent; OrderNotFound when the venue
         does not know the order or it is not open any more; ccxt's other errors. After a NetworkError
-        the cancel may have been executed: its outcome on record is `unknown`.
+        the cancel may have been executed: its outcome on record is `unknown`. A note of the error
+        (`__notes__`) says whether anything was sent.
         Unlike ccxt's: the caller's recvWindow is sent, an acknowledged cancel has status `canceled`, the order's own
         client id comes back, and an answer that decides nothing raises. Swap and margin orders are cancelled by
         ccxt's own method, and recorded.
         Source: https://www.mexc.com/api-docs/spot-v3/spot-account-trade#cancel-order
         """
-        return await self._audit_cancel_within(Scope(unified=True), id, symbol, dict(params or {}))
+        scope = Scope(unified=True)
+        try:
+            return await self._audit_cancel_within(scope, id, symbol, dict(params or {}))
+        except Exception as error:
+            notes.say_what_was_sent(error, scope)
+            raise
 
     async def cancel_unified_order(self, order: Any, params: Any = {}) -> Any:  # noqa: B006
         """Cancel the order that ccxt's order structure describes. Unlike some of ccxt's, it waits for the answer."""

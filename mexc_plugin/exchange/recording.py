@@ -94,6 +94,7 @@ class Recording:
             except BaseException as error:  # noqa: BLE001 - raised again, below
                 plain = error
             verdict = self._judge(scope, attempt, result, plain)
+            scope.was_sent = scope.was_sent or verdict.outcome is not Outcome.NOT_SENT
             seen = self._choose_error(scope, attempt, plain)
             await self._conclude(attempt, common, verdict, seen)
             if seen is None:

@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from mexc_plugin.config import default_spool_folder
+from mexc_plugin.settings_file import xdg_folder
 from mexc_plugin.store import real_threads
 from mexc_plugin.store.engine import describe, sqlite_path
 
@@ -37,15 +37,16 @@ def remember(url: str) -> None:
 def databases() -> list[str]:
     """The databases, newest first, as people name them; files that are gone are left out. Total."""
     try:
-        return [name for name in _read(_file()) if not _is_gone(name)]
+        file = _file()
+        return [] if file is None else [name for name in _read(file) if not _is_gone(name)]
     except Exception:  # noqa: BLE001 - a list that cannot be read is none
         return []
 
 
 def _write(name: str) -> None:
     file = _file()
-    known = _read(file)
-    if known[:1] == [name]:
+    known = [] if file is None else _read(file)
+    if file is None or known[:1] == [name]:
         return
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     names = [name, *(other for other in known if other != name)][:MOST]
@@ -73,8 +74,9 @@ def _read(file: Path) -> list[str]:
     return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
-def _file() -> Path:
-    return default_spool_folder() / NAME
+def _file() -> Path | None:
+    folder = xdg_folder("XDG_STATE_HOME", "~/.local/state")
+    return None if folder is None else folder / NAME
 
 
 def _name(url: str) -> str:
