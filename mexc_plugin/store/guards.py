@@ -6,7 +6,7 @@ import re
 import sqlalchemy as sa
 from sqlalchemy import Connection, exc
 
-from mexc_plugin.store import views
+from mexc_plugin.store import projection, views
 
 # By dialect: the triggers, and what each is for. SQLite keeps the text that made a trigger: for it,
 # the SHA-256 of that text as the migrations have it, blanks folded.
@@ -53,13 +53,13 @@ _TRIGGERS = {
     "postgresql": """
         SELECT t.tgname, pg_get_triggerdef(t.oid) || ' ' || p.prosrc
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-        WHERE t.tgrelid IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'))
+        WHERE t.tgrelid IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'), to_regclass('cancel_history'))
         AND t.tgenabled = 'A'""",
     "mysql": """
         SELECT trigger_name, CONCAT(action_timing, ' ', event_manipulation, ' ', action_statement)
         FROM information_schema.triggers
         WHERE event_object_schema = DATABASE()
-        AND event_object_table IN ('cancel_audit', 'cancel_audit_order')
+        AND event_object_table IN ('cancel_audit', 'cancel_audit_order', 'cancel_history')
         AND action_statement IS NOT NULL""",
 }
 _TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
@@ -72,14 +72,14 @@ _SHOWN_TO_ALL = "SELECT trigger_name, definition FROM cancel_audit_guards"
 _STANDING = {
     "postgresql": """
         SELECT 'trigger', tgname FROM pg_trigger
-        WHERE tgrelid IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'))
+        WHERE tgrelid IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'), to_regclass('cancel_history'))
         AND NOT tgisinternal
         UNION ALL SELECT 'rule', rulename FROM pg_rewrite
-        WHERE ev_class IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'))""",
+        WHERE ev_class IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'), to_regclass('cancel_history'))""",
     "mysql": """
         SELECT 'trigger', trigger_name FROM information_schema.triggers
         WHERE event_object_schema = DATABASE()
-        AND event_object_table IN ('cancel_audit', 'cancel_audit_order')""",
+        AND event_object_table IN ('cancel_audit', 'cancel_audit_order', 'cancel_history')""",
 }
 _STANDING["mariadb"] = _STANDING["mysql"]
 
@@ -110,7 +110,8 @@ def missing(connection: Connection) -> list[str]:
     backend = connection.dialect.name
     if backend == "sqlite":
         return _differing_in_sqlite(connection) + views.faults(connection)
-    found = _lacking(backend, GUARDS[backend], _present(connection, backend))
+    present = _present(connection, backend)
+    found = _lacking(backend, GUARDS[backend], present) + _not_kept(backend, present)
     if backend == "postgresql":
         found += _missing_in_partitions(connection)
         found += _foreign_in_partitions(connection)
@@ -119,16 +120,31 @@ def missing(connection: Connection) -> list[str]:
 
 def _differing_in_sqlite(connection: Connection) -> list[str]:
     wanted = GUARDS["sqlite"]
-    present = {name: _digest(text) for name, text in _in_sqlite(connection)}
-    lacking = [name for name, digest in wanted.items() if present.get(name) != digest]
-    return [f"trigger {name} is missing or no longer guards the table" for name in lacking] + [
-        _unknown("trigger", name) for name in present if name not in wanted
+    present = dict(_in_sqlite(connection))
+    lacking = [name for name, digest in wanted.items() if _digest(present.get(name, "")) != digest]
+    return [
+        *(f"trigger {name} is missing or no longer guards the table" for name in lacking),
+        *_not_kept("sqlite", present),
+        *(_unknown("trigger", name) for name in present if not _is_ours("sqlite", name)),
+    ]
+
+
+def _is_ours(backend: str, name: str) -> bool:
+    return name in GUARDS[backend] or name in projection.definitions(backend)
+
+
+def _not_kept(backend: str, present: dict[str, str]) -> list[str]:
+    """The triggers of `cancel_history` that are missing or do something else."""
+    return [
+        f"trigger {name} is missing or no longer keeps cancel_history"
+        for name, pattern in projection.definitions(backend).items()
+        if re.fullmatch(pattern, " ".join(present.get(name, "").split())) is None
     ]
 
 
 def _in_sqlite(connection: Connection) -> list[tuple[str, str]]:
     """Name and definition of every trigger on what is ours."""
-    ours = ["cancel_audit", "cancel_audit_order", *views.VIEWS]
+    ours = ["cancel_audit", "cancel_audit_order", "cancel_history", *views.VIEWS]
     query = sa.text("""
         SELECT name, sql FROM sqlite_master
         WHERE type = 'trigger' AND lower(tbl_name) IN :ours""")
@@ -147,7 +163,7 @@ def _unknown(kind: str, name: str) -> str:
 def _foreign(connection: Connection, backend: str) -> list[str]:
     """Triggers and rules on our tables that the migrations do not make."""
     rows = connection.execute(sa.text(_STANDING[backend]))
-    return [_unknown(kind, name) for kind, name in rows if name not in GUARDS[backend]]
+    return [_unknown(kind, name) for kind, name in rows if not _is_ours(backend, name)]
 
 
 def _foreign_in_partitions(connection: Connection) -> list[str]:

@@ -129,12 +129,20 @@ def refuse(found: State) -> None:
         )
 
 
-def upgrade(engine: Engine, target: str = "head", *, partitioned: bool = False) -> None:
+def upgrade(
+    engine: Engine,
+    target: str = "head",
+    *,
+    partitioned: bool = False,
+    tell: Callable[[int, int], object] = lambda _done, _total: None,
+) -> None:
     """`db upgrade`: wanted by a person, so it also prepares a database that holds other tables.
 
     partitioned: by month, with the partitions of a year; PostgreSQL only, and only from the start.
+    tell: takes how many events of how many are done, while a revision goes through all of them.
     Raises StoreTooNew; ConfigError where the audit cannot be partitioned.
     """
+    _prepare(engine, target, tell)
     with _locked(engine) as connection:
         found = state(connection)
         if found is State.TOO_NEW:
@@ -144,6 +152,20 @@ def upgrade(engine: Engine, target: str = "head", *, partitioned: bool = False) 
         _upgrade(connection, target, partitioned=partitioned)
         if partitioned:
             partitions.make_ahead(connection, partitions.AHEAD)
+
+
+def _prepare(engine: Engine, target: str, tell: Callable[[int, int], object]) -> None:
+    """What revisions do before their own transaction, in many short ones: bots go on meanwhile."""
+    with engine.connect() as connection:
+        found, current = state(connection), schema.revision(connection)
+    if found is not State.OUTDATED:
+        return
+    missing = list(_scripts().iterate_revisions(target, current))[::-1]
+    for script in (script for script in missing if hasattr(script.module, "prepare")):
+        with _locked(engine) as connection:
+            _upgrade(connection, str(script.down_revision))
+        with _held(engine) as connection:
+            script.module.prepare(connection, tell)
 
 
 def _require_partitionable(connection: Connection) -> None:
@@ -244,6 +266,20 @@ def _locked(engine: Engine) -> Iterator[Connection]:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310595162)")
             yield connection
+
+
+@contextlib.contextmanager
+def _held(engine: Engine) -> Iterator[Connection]:
+    """A connection for many transactions, beside which no other migration runs on a server."""
+    with engine.connect() as connection, contextlib.ExitStack() as stack:
+        if engine.dialect.name in PIECEMEAL:
+            stack.enter_context(_named_lock(connection))
+            connection.commit()
+        elif engine.dialect.name == "postgresql":
+            holder = stack.enter_context(engine.connect())
+            stack.enter_context(holder.begin())
+            holder.exec_driver_sql("SELECT pg_advisory_xact_lock(7310595162)")
+        yield connection
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """The tables as SQLAlchemy sees them. migrations/ makes them; `alembic check` compares the two."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from mexc_plugin.audit.events import ORDER_COLUMNS, TEXT_COLUMNS
@@ -7,24 +9,13 @@ from mexc_plugin.store.types import LongText, Timestamp
 
 VERSION_TABLE = "cancel_audit_version"
 # The newest revision in migrations/, so that opening a current database needs no alembic.
-HEAD = "0004"
+HEAD = "0005"
 AUDIT_TABLE = "cancel_audit"
 ORDERS_TABLE = "cancel_audit_order"
-HISTORY_VIEW = "cancel_history"
+HISTORY_TABLE = "cancel_history"
 
 LONG_TEXT = LongText()
 TIMESTAMP = Timestamp()
-
-# What reviewing filters and counts by, read from an index by kind and time instead of the table.
-REVIEW_COLUMNS = (
-    "outcome",
-    "latency_us",
-    "venue_code",
-    "account",
-    "bot",
-    "symbol",
-    "native_symbol",
-)
 
 metadata = sa.MetaData()
 
@@ -51,9 +42,6 @@ cancel_audit = sa.Table(
     sa.Column("hash", sa.CHAR(64), nullable=False),
     sa.PrimaryKeyConstraint("writer_id", "seq", name="pk_cancel_audit"),
     sa.Index("ix_cancel_audit_cancel_id", "cancel_id", "attempt", "kind"),
-    sa.Index("ix_cancel_audit_review", "kind", "occurred_at", *REVIEW_COLUMNS),
-    sa.Index("ix_cancel_audit_order_id", "order_id"),
-    sa.Index("ix_cancel_audit_client_order_id", "client_order_id"),
 )
 
 # Every order of a request that had several: asked for (no outcome) and named (with its own).
@@ -101,20 +89,47 @@ HISTORY_COLUMNS = (
     "final_outcome",
 )
 
-# Not in `metadata`: views are the migrations' business, alembic must not take it for a table.
-_TIMES = ("requested_at", "responded_at", "reconciled_at")
-_NUMBERS = ("attempt", "latency_us", "http_status")
-cancel_history = sa.Table(
-    HISTORY_VIEW,
-    sa.MetaData(),
-    *(
-        sa.Column(
-            name,
-            TIMESTAMP if name in _TIMES else sa.BigInteger() if name in _NUMBERS else sa.String(),
-        )
-        for name in HISTORY_COLUMNS
-    ),
+# What else a row keeps: for the views, and which of several events of a kind is the one that counts.
+ROLES = ("request", "response", "reconciliation")
+_TIMES = ("requested", "responded", "reconciled")
+KEPT_COLUMNS = (
+    *HISTORY_COLUMNS,
+    *("method", "path", "time_in_force", "reconciled_outcome"),
+    *(f"{time}_ns" for time in _TIMES),
+    *(f"{role}_{part}" for role in ROLES for part in ("writer_id", "seq")),
 )
+
+
+def _kept(name: str) -> sa.Column[Any]:
+    if name in ("cancel_id", "attempt"):
+        kind: Any = sa.CHAR(36) if name == "cancel_id" else sa.Integer()
+        return sa.Column(name, kind, nullable=False, autoincrement=False)
+    if name in ("outcome", "final_outcome", "reconciled_outcome"):
+        return sa.Column(name, sa.String(32), nullable=name.startswith("reconciled"))
+    if name in TEXT_COLUMNS:
+        return _text(name)
+    if name.endswith("_writer_id"):
+        return sa.Column(name, sa.CHAR(36))
+    if name.endswith("_at"):
+        return sa.Column(name, TIMESTAMP)
+    return sa.Column(name, sa.Integer() if name == "http_status" else sa.BigInteger())
+
+
+# One row for each attempt, kept by triggers: see migrations/frozen/history_0005.py.
+kept_history = sa.Table(
+    HISTORY_TABLE,
+    metadata,
+    *(_kept(name) for name in KEPT_COLUMNS),
+    sa.PrimaryKeyConstraint("cancel_id", "attempt", name="pk_cancel_history"),
+    sa.Index("ix_cancel_history_requested_at", "requested_at"),
+    *(
+        sa.Index(f"ix_cancel_history_{name}", name, "requested_at")
+        for name in ("account", "bot", "symbol", "native_symbol", "final_outcome")
+    ),
+    *(sa.Index(f"ix_cancel_history_{name}", name) for name in ("order_id", "client_order_id")),
+)
+# The same, with the columns that reviewers see, in their order.
+cancel_history = sa.Table(HISTORY_TABLE, sa.MetaData(), *(_kept(name) for name in HISTORY_COLUMNS))
 
 
 def revision(connection: sa.Connection) -> str | None:

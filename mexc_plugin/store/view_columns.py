@@ -48,6 +48,7 @@ _COUNTED = {
         "rate_limited",
         "not_sent",
         "unknown",
+        "still_open",
         "pending",
     )
 }

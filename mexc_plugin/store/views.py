@@ -13,10 +13,9 @@ from sqlalchemy import Connection, exc
 
 # Each view, and the revision that made it as it now is.
 VIEWS = {
-    "cancel_history": "0001",
-    "cancel_facts": "0003",
-    "cancel_daily": "0003",
-    "cancel_unresolved": "0003",
+    "cancel_facts": "0005",
+    "cancel_daily": "0005",
+    "cancel_unresolved": "0005",
     "cancel_writers": "0003",
     "cancel_gaps": "0003",
     "cancel_spooled": "0003",
@@ -72,7 +71,7 @@ def _expected(connection: Connection) -> list[tuple[str, str]]:
         body = module.views(dialect)[name] if hasattr(module, "views") else _body(module.VIEW)
         found.append((name, body))
     if dialect in migrate.PIECEMEAL:
-        found.append((GUARDS_VIEW, _body(migrate.revision_module("0001").GUARDS_VIEW)))
+        found.append((GUARDS_VIEW, _body(migrate.revision_module("0005").GUARDS_VIEW)))
     return found
 
 

@@ -81,6 +81,7 @@ def record(audit: Audit) -> None:
         "kind": "request",
         "occurred_ns": 1,
         "cancel_id": "00000000-0000-7000-8000-000000000000",
+        "attempt": 1,
         "order_ids": ["1", "2"],
     }
     database = Database(audit.url, 5_000)
@@ -118,10 +119,10 @@ def test_an_insert_that_ignores_a_key_that_is_there_leaves_the_row_as_it_was(
 
 
 @pytest.mark.parametrize("backend", SERVERS)
-def test_the_view_changes_nothing_either(audit: ServerAudit) -> None:
+def test_the_history_changes_nothing_either(audit: ServerAudit) -> None:
     record(audit)
     before = everything(audit)
-    with pytest.raises(Exception, match=r"append-only|not updatable|cannot update view"):
+    with pytest.raises(Exception, match="kept from cancel_audit"):
         audit.execute("UPDATE cancel_history SET bot = 'x' WHERE cancel_id IS NOT NULL")
     assert everything(audit) == before
 
