@@ -9,6 +9,8 @@ from mexc_plugin import distributions
 from mexc_plugin.cli import options
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Alarm, Exit, in_words
+from mexc_plugin.cli.progress import progress
+from mexc_plugin.cli.rebuild import rebuild
 from mexc_plugin.cli.servers import grants, opened, partitions, say_unchecked
 from mexc_plugin.cli.terminal import emit, say
 from mexc_plugin.config import URL_VARIABLE
@@ -42,6 +44,7 @@ def db() -> None:
 
 db.add_command(grants)
 db.add_command(partitions)
+db.add_command(rebuild)
 
 
 @db.command()
@@ -61,7 +64,8 @@ def upgrade(database: Chosen, partitioned: bool) -> None:
 
     with opened(database.url, read_only=False, answer_ms=A_DAY_MS) as engine:
         before = _revision(engine)
-        migrate.upgrade(engine, partitioned=partitioned)
+        with progress("filling the history") as tell:
+            migrate.upgrade(engine, partitioned=partitioned, tell=lambda n, all_: tell(n, n / all_))
         after = _revision(engine)
         is_shared = migrate.is_beside_alembic(engine)
     change = f"already at {after}" if before == after else f"{before or 'none'} → {after}"

@@ -29,7 +29,7 @@ PROGRESS_EVERY = 20_000
 @options.spool
 @options.database
 def verify(database: Chosen, form: str) -> None:
-    """Check that the record is whole: sequences, hashes, columns and guards.
+    """Check that the record is whole: sequences, hashes, columns, guards, and the history of it.
 
     Exit 3 when something is broken, with a line for each finding.
     """
@@ -47,6 +47,7 @@ def verify(database: Chosen, form: str) -> None:
             itertools.chain(
                 verifying.check_guards(second),
                 verifying.verify(_progress(rows), verifier, orders),
+                verifying.check_history(second),
             )
         )
         emit((_findings_json if form == "json" else _findings_text)(findings, verifier))

@@ -9,7 +9,8 @@ from mexc_plugin.store import engine, schema, views
 # bot: records, replays its spool, reconciles; auditor: lists, verifies, exports.
 ROLES = {"bot": ("SELECT", "INSERT"), "auditor": ("SELECT",)}
 TABLES = (schema.AUDIT_TABLE, schema.ORDERS_TABLE)
-READ = (*views.VIEWS, schema.VERSION_TABLE)
+# The history is written by triggers, with the rights of whoever made them: nobody needs more than to read.
+READ = (schema.HISTORY_TABLE, *views.VIEWS, schema.VERSION_TABLE)
 
 
 def statements(url: str, role: str, account: str) -> list[str]:
@@ -47,7 +48,7 @@ def _mysql(parsed: URL, role: str, account: str) -> list[str]:
     views_too = ("SELECT", "SHOW VIEW") if role == "auditor" else ("SELECT",)
     wanted = [(ROLES[role], name) for name in TABLES]
     wanted += [(views_too, name) for name in (*views.VIEWS, views.GUARDS_VIEW)]
-    wanted += [(("SELECT",), schema.VERSION_TABLE)]
+    wanted += [(("SELECT",), name) for name in (schema.HISTORY_TABLE, schema.VERSION_TABLE)]
     return [
         f"GRANT {', '.join(privileges)} ON {database}.{quote(name)} TO {to};"
         for privileges, name in wanted

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from mexc_plugin.audit import canonical, chain
 from mexc_plugin.audit.events import COLUMNS, Event, project, project_orders
-from mexc_plugin.store import guards, schema
+from mexc_plugin.store import guards, projection, schema
 from mexc_plugin.store.queries import Row, Rows, stream
 
 
@@ -25,6 +25,7 @@ class Fault(StrEnum):
     PAYLOAD = "payload"
     COLUMN = "column"
     ORDERS = "orders"
+    HISTORY = "history"
     GUARD = "guard"
 
 
@@ -264,3 +265,11 @@ def _event(row: Row) -> Event:
 def check_guards(connection: Connection) -> list[Finding]:
     """The guards that are missing, switched off, or no longer refuse anything."""
     return [Finding(Fault.GUARD, message) for message in guards.missing(connection)]
+
+
+def check_history(connection: Connection) -> Iterator[Finding]:
+    """The rows of `cancel_history` that are not as the events say: they are derived, and no evidence."""
+    _read_any_text(connection)
+    for (cancel_id, attempt), what in projection.differences(connection):
+        where = f"cancel {_plain(str(cancel_id))} attempt {attempt}"
+        yield Finding(Fault.HISTORY, f"{where} {what}; make it again: mexc-plugin db rebuild")
