@@ -136,12 +136,9 @@ class History:
         self.last = Last(newest, f"cancel {cancel_id} attempt {attempt}")
 
     def _first_and_last(self) -> tuple[datetime, datetime] | None:
-        requests = schema.cancel_audit.c
+        requested_at = schema.cancel_history.c.requested_at
         found = [
-            _read(
-                self._connection,
-                sa.select(edge(requests.occurred_at)).where(requests.kind == "request"),
-            )[0][0]
+            _read(self._connection, sa.select(edge(requested_at)))[0][0]
             for edge in (sa.func.min, sa.func.max)
         ]
         first, last = found

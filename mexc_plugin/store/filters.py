@@ -1,4 +1,4 @@
-"""Which attempts are wanted, and what that is in SQL over the view `cancel_history`."""
+"""Which attempts are wanted, and what that is in SQL over `cancel_history`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,9 +33,9 @@ class Filters:
 
 
 def wanted(filters: Filters) -> sa.Select[Any]:
-    """The rows of the view that are wanted, with its columns in its order; in no order themselves."""
+    """The rows that are wanted, with its columns in its order; in no order themselves."""
     view = schema.cancel_history
-    query = sa.select(view).where(*conditions(filters))
+    query = sa.select(schema.cancel_history).where(*conditions(filters))
     drivers = [_cancels(name, values) for name, values in _ids(filters) if values]
     if drivers:
         driver = drivers[0].subquery()
@@ -48,7 +48,8 @@ def wanted(filters: Filters) -> sa.Select[Any]:
 def conditions(filters: Filters) -> list[ColumnElement[bool]]:
     """All but the orders' ids, which `wanted` joins."""
     view = schema.cancel_history.c
-    found: list[ColumnElement[bool]] = []
+    # What has no request on record yet has no place in time.
+    found: list[ColumnElement[bool]] = [view.requested_at.is_not(None)]
     if filters.since is not None:
         found.append(view.requested_at >= filters.since)
     if filters.until is not None:
@@ -81,13 +82,12 @@ def _ids(filters: Filters) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _cancels(column: str, values: tuple[str, ...]) -> sa.Select[tuple[str]]:
-    # The view's own columns are COALESCEd over two rows, which no index serves. The second table
-    # knows the orders of requests that had several, such as a cancel-all.
+    # The second table knows the orders of requests that had several, such as a cancel-all.
     selects = [
         sa.select(table.c.cancel_id).where(
             table.c[column].in_(values), table.c.cancel_id.is_not(None)
         )
-        for table in (schema.cancel_audit, schema.cancel_audit_order)
+        for table in (schema.cancel_history.alias("of_order"), schema.cancel_audit_order)
     ]
     found = sa.union(*selects).subquery()
     return sa.select(found.c.cancel_id)

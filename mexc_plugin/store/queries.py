@@ -115,8 +115,12 @@ def cancels_of_order(connection: Connection, order_id: str, limit: int) -> list[
 
 def attempts(connection: Connection, cancel_id: str) -> tuple[Row, ...]:
     """The rows of `cancel_history` of one cancel, in their order."""
-    view = schema.cancel_history
-    query = sa.select(view).where(view.c.cancel_id == cancel_id).order_by(view.c.attempt)
+    kept = schema.cancel_history.c
+    query = (
+        sa.select(schema.cancel_history)
+        .where(kept.cancel_id == cancel_id, kept.requested_at.is_not(None))
+        .order_by(kept.attempt)
+    )
     return tuple(stream(connection, query))
 
 

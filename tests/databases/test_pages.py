@@ -1,7 +1,6 @@
 """Whatever is filtered, and wherever a page ends: the rows are those of the view, in their order.
 
-The listing takes one of two ways to them, and changes between them; here both are made short, so
-that small audits lead through all of their turns.
+A page begins behind the last row of the page before it, whatever else shares its time.
 """
 
 import datetime as dt
@@ -23,7 +22,7 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 from mexc_plugin.store import engine as engines
-from mexc_plugin.store import history, migrate, queries, schema
+from mexc_plugin.store import migrate, queries, schema
 from mexc_plugin.store.database import Database
 from mexc_plugin.store.direction import Position, key
 from mexc_plugin.store.filters import Filters
@@ -39,14 +38,6 @@ STORED = sorted(set(Outcome) - {Outcome.PENDING})
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture(autouse=True, params=[1, 2], ids="{}-first-walks".format)
-def _short_steps(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    monkeypatch.setattr(history, "STEP", 2)
-    monkeypatch.setattr(history, "FIRST_WALKS", request.param)
-    monkeypatch.setattr(history, "CHUNK", 2)
-    monkeypatch.setattr(history, "MOST_CHUNK", 8)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ SELECT occurred_at, kind, cancel_id, attempt, bot, method, path, http_status, ve
   venue_message, outcome, order_status, filled, error_type, writer_id, seq
 FROM cancel_audit
 WHERE cancel_id IN (
-  SELECT cancel_id FROM cancel_audit WHERE order_id = :order
-  UNION SELECT cancel_id FROM cancel_audit WHERE client_order_id = :order
+  SELECT cancel_id FROM cancel_history WHERE order_id = :order
+  UNION SELECT cancel_id FROM cancel_history WHERE client_order_id = :order
   UNION SELECT cancel_id FROM cancel_audit_order WHERE order_id = :order
   UNION SELECT cancel_id FROM cancel_audit_order WHERE client_order_id = :order
 )

@@ -9,8 +9,9 @@
 SELECT h.requested_at, c.occurred_at AS reconciled_at, h.outcome, c.outcome AS reconciled_outcome,
   c.order_status, c.filled, c.venue_code, h.symbol, h.order_id, h.client_order_id,
   h.cancel_id, h.attempt
-FROM cancel_audit AS c
-JOIN cancel_history AS h ON h.cancel_id = c.cancel_id AND h.attempt = c.attempt
-WHERE c.kind = 'reconciliation'
+FROM cancel_history AS h
+JOIN cancel_audit AS c
+  ON c.cancel_id = h.cancel_id AND c.attempt = h.attempt AND c.kind = 'reconciliation'
+WHERE h.reconciled_at IS NOT NULL
 AND h.requested_at >= :since AND h.requested_at < :until
 ORDER BY c.occurred_ns, h.cancel_id, h.attempt
