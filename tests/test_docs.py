@@ -391,7 +391,7 @@ NAMED = {
         *(fault.value for fault in verify.Fault),
         schema.AUDIT_TABLE,
         schema.ORDERS_TABLE,
-        schema.HISTORY_VIEW,
+        schema.HISTORY_TABLE,
     ),
     "docs/operations.md": (
         *config.OPTION_KEYS,

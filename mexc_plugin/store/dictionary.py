@@ -96,7 +96,7 @@ _UNANSWERED = "where no answer was read"
 HISTORY: Mapping[str, Field] = {
     "cancel_id": Field("one logical cancel, a UUIDv7", source=_REQUEST),
     "attempt": Field("each time that it was sent, from 1 upwards", source=_REQUEST),
-    "requested_at": Field("when the request was put on record, just before it was sent, UTC", source=_REQUEST),
+    "requested_at": Field("when the request was put on record, just before it was sent, UTC", "as long as only its answer is on record; lists, statistics and views leave such a row out", _REQUEST),
     "responded_at": Field("when the attempt ended, with an answer or without one, UTC", _PENDING, _RESPONSE),
     "latency_us": Field("microseconds from sending to the answer, or to the failure", f"{_PENDING}; where nothing was sent", _RESPONSE),
     "account": Field("fingerprint of the API key, never the key", source=_REQUEST),
@@ -123,6 +123,24 @@ HISTORY: Mapping[str, Field] = {
     "reconciled_at": Field("when the venue's later word was put on record, UTC", "where none was needed", _RECONCILIATION),
     "final_outcome": Field("what is known now", source="the newest reconciliation, else as `outcome`"),
 }  # fmt: skip
+
+
+# What else a row of it keeps.
+KEPT: Mapping[str, str] = {
+    "method": "as it was sent",
+    "path": "the path of the endpoint",
+    "time_in_force": "the venue's word for it",
+    "reconciled_outcome": "what the newest reconciliation says; null where there is none",
+    "requested_ns": "the exact time of the request, nanoseconds since the epoch",
+    "responded_ns": "that of the response",
+    "reconciled_ns": "that of the newest reconciliation",
+    "request_writer_id": "the writer of the request",
+    "request_seq": "its number in that writer's sequence",
+    "response_writer_id": "the writer of the response",
+    "response_seq": "its number",
+    "reconciliation_writer_id": "the writer of the newest reconciliation",
+    "reconciliation_seq": "its number",
+}
 
 
 @dataclass(frozen=True, slots=True)

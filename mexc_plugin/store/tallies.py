@@ -1,12 +1,11 @@
 """Counting attempts that have something in common: how many, what became of them, how long they took.
 
-Pure. Latencies are kept whole, eight bytes each, in sorted runs: percentiles are exact, and attempts
-can be taken out again.
+Pure. Latencies are kept whole, eight bytes each, in sorted runs: percentiles are exact.
 """
 
 import math
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,12 +18,11 @@ LONG = 4_096
 class Latencies:
     """A multiset of microseconds."""
 
-    __slots__ = ("_fresh", "_removed", "_runs")
+    __slots__ = ("_fresh", "_runs")
 
     def __init__(self) -> None:
         self._runs: list[Sequence[int]] = []
         self._fresh = array("q")
-        self._removed: list[int] = []
 
     def add(self, values: Sequence[int]) -> None:
         if len(values) >= LONG:  # sorted while it is a list already
@@ -34,26 +32,13 @@ class Latencies:
         if len(self._fresh) >= RUN:
             self._settle()
 
-    def remove(self, value: int) -> None:
-        """Take out one that was added."""
-        self._removed.append(value)
-
     def __len__(self) -> int:
-        return sum(map(len, self._runs)) + len(self._fresh) - len(self._removed)
+        return sum(map(len, self._runs)) + len(self._fresh)
 
-    def above(self, least: int) -> "Latencies":
-        """Those that are larger."""
-        found = Latencies()
-        added, removed = self.runs()
-        found._runs = [run[bisect_right(run, least) :] for run in added]
-        found._removed = [value for run in removed for value in run if value > least]
-        return found
-
-    def runs(self) -> tuple[list[Sequence[int]], list[Sequence[int]]]:
-        """What was added and what was removed, in sorted runs."""
+    def runs(self) -> list[Sequence[int]]:
+        """All of them, in sorted runs."""
         self._settle()
-        self._removed.sort()
-        return self._runs, [self._removed] if self._removed else []
+        return self._runs
 
     def _settle(self) -> None:
         if self._fresh:
@@ -65,13 +50,8 @@ class Ranking:
     """Several multisets as one, in order. It answers for the state in which they were given."""
 
     def __init__(self, parts: Iterable[Latencies]) -> None:
-        self._added: list[Sequence[int]] = []
-        self._removed: list[Sequence[int]] = []
-        for part in parts:
-            added, removed = part.runs()
-            self._added += [run for run in added if run]
-            self._removed += removed
-        self.count = sum(map(len, self._added)) - sum(map(len, self._removed))
+        self._runs = [run for part in parts for run in part.runs() if run]
+        self.count = sum(map(len, self._runs))
 
     def percentile(self, percent: float) -> int | None:
         """By nearest rank: the smallest value that `percent` of all values do not exceed."""
@@ -86,15 +66,14 @@ class Ranking:
         return self._below(high) - self._below(low)
 
     def _below(self, value: int) -> int:
-        added = sum(bisect_left(run, value) for run in self._added)
-        return added - sum(bisect_left(run, value) for run in self._removed)
+        return sum(bisect_left(run, value) for run in self._runs)
 
     def _at(self, rank: int) -> int | None:
         """The value at a rank, from 1: found by halving the range of values, not by merging runs."""
         if not self.count:
             return None
-        low = min(run[0] for run in self._added)
-        high = max(run[-1] for run in self._added)
+        low = min(run[0] for run in self._runs)
+        high = max(run[-1] for run in self._runs)
         while low < high:
             middle = (low + high) // 2
             if self._below(middle + 1) >= rank:
@@ -116,17 +95,6 @@ class Part:
     def add(self, count: int, latencies: Sequence[int]) -> None:
         self.count += count
         self.latencies.add(latencies)
-
-    def remove(self, latency_us: int | None) -> None:
-        self.count -= 1
-        if latency_us is not None:
-            self.latencies.remove(latency_us)
-
-    def above(self, least: int) -> "Part":
-        found = Part()
-        found.latencies = self.latencies.above(least)
-        found.count = len(found.latencies)
-        return found
 
 
 class Tally:
