@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from mexc_plugin.store import schema
-from mexc_plugin.store.dictionary import EVENTS, HISTORY, ORDERS, PAYLOAD, Field
+from mexc_plugin.store.dictionary import EVENTS, HISTORY, KEPT, ORDERS, PAYLOAD, Field
 from mexc_plugin.store.view_columns import VIEW_COLUMNS, VIEW_PURPOSES
 
 PAGE = Path(__file__).parent / "data-dictionary.md"
@@ -75,8 +75,9 @@ def _table_section() -> Iterator[str]:
 
 def _history_section() -> Iterator[str]:
     yield (
-        f"## View `{schema.HISTORY_VIEW}`\n\n"
-        "One row for each attempt: its request, its response and the newest reconciliation. These are the "
+        f"## Table `{schema.HISTORY_TABLE}`\n\n"
+        "One row for each attempt: its request, its response and the newest reconciliation. Kept from the "
+        "events by triggers,\nin the transaction of each event; derived, and never evidence. These are the "
         "fields of a line of\n`mexc-plugin audit list --format jsonl`, in this order, of `audit tail`, and of "
         "`audit export`, whose csv and parquet\nfiles have the same columns. A field is always there; what is "
         "not known is null.\n"
@@ -84,6 +85,13 @@ def _history_section() -> Iterator[str]:
     yield from _rows(("field", "json", "meaning", "null", "from"))
     for name, field in HISTORY.items():
         yield _row([f"`{name}`", _json_type(name), *_words(field)])
+    keys = ", ".join(f"`{column.name}`" for column in schema.kept_history.primary_key)
+    yield f"\nPrimary key: {keys}. Beside them the table has, for SQL:\n"
+    yield from _rows(("column", *DIALECTS, "meaning"))
+    for name, meaning in KEPT.items():
+        kept = schema.kept_history.c[name]
+        types = [_type(kept, dialect) for dialect in DIALECTS.values()]
+        yield _row([f"`{name}`", *types, meaning])
     yield ""
 
 
