@@ -42,7 +42,7 @@ def main() -> None:
 
 def measure_reviewing(folder: Path, record: str) -> None:
     commands = {name: [record, *options] for name, options in OF_A_RECORD.items()}
-    commands["index_cost"] = []
+    commands["history_cost"] = []
     for name, arguments in commands.items():
         say(name)
         command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]

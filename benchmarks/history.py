@@ -76,7 +76,7 @@ def make(path: Path, events: int, seed: int) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -2000000"):
             connection.execute(f"PRAGMA {pragma}")
-        query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND instr(name, '_no_')"
         guards = connection.execute(query).fetchall()
         for name, _ in guards:
             connection.execute(f"DROP TRIGGER {name}")
