@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from mexc_plugin.audit.events import Event, project, project_orders
 from mexc_plugin.errors import StoreError
-from mexc_plugin.store import durability
+from mexc_plugin.store import checkpoints, durability
 from mexc_plugin.store import engine as engines
 from mexc_plugin.store.schema import HEAD, VERSION_TABLE, cancel_audit, cancel_audit_order
 from mexc_plugin.store.turns import Turns
@@ -45,8 +45,10 @@ class Database:
         self._inserts: Inserts  # as long as there is a connection
         self._doubted = False
         self._path: str | None = None
+        self._real = ""
         self._files: tuple[Any, ...] = ()
         self._turns = Turns(None)
+        self._wal: checkpoints.Wal | None = None
 
     def load(self) -> bool:
         """Import the driver and make the engine; True if the database is a SQLite file yet to be.
@@ -60,6 +62,8 @@ class Database:
 
     def _load(self, path: Path | None) -> Engine:
         self._path = str(path) if path else None
+        if path and self._wal is None:
+            self._wal = checkpoints.Wal(os.path.realpath(path))
         self._turns = Turns(path)
         self._engine = engines.create(
             self._url,
@@ -87,7 +91,11 @@ class Database:
             raise
         self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         self._cursor = connection.connection.cursor()
+        # SQLite keeps the WAL and the shared memory beside the file that a link leads to.
+        self._real = os.path.realpath(self._path) if self._path else ""
         self._files = self._files_there()
+        if self._wal:
+            self._wal.begin()
         self._inserts = Inserts(engine.dialect)
         return self._connection
 
@@ -178,7 +186,9 @@ class Database:
 
         Without any of the three, what is committed is gone with this process.
         """
-        return () if self._path is None else tuple(_identity(self._path + s) for s in _PARTS)
+        if self._path is None:
+            return ()
+        return _identity(self._path), *(_identity(self._real + part) for part in _PARTS)
 
     def _require_its_file(self) -> None:
         if self._files != self._files_there():
@@ -209,6 +219,19 @@ class Database:
             self._engine = None
             self._waits_ms = self._timeout_ms
 
+    def tidy(self) -> None:
+        """Between transactions: have a WAL that became large brought into the file, by another thread."""
+        if self._wal is not None and self._cursor is not None:
+            with contextlib.suppress(
+                Exception
+            ):  # a connection that is broken shows it with the next event
+                self._wal.look(self._cursor)
+
+    @property
+    def is_tidying(self) -> bool:
+        """True while that thread has a connection of its own."""
+        return self._wal is not None and self._wal.is_running
+
     def forget(self) -> None:
         """In a forked child: keep no turn of the parent's, and touch nothing else of it."""
         self._turns.forget()
@@ -224,8 +247,8 @@ class Database:
         ).scalar()
 
 
-# The parts of a SQLite database, by what their names end with.
-_PARTS = ("", "-wal", "-shm")
+# The parts of a SQLite database beside its file, by what their names end with.
+_PARTS = ("-wal", "-shm")
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -214,7 +214,7 @@ def _is_default(path: Path) -> bool:
 
 
 def _make_file(path: Path) -> None:
-    """A new file with mode 0600. One that is there is not opened, not even for a moment.
+    """A new file with mode 0600, also at the end of a link. One that is there is not opened, not even for a moment.
 
     Closing any descriptor of a database drops all of this process's locks on it, also those of
     a connection that is writing (https://www.sqlite.org/howtocorrupt.html, 2.2).
@@ -222,7 +222,11 @@ def _make_file(path: Path) -> None:
     if not path.exists():
         _require_writable(path.parent)
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            os.close(
+                os.open(
+                    os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+                )
+            )
     elif path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     elif not os.access(path, os.W_OK):

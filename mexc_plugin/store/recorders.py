@@ -7,8 +7,10 @@ in one record, and each one's events wait where its settings say.
 
 import _thread
 import atexit
+import functools
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -35,11 +37,20 @@ def recorder_for(url: str, spool_folder: Path | None = None) -> Writer:
     """
     key = url, spool_folder
     writer = _writers.get(key)
-    if writer is None:
-        engine.validate(url)
-        _drain_on_sigterm()
+    if writer is None or writer.is_frozen:
+        is_end = sys.is_finalizing()
+        if is_end:
+            _writers.pop(key, None)  # nothing can be imported any more, and only this thread runs
+        else:
+            engine.validate(url)
+            _drain_on_sigterm()
         # Nothing starts before it is used: of two that are made at once, one is forgotten.
-        made = Writer(url, spool_folder, spool_only=key in _not_closed)
+        made = Writer(
+            url,
+            spool_folder,
+            spool_only=is_end or key in _not_closed,
+            successor=functools.partial(recorder_for, url, spool_folder),
+        )
         writer = _writers.setdefault(key, made)
     return writer
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine
 
-from mexc_plugin.store import stillness
+from mexc_plugin.store import checkpoints, stillness
 
 _AS_IT_LIES = "mexc_plugin.as_it_lies"
 
@@ -135,6 +135,8 @@ def _configure_sqlite(engine: Engine, terms: Terms) -> None:
             connection.execute("PRAGMA synchronous = FULL")
             # What a statement of many rows needs to be undone: never a file in the temporary folder.
             connection.execute("PRAGMA temp_store = MEMORY")
+            # What a reader kept from being brought into the file is not the WAL's size for ever.
+            connection.execute(f"PRAGMA journal_size_limit = {checkpoints.LARGE}")
             if connection.execute(_NEW_OR_OURS).fetchone()[0]:
                 _use_wal(connection, terms.timeout_ms)
 

@@ -3,6 +3,9 @@
 One file for each writer, locked while its writer lives, so that whoever finds one unlocked knows
 that its writer is gone and may replay it. Each line is an event; a torn last line is what a crash
 leaves, and is reported, never repaired.
+
+It is made when its writer starts, as `.new` and with room in it, so that a disk that is full by then still takes what
+fits, and at the end the word of how much did not. It gets its name with the first event. Behind its last line are NULs.
 """
 
 import contextlib
@@ -23,27 +26,31 @@ from mexc_plugin.audit.events import Event, project, project_orders
 from mexc_plugin.errors import ConfigError
 from mexc_plugin.posix import fcntl
 from mexc_plugin.store.database import Database
-from mexc_plugin.store.spool_folder import CONFLICT, SUFFIX, TORN, files, place, try_to_write
+from mexc_plugin.store.spool_folder import CONFLICT, PREPARED, SUFFIX, TORN, files, place, prepared
 
 log = logging.getLogger("mexc_plugin")
 
 REPLAY_BATCH = 256
 CHUNK = 262_144
+# What is reserved on the disk at a time, some hundred events; and the part of it that only the end may use.
+ROOM = 262_144
+LAST_ROOM = 8_192
 
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 # What lies in a spool's place may be a link, a FIFO or a device: none may be followed or waited for.
 _WARY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Spool:
-    """The spool file of one writer; made, locked and opened with the first event that needs it.
+    """The spool file of one writer, locked from when it is there.
 
     folder: the one that the settings name. path: None where there is none to be had, for want of a
-    home; then every event that is appended is refused.
+    home; then every event that is appended is refused. is_ending: what is reserved for the end may be used.
     """
 
     def __init__(self, url: str, writer_id: str, folder: Path | None = None) -> None:
         self.path: Path | None = None
+        self.is_ending = False
         self._no_path = ""
         try:
             at, stem = place(url, folder)
@@ -52,43 +59,47 @@ class Spool:
             self._no_path = str(error)
         self._writer_id = writer_id
         self._fd: int | None = None
+        self._is_named = False  # under its own name: there may be events in it
+        self._end = 0  # of its last line
+        self._reserved = 0
         self._torn = False
 
     def __str__(self) -> str:
         """The file's path, for people."""
         return str(self.path or "(there is none)")
 
-    def try_to_write(self) -> None:
-        """Write to the folder, which is made, and leave no file. Raises OSError."""
-        try_to_write(self._require_path().parent, make=True)
+    def prepare(self) -> None:
+        """Make the file, with room in it, before an event needs it. Raises OSError."""
+        if self._fd is None:
+            self._fd = self._make(self._require_path())
+            self._reserve(self._fd, 0)
 
     def append(self, events: list[Event]) -> None:
         """Append events and fsync. Raises OSError when the disk refuses, or there is no place."""
-        path = self._require_path()
-        if self._fd is None:
-            self._fd = self._open(path)
-        elif not _is_named(self._fd, path):
-            self._fd = self._replace(self._fd, path)
+        fd = self._open(self._require_path())
         lines = b"".join(_line(event) for event in events)
         data = memoryview(b"\n" + lines if self._torn else lines)
-        start = os.lseek(self._fd, 0, os.SEEK_END)
+        self._reserve(fd, len(data))
+        start = os.lseek(fd, self._end, os.SEEK_SET)
         try:
             while data:
-                data = data[os.write(self._fd, data) :]
-            os.fdatasync(self._fd)
+                data = data[os.write(fd, data) :]
+            self._end = os.lseek(fd, 0, os.SEEK_CUR)
+            os.fdatasync(fd)
         except OSError:
             # Half a line must not swallow the next one.
             self._torn = True
             with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, start)
+                os.ftruncate(fd, start)
                 self._torn = False
+                self._end = self._reserved = start
             raise
         self._torn = False
 
     @property
     def is_open(self) -> bool:
         """True while there is a file of this writer, and perhaps something in it."""
-        return self._fd is not None
+        return self._is_named
 
     def take(self, start: int) -> tuple[list[Event], int]:
         """Some events from that byte of the file on, for a replay by its own writer.
@@ -97,11 +108,11 @@ class Spool:
         """
         if self._fd is None:
             return [], start
-        size, length = os.fstat(self._fd).st_size, CHUNK
+        length = CHUNK
         while True:
-            chunk = os.pread(self._fd, length, start)
+            chunk = os.pread(self._fd, min(length, self._end - start), start)
             end = chunk.rfind(b"\n") + 1
-            if end or start + length >= size:
+            if end or start + length >= self._end:
                 return list(_content(chunk[:end], self._writer_id).events), start + end
             length *= 2
 
@@ -110,17 +121,36 @@ class Spool:
         _set_aside(self._require_path(), events)
 
     def clear(self) -> None:
-        """Remove the file: all that it held is in the database."""
-        if self._fd is not None:
-            self._require_path().unlink(missing_ok=True)
-            os.close(self._fd)
-            self._fd = None
+        """All that it held is in the database: take its name away, and keep it for the next time."""
+        if self._fd is None or not self._is_named:
+            return
+        path = self._require_path()
+        if _names(path, self._fd):
+            path.rename(path.with_suffix(PREPARED))
+        self._is_named = self._torn = False
+        self._end = self._reserved = 0
+        os.ftruncate(self._fd, 0)
+        with contextlib.suppress(OSError):
+            self._reserve(self._fd, 0)
 
     def close(self) -> None:
         """Let go of the file; what it holds waits for the next writer or for `audit recover`."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        fd = self._fd
+        if fd is None:
+            return
+        with contextlib.suppress(OSError):
+            if self._is_named:
+                os.ftruncate(fd, self._end)
+            else:
+                self._require_path().with_suffix(PREPARED).unlink(missing_ok=True)
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the file and leave it as it is: in a forked child it is the parent's."""
+        fd, self._fd = self._fd, None
+        self._is_named = False
+        if fd is not None:
+            os.close(fd)
 
     def _require_path(self) -> Path:
         if self.path is None:
@@ -128,32 +158,41 @@ class Spool:
         return self.path
 
     def _open(self, path: Path) -> int:
+        """The file under its own name, whatever became of it."""
+        old = self._fd
+        if old is not None and _names(path if self._is_named else path.with_suffix(PREPARED), old):
+            fd = old
+        else:
+            # The first one, or in the place of one that somebody moved or removed.
+            fd = self._open_again(path) if old is None and path.exists() else self._make(path)
+            try:
+                if old is not None:
+                    _copy(old, fd, self._end)
+            except OSError:
+                os.close(fd)
+                raise
+            self._fd, self._reserved = fd, self._end
+            if old is not None:
+                os.close(old)
+            self._is_named = _names(path, fd)
+        if not self._is_named:
+            path.with_suffix(PREPARED).rename(path)
+            _sync_folder(path.parent)
+            self._is_named = True
+        return fd
+
+    def _make(self, path: Path) -> int:
+        """A locked file without the name: whoever finds that, finds it locked."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(FileNotFoundError):
-            return self._open_again(path)
-        # Whoever finds the file finds it locked: it gets its name only then.
-        unnamed = path.with_suffix(".new")
+        unnamed = path.with_suffix(PREPARED)
         fd = os.open(unnamed, _FLAGS | os.O_CREAT, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unnamed.rename(path)
-            _sync_folder(path.parent)
+            if not _names(unnamed, fd):
+                raise FileNotFoundError(errno.ENOENT, "it was swept away", str(unnamed))
         except OSError:
             os.close(fd)
             raise
-        return fd
-
-    def _replace(self, old: int, path: Path) -> int:
-        """A new file with all that is in the one that somebody moved or removed."""
-        fd = self._open(path)
-        try:
-            data = memoryview(os.pread(old, os.fstat(old).st_size, 0))
-            while data:
-                data = data[os.write(fd, data) :]
-        except OSError:
-            os.close(fd)
-            raise
-        os.close(old)
         return fd
 
     def _open_again(self, path: Path) -> int:
@@ -161,12 +200,26 @@ class Spool:
         fd = os.open(path, _FLAGS)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
-            if not _is_named(fd, path):
+            if not _names(path, fd):
                 raise FileNotFoundError(path)
+            self._end = len(os.pread(fd, os.fstat(fd).st_size, 0).rstrip(b"\0"))
         except OSError:
             os.close(fd)
             raise
         return fd
+
+    def _reserve(self, fd: int, size: int) -> None:
+        """Have room for so many bytes more, and for the end. Raises OSError where the disk is full."""
+        end = self._end + size
+        if end + LAST_ROOM <= self._reserved or (self.is_ending and end <= self._reserved):
+            return
+        try:
+            _allocate(fd, self._reserved, end + ROOM)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            return  # a file system that reserves nothing: the write will show
+        self._reserved = end + ROOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +260,7 @@ def _read(fd: int, path: Path) -> Content:
 
 def _content(data: bytes, writer_id: str) -> Content:
     events, torn = [], 0
-    for line in filter(None, data.split(b"\n")):
+    for line in filter(None, (line.strip(b"\0") for line in data.split(b"\n"))):
         event = _parse(line, writer_id)
         if event is None:
             torn += 1
@@ -239,7 +292,7 @@ def abandoned(
             os.close(fd)
             continue
         try:
-            if _is_named(fd, path):
+            if _names(path, fd):
                 yield path, fd
         finally:
             os.close(fd)
@@ -250,10 +303,11 @@ def replay(
 ) -> Iterator[tuple[Path, int, int]]:
     """Replay the spools of writers that are gone: yields path, events stored, torn lines.
 
-    Idempotent. A file with torn lines is kept aside as `.torn`, a whole one is removed; one that
+    Idempotent. What others had prepared and never used is swept away. A file with torn lines is kept aside as `.torn`, a whole one is removed; one that
     cannot be replayed stays and keeps no other from it. Raises what SQLAlchemy says of a database
     that is out of reach.
     """
+    _sweep(url, folder)
     for path, fd in abandoned(url, own, folder):
         try:
             stored, torn = _replay_one(path, fd, database)
@@ -267,6 +321,19 @@ def replay(
             )
             continue
         yield path, stored, torn
+
+
+def _sweep(url: str, folder: Path | None) -> None:
+    """Remove what writers had prepared that were killed before they used it."""
+    for path in prepared(url, folder):
+        with contextlib.suppress(OSError):
+            fd = _open_warily(path, os.O_RDWR)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _names(path, fd):
+                    path.unlink()
+            finally:
+                os.close(fd)
 
 
 def _replay_one(path: Path, fd: int, database: Database) -> tuple[int, int]:
@@ -289,7 +356,7 @@ def _set_aside(path: Path, events: list[Event]) -> None:
     if not events:
         return
     kept = path.with_suffix(CONFLICT)
-    fd = os.open(kept, _FLAGS | os.O_NONBLOCK | os.O_CREAT, 0o600)
+    fd = os.open(kept, _FLAGS | os.O_APPEND | os.O_NONBLOCK | os.O_CREAT, 0o600)
     with os.fdopen(fd, "ab") as file:
         file.write(b"".join(map(_line, events)))
         file.flush()
@@ -305,12 +372,28 @@ def _set_aside(path: Path, events: list[Event]) -> None:
     )
 
 
-def _is_named(fd: int, path: Path) -> bool:
-    """Whether this open file still is what that path names."""
+def _names(path: Path, fd: int) -> bool:
+    """Whether that path still names this open file."""
     try:
         return os.path.samestat(os.fstat(fd), path.stat())
     except FileNotFoundError:
         return False
+
+
+def _copy(old: int, new: int, size: int) -> None:
+    data = memoryview(os.pread(old, size, 0))
+    while data:
+        data = data[os.write(new, data) :]
+
+
+def _allocate(fd: int, start: int, end: int) -> None:
+    """Have these bytes of a file on the disk. Raises OSError."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, start, end - start)
+        return
+    data = memoryview(bytes(end - start))  # macOS
+    while data:
+        data = data[os.pwrite(fd, data, end - len(data)) :]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -16,6 +16,8 @@ from mexc_plugin.errors import ConfigError
 from mexc_plugin.store.engine import describe, sqlite_path
 
 SUFFIX = ".spool"
+# A spool that is not needed yet.
+PREPARED = ".new"
 # What a replay leaves: lines that it could not read, events in whose place another row stands.
 TORN = ".torn"
 CONFLICT = ".conflict"
@@ -47,6 +49,11 @@ def files(url: str, named: Path | None = None) -> list[Path]:
     Both, since a folder may be named after events went to the other.
     """
     return _found(url, named, (SUFFIX,))
+
+
+def prepared(url: str, named: Path | None = None) -> list[Path]:
+    """What writers of that database have ready, or left behind."""
+    return _found(url, named, (PREPARED,))
 
 
 def set_aside(url: str, named: Path | None = None) -> list[Path]:

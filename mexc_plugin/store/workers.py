@@ -1,11 +1,17 @@
 """The writer's threads: how they are started and woken, hold still for a fork, and write to the log."""
 
+import contextlib
 import logging
+import sys
+import traceback
 from _queue import Empty, SimpleQueue
 from collections import deque
 from collections.abc import Callable
 
 from mexc_plugin.store import real_threads
+
+# How long a loop that broke off stays away, unless somebody rings.
+PAUSE_S = 1.0
 
 
 class QuietLog:
@@ -42,17 +48,19 @@ class Pause:
 
 
 class Worker:
-    """A thread that is woken by a ring. Whatever ends its loop, the next `start` runs it again."""
+    """A thread that is woken by a ring. A loop that breaks off is begun anew; one that returns has ended."""
 
-    def __init__(self, name: str, loop: Callable[[], None]) -> None:
+    def __init__(self, name: str, loop: Callable[[], None], log: QuietLog) -> None:
         self.is_started = False
         self._name = name
         self._loop = loop
+        self._log = log
         self._bell: SimpleQueue[None] = SimpleQueue()
 
     def start(self) -> bool:
         """Start it, if it is not there. No `threading.Thread`: starting one takes locks."""
-        if not self.is_started:
+        # A thread that is started while Python takes itself apart never runs, and some versions do not say so.
+        if not self.is_started and not sys.is_finalizing():
             self.is_started = True
             try:
                 real_threads.start_new_thread(self._run, ())
@@ -71,9 +79,27 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            self._loop()
+            while not self._returns():
+                wait_for(self._bell, PAUSE_S)
+                self.ring()  # what it left in the middle is there without another event
         finally:
             self.is_started = False
+
+    def _returns(self) -> bool:
+        """Go through the loop; False where it broke off, by whatever nobody expected."""
+        try:
+            self._loop()
+        except BaseException as error:  # noqa: BLE001 - without this thread nothing is stored
+            with contextlib.suppress(Exception):  # there may be no memory for saying so
+                self._log.note(
+                    logging.ERROR,
+                    "audit: the thread %s broke off and goes on: %s in %s",
+                    self._name,
+                    type(error).__name__,
+                    traceback.extract_tb(error.__traceback__)[-1].name,
+                )
+            return False
+        return True
 
 
 def wait_for(queue: "SimpleQueue[None]", seconds: float | None) -> bool:

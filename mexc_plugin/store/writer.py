@@ -15,6 +15,11 @@ The keeper sleeps until the oldest event is due: SPOOL_SHARE of its budget after
 lasts. Then it seals what the storer has not come to, and puts everything that is not settled into the spool: one
 fsync for all, and no gap before what is durable. What the storer stores after all is found there again by the replay.
 
+The end. `close` puts `stop` into the inbox; whoever comes after it is handed to the successor, which is the next
+writer with a chain of its own. So is whoever comes when Python has begun to take itself apart: no thread runs any more
+but the caller's, and the others may have been frozen with a lock in their hands. A writer that can have no threads
+spools in the thread that calls, and waits for a lock no longer than for anything else.
+
 Locks. `_chain`: the sealer and the list of what is outstanding; held for computing only. `_spool_lock`: the spool's
 file; the keeper holds it while it writes, and the storer, which wants to replay, does not wait for it. Only these two
 threads take them, never the second within the first. Either thread may hang in a system call for ever: the other one
@@ -25,13 +30,15 @@ storer was inside the database). In the last two, new events are due at once.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
+import sys
 import time
 import uuid
 from _queue import SimpleQueue
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +65,8 @@ DORMANT_S = 1.0
 # How long preparing may take: imports and the making of a new database, never a cancel.
 PREPARE_S = {"file": 10.0, "server": 2.0}
 DRAIN_S = 5.0
+# For a lock, as it is written.
+FOR_EVER = -1.0
 
 
 class Writer:
@@ -65,16 +74,23 @@ class Writer:
 
     spool_folder: the one that the settings name for events that wait; None is the usual place.
     spool_only: never open the database. For a child that was forked while its parent's connection could not be
-    closed: SQLite would trust locks that the child does not have.
+    closed: SQLite would trust locks that the child does not have. And for the last moments of Python.
+    successor: who takes what comes when this one has ended; without one, that is lost.
     """
 
     def __init__(
-        self, url: str, spool_folder: Path | None = None, *, spool_only: bool = False
+        self,
+        url: str,
+        spool_folder: Path | None = None,
+        *,
+        spool_only: bool = False,
+        successor: "Callable[[], Writer] | None" = None,
     ) -> None:
         self.writer_id = str(uuid.uuid4())
         self._url = url
         self._is_file = sqlite_path(url) is not None
         self._spool_only = spool_only
+        self._successor = successor
         self._database = Database(url, BUSY_TIMEOUT_MS)
         self._spool_folder = spool_folder
         self._spool = spools.Spool(url, self.writer_id, spool_folder)
@@ -85,9 +101,10 @@ class Writer:
         self._outstanding: deque[Receipt] = deque()  # sealed, not settled; the chain lock's
         self._dropped: SimpleQueue[None] = SimpleQueue()
         self._log = QuietLog(log)
-        self._storer = Worker("mexc-plugin-audit", self._store_loop)
-        self._keeper = Worker("mexc-plugin-spool", self._keep_loop)
+        self._storer = Worker("mexc-plugin-audit", self._store_loop, self._log)
+        self._keeper = Worker("mexc-plugin-spool", self._keep_loop, self._log)
         self._ready: SimpleQueue[None] = SimpleQueue()
+        self._spool_tried: SimpleQueue[None] = SimpleQueue()
         self._closed: SimpleQueue[None] = SimpleQueue()
         self._pause: Pause | None = None
         self._failing = False
@@ -95,6 +112,7 @@ class Writer:
         self._stuck_since: float | None = None
         self._keeper_looks_at = math.inf
         self._closing = False
+        self._stopped = False  # `stop` is sealed; the chain lock's
         self._ended = False
 
     # -- the side of those who record
@@ -114,21 +132,43 @@ class Writer:
         is_down = self.is_down
         now = time.monotonic()
         receipt = Receipt(draft, now if is_down else now + budget * SPOOL_SHARE, loop)
+        self._take(receipt, budget)
+        return receipt
+
+    def _take(self, receipt: Receipt, patience: float = 0.0) -> None:
+        """Into the inbox; or to the successor. patience: what there is to wait, where no thread is to be had."""
+        if self._closing or self.is_frozen:
+            self._hand_over(receipt)
+            return
         if len(self._inbox) >= QUEUE_LIMIT:
             self._dropped.put(None)
             settle_all([receipt], Place.LOST)
-            return receipt
+            return
         self._inbox.append(receipt)
-        if self._ended or not self._start():
-            self._rescue()  # there is no thread to be had, so there is only this one
-            return receipt
+        if not self._start():
+            self._rescue(patience)  # there is only this thread
+            return
         self._storer.ring()
         if receipt.due < self._keeper_looks_at:
             self._keeper.ring()
-        return receipt
+
+    def _hand_over(self, receipt: Receipt) -> None:
+        successor = self._successor() if self._successor else None
+        if successor is None:
+            settle_all([receipt], Place.LOST)
+        else:
+            successor._take(receipt)  # noqa: SLF001 - of the same class
+
+    @property
+    def is_frozen(self) -> bool:
+        """True when its threads will not run again: Python takes itself apart."""
+        return sys.is_finalizing() and self._storer.is_started
 
     def say(self, level: int, message: str, *args: object) -> None:
         """Write to the log, in a thread of our own."""
+        if self._closing and self._successor:
+            self._successor().say(level, message, *args)
+            return
         self._log.note(level, message, *args)
         self._storer.ring()
 
@@ -155,12 +195,29 @@ class Writer:
             return
         self._closing = True
         if self._sealer.seq or self._inbox:
-            self.submit(events.stop_draft(time.time_ns()), DRAIN_S / 2).wait(DRAIN_S)
+            self._spool.is_ending = True
+            if not self._stop():
+                self._stop()  # lost, with all that waited; what says so fits into what the spool has kept for it
         self._ended = True
         if self._storer.is_started:
             self._storer.ring()
             self._keeper.ring()
             wait_for(self._closed, 1.0)
+
+    def _stop(self) -> bool:
+        """Write `stop`; False where it is lost."""
+        budget = DRAIN_S / 2
+        receipt = Receipt(
+            events.stop_draft(time.time_ns()), time.monotonic() + budget * SPOOL_SHARE
+        )
+        self._inbox.append(receipt)
+        if self._start():
+            self._storer.ring()
+            self._keeper.ring()
+        else:
+            self._rescue(budget)
+        receipt.wait(DRAIN_S)
+        return receipt.place is not Place.LOST
 
     # -- fork
 
@@ -186,7 +243,7 @@ class Writer:
         """In a forked child: let go of what the parent owns without touching it."""
         self._closing = self._ended = True
         self._database.forget()
-        self._spool.close()
+        self._spool.forget()
 
     # -- sealing; the chain lock is held
 
@@ -198,10 +255,15 @@ class Writer:
         while self._inbox:
             receipt = self._inbox.popleft()
             try:
+                is_stop = receipt.draft.get("kind") == "stop"
+                if self._stopped and not is_stop:
+                    self._hand_over(receipt)  # it came as we were closed
+                    continue
                 start = self._sealer.start()
                 if start is not None:
                     self._outstanding.append(_sealed(start, receipt.due))
                 receipt.event = self._sealer.seal(receipt.draft)
+                self._stopped |= is_stop
             except Exception as error:  # noqa: BLE001 - a draft that is none
                 self._sealer.count_lost((), unsealed=1)
                 settle_all([receipt], Place.LOST)
@@ -235,9 +297,11 @@ class Writer:
             if (batch and not self._failing) or (is_probing and is_due):
                 self._store(batch)
                 next_probe = time.monotonic() + PROBE_S
+                self._database.tidy()
         if self._failing or self._spool.is_open:
             self._store([])  # a last try: the database may be back
         self._database.close()
+        wait_for(self._spool_tried, 0.05)  # what is wrong with it is to be said
         if self._spool_lock.acquire(timeout=0.05):
             self._spool.close()
             self._spool_lock.release()
@@ -263,7 +327,8 @@ class Writer:
 
     def _hold_still(self, pause: "Pause") -> None:
         self._database.close()
-        pause.closed.put(None)
+        if not self._database.is_tidying:  # with a connection of its own
+            pause.closed.put(None)
         wait_for(pause.resume, 60.0)
 
     def _store(self, batch: list[Receipt]) -> None:
@@ -344,8 +409,9 @@ class Writer:
     # -- the keeper
 
     def _keep_loop(self) -> None:
-        self._try_spool()
-        self._log.write()
+        # In a thread of its own: a disk that hangs must not keep this one from noticing that the database does, too.
+        with contextlib.suppress(RuntimeError, MemoryError):
+            real_threads.start_new_thread(self._prepare_spool, ())
         while True:
             self._keeper_looks_at = math.inf  # whoever comes while we look, rings
             with self._chain:
@@ -361,13 +427,16 @@ class Writer:
                 self._keeper.wait(due - now)
             self._log.write()
 
-    def _try_spool(self) -> None:
-        """Say at once, and not when events are lost by it, that the spool cannot be written."""
-        if self._is_file and self._spool_folder is None:
-            return  # beside a SQLite file it can be written if the database can
+    def _prepare_spool(self) -> None:
+        """Have the file ready, with room in it. Where it cannot be had, say so now, and not when events are lost by it."""
         try:
-            self._spool.try_to_write()
+            with self._spool_lock:
+                self._spool.prepare()
+                if self._ended:
+                    self._spool.close()
         except Exception as error:  # noqa: BLE001 - no more than a warning comes of it
+            if self._is_file and self._spool_folder is None:
+                return  # beside a SQLite file it can be written if the database can
             self._log.note(
                 logging.WARNING,
                 "audit: the spool %s cannot be written (%s): events are lost whenever the database "
@@ -376,39 +445,57 @@ class Writer:
                 getattr(error, "strerror", None) or error,
                 SPOOL_VARIABLE,
             )
+            self._log.write()
+        finally:
+            self._spool_tried.put(None)
 
-    def _rescue(self) -> None:
-        """Spool all that is not settled: whoever dies now must leave no gap before what is durable."""
-        with self._chain:
+    def _rescue(self, patience: float = FOR_EVER) -> None:
+        """Spool all that is not settled: whoever dies now must leave no gap before what is durable.
+
+        patience: how long to wait for each lock; the thread of a caller may hold it itself.
+        """
+        if not self._chain.acquire(timeout=patience):
+            return
+        try:
             waiting = self._seal_inbox()
+        finally:
+            self._chain.release()
         if not waiting:
             return
         if self._stuck_since is None:
             self._stuck_since = time.monotonic()
             if not self._spool_only:
                 self._note_outage("it does not answer in time")
-        with self._spool_lock:
-            batch = [(r, r.event) for r in waiting if r.place is None and r.event is not None]
-            spooled = [event for _, event in batch]
-            try:
-                self._spool.append(spooled)
-            except Exception as error:  # noqa: BLE001 - it must neither stop a cancel nor the thread
-                place = Place.LOST
-                self._log.note(
-                    logging.ERROR,
-                    "audit: %d events lost: the spool %s cannot be written either (%s)",
-                    len(batch),
-                    self._spool,
-                    getattr(error, "strerror", None) or _reason(error),
-                )
+        if not self._spool_lock.acquire(timeout=patience):
+            return
+        try:
+            settled, place = self._spool_them(waiting)
+        finally:
+            self._spool_lock.release()
+        self._settle(settled, place)
+
+    def _spool_them(self, waiting: list[Receipt]) -> tuple[list[Receipt], Place]:
+        """Append what is still not settled, and have the next event say so. The spool lock is held."""
+        batch = [(r, r.event) for r in waiting if r.place is None and r.event is not None]
+        spooled = [event for _, event in batch]
+        place = Place.SPOOL
+        try:
+            self._spool.append(spooled)
+        except Exception as error:  # noqa: BLE001 - it must neither stop a cancel nor the thread
+            place = Place.LOST
+            self._log.note(
+                logging.ERROR,
+                "audit: %d events lost: the spool %s cannot be written either (%s)",
+                len(batch),
+                self._spool,
+                getattr(error, "strerror", None) or _reason(error),
+            )
+        with self._chain:
+            if place is Place.SPOOL:
+                self._sealer.mark(sealer.SPOOLED, spooled)
             else:
-                place = Place.SPOOL
-            with self._chain:
-                if place is Place.SPOOL:
-                    self._sealer.mark(sealer.SPOOLED, spooled)
-                else:
-                    self._sealer.count_lost(spooled)
-        self._settle([receipt for receipt, _ in batch], place)
+                self._sealer.count_lost(spooled)
+        return [receipt for receipt, _ in batch], place
 
     # -- both
 
