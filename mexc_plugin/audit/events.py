@@ -223,5 +223,5 @@ def _clip(value: object, length: int | None) -> str | None:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):
+    except (KeyError, OSError, ImportError):  # the last as Python ends
         return str(os.getuid())

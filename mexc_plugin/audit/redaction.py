@@ -56,6 +56,11 @@ _VALUE = re.compile(r"[^&\s\"'<>]+?(?=%26|[&\s\"'<>)\]}]|$)", re.IGNORECASE)
 _USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,30}://)[^/@\s\"']{1,512}@", re.IGNORECASE)
 
 
+def _without_userinfo(found: re.Match[str]) -> str:
+    """No template: `re` imports its parser for one, which fails while Python takes itself apart."""
+    return f"{found['scheme']}{REPLACEMENT}@"
+
+
 class Redactor:
     """Replaces the secrets of one exchange in text, headers and nested values."""
 
@@ -82,7 +87,7 @@ class Redactor:
             for start, end in reversed(_secret_values(value)):
                 value = value[:start] + REPLACEMENT + value[end:]
         if "://" in value:
-            value = _USERINFO.sub(rf"\g<scheme>{REPLACEMENT}@", value)
+            value = _USERINFO.sub(_without_userinfo, value)
         if len(value) < self._shortest:
             return value
         # A replacement may join what stood around it into a secret again: look a few times more.

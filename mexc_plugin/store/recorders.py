@@ -56,13 +56,14 @@ def recorder_for(url: str, spool_folder: Path | None = None) -> Writer:
 
 
 def close_all() -> None:
-    """Drain and end every writer of this process; the next use makes new ones."""
-    while _writers:
-        try:
-            _, writer = _writers.popitem()
-        except KeyError:  # somebody else closes them, too
-            break
-        writer.close()
+    """Drain and end every writer of this process; the next use makes new ones.
+
+    Those that are there now: threads that go on cancelling make new ones all the time.
+    """
+    for key in list(_writers):
+        writer = _writers.pop(key, None)
+        if writer is not None:
+            writer.close()
 
 
 def _drain_on_sigterm() -> None:
