@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from mexc_plugin.store import real_threads
 
-# How long a loop that broke off stays away, unless somebody rings.
-PAUSE_S = 1.0
+# How long a loop that broke off stays away.
+PAUSE_S = 0.5
 
 
 class QuietLog:
@@ -31,7 +31,7 @@ class QuietLog:
             try:
                 level, message, args = self._said.popleft()
                 self._logger.log(level, message, *args)
-            except Exception:  # noqa: BLE001, S112 - a log that breaks is no reason to stop recording
+            except BaseException:  # noqa: BLE001, S112 - a log that breaks, or ends its thread, is no reason to stop recording
                 continue
 
 
@@ -80,7 +80,7 @@ class Worker:
     def _run(self) -> None:
         try:
             while not self._returns():
-                wait_for(self._bell, PAUSE_S)
+                wait_for(SimpleQueue(), PAUSE_S)
                 self.ring()  # what it left in the middle is there without another event
         finally:
             self.is_started = False
