@@ -52,7 +52,40 @@ SUITES: dict[str, tuple[tuple[str, ...], ...]] = {
             "tests/exchange/test_surface.py",
         ),
     ),
+    "write": (
+        (
+            "tests/test_spool.py",
+            "tests/test_endurance.py",
+            "tests/test_writer.py",
+            "tests/test_store.py",
+        ),
+        (
+            "tests/torture/test_turns.py",
+            "tests/torture/test_losses.py",
+            "tests/exchange/test_endings.py",
+            "tests/test_attacks.py",
+            "tests/test_containers.py",
+            "tests/databases/test_append_only.py",
+        ),
+    ),
 }
+# A room is a folder of the product; the write path is a part of one.
+WRITE = tuple(
+    f"store/{name}.py"
+    for name in (
+        "checkpoints",
+        "database",
+        "real_threads",
+        "recorders",
+        "sealer",
+        "spool",
+        "spool_folder",
+        "turns",
+        "workers",
+        "writer",
+    )
+)
+FILES: dict[str, tuple[str, ...]] = {"write": WRITE}
 CHOSEN = "not postgresql and not mariadb and not pro"
 LONGEST_S = 240
 
@@ -207,7 +240,10 @@ class _Finder(ast.NodeVisitor):
 def find_mutants(rooms: tuple[str, ...]) -> Iterator[Mutant]:
     """Every change of the rooms that is still Python."""
     for room in rooms:
-        for path in sorted((ROOT / "mexc_plugin" / room).glob("*.py")):
+        product = ROOT / "mexc_plugin"
+        for path in sorted(product.glob(f"{room}/*.py")) or [
+            product / name for name in FILES[room]
+        ]:
             source = path.read_text()
             name = str(path.relative_to(ROOT))
             finder = _Finder(name, source)
@@ -250,7 +286,8 @@ def is_noticed(mutant: Mutant, copy: Path) -> bool:
     source = target.read_text()
     target.write_text(mutant.apply(source))
     try:
-        return not all(pass_tests(copy, suites) for suites in SUITES[target.parent.name])
+        room = target.parent.name if target.parent.name in SUITES else "write"
+        return not all(pass_tests(copy, suites) for suites in SUITES[room])
     finally:
         target.write_text(source)
 
@@ -274,7 +311,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--count", type=int, default=150)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("rooms", nargs="*", default=("venue", "audit", "exchange"))
+    parser.add_argument(
+        "rooms", nargs="*", default=("venue", "audit", "exchange"), help=", ".join(SUITES)
+    )
     chosen = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
     all_of_them = list(find_mutants(tuple(chosen.rooms)))

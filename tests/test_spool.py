@@ -363,3 +363,31 @@ def test_what_is_no_spool_of_this_user_is_left_alone_and_said(
     assert seqs(audit, OTHER) == []
     assert os.path.lexists(path)
     assert logged(caplog, "audit: the spool %s is left alone")
+
+
+def test_a_spool_that_was_closed_goes_on_where_it_ended(audit: Audit) -> None:
+    made = spool.Spool(audit.url, OTHER)
+    first, second, third = chained(3)
+    made.append([first])
+    made.close()
+    assert made.path is not None
+    assert made.path.stat().st_size == len(spool._line(first))  # nothing is reserved any more
+    made.append([second])
+    made.append([third])
+    assert [event.seq for event in made.take(0)[0]] == [1, 2, 3]
+    made.close()
+    made.path.unlink()  # by a replay
+    made.append(chained(1))
+    assert made.path.read_bytes().startswith(b"{")
+    made.close()
+
+
+def test_a_spool_that_is_moved_away_while_it_is_replayed_is_left_to_whoever_did(
+    other: spool.Spool, tmp_path: Path
+) -> None:
+    other.append(chained(2))
+    assert other.path is not None
+    other.path.rename(tmp_path / "elsewhere")
+    other.clear()
+    assert len((tmp_path / "elsewhere").read_bytes().strip(b"\0").splitlines()) == 2
+    assert not other.is_open

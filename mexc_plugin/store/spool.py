@@ -125,8 +125,10 @@ class Spool:
         if self._fd is None or not self._is_named:
             return
         path = self._require_path()
-        if _names(path, self._fd):
-            path.rename(path.with_suffix(PREPARED))
+        if not _names(path, self._fd):
+            self.forget()  # whoever moved it may keep it
+            return
+        path.rename(path.with_suffix(PREPARED))
         self._is_named = self._torn = False
         self._end = self._reserved = 0
         os.ftruncate(self._fd, 0)
@@ -148,7 +150,7 @@ class Spool:
     def forget(self) -> None:
         """Let go of the file and leave it as it is: in a forked child it is the parent's."""
         fd, self._fd = self._fd, None
-        self._is_named = False
+        self._is_named, self._end, self._reserved = False, 0, 0
         if fd is not None:
             os.close(fd)
 
@@ -164,7 +166,7 @@ class Spool:
             fd = old
         else:
             # The first one, or in the place of one that somebody moved or removed.
-            fd = self._open_again(path) if old is None and path.exists() else self._make(path)
+            fd = self._make(path) if old is not None else self._open_again(path)
             try:
                 if old is not None:
                     _copy(old, fd, self._end)
@@ -185,41 +187,50 @@ class Spool:
         """A locked file without the name: whoever finds that, finds it locked."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         unnamed = path.with_suffix(PREPARED)
-        fd = os.open(unnamed, _FLAGS | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not _names(unnamed, fd):
-                raise FileNotFoundError(errno.ENOENT, "it was swept away", str(unnamed))
-        except OSError:
+        while True:
+            fd = os.open(unnamed, _FLAGS | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                if _names(unnamed, fd):
+                    return fd  # and nobody has swept it away in between
+            except OSError:
+                os.close(fd)
+                raise
             os.close(fd)
-            raise
-        return fd
 
     def _open_again(self, path: Path) -> int:
-        """What this writer left, unless somebody is replaying it away. Raises FileNotFoundError."""
-        fd = os.open(path, _FLAGS)
+        """What this writer left, unless somebody is replaying it away; then a new one."""
+        try:
+            fd = os.open(path, _FLAGS)
+        except FileNotFoundError:
+            return self._make(path)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
-            if not _names(path, fd):
-                raise FileNotFoundError(path)
-            self._end = len(os.pread(fd, os.fstat(fd).st_size, 0).rstrip(b"\0"))
+            if _names(path, fd):
+                self._end = len(os.pread(fd, os.fstat(fd).st_size, 0).rstrip(b"\0"))
+                return fd
         except OSError:
             os.close(fd)
             raise
-        return fd
+        os.close(fd)
+        return self._make(path)
 
     def _reserve(self, fd: int, size: int) -> None:
         """Have room for so many bytes more, and for the end. Raises OSError where the disk is full."""
         end = self._end + size
         if end + LAST_ROOM <= self._reserved or (self.is_ending and end <= self._reserved):
             return
-        try:
-            _allocate(fd, self._reserved, end + ROOM)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            return  # a file system that reserves nothing: the write will show
-        self._reserved = end + ROOM
+        for room in (ROOM, LAST_ROOM):
+            try:
+                _allocate(fd, self._reserved, end + room)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    return  # a file system that reserves nothing: the write will show
+                if room == LAST_ROOM:
+                    raise
+            else:
+                self._reserved = end + room
+                return
 
 
 @dataclass(frozen=True, slots=True)
