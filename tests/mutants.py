@@ -56,17 +56,12 @@ SUITES: dict[str, tuple[tuple[str, ...], ...]] = {
         (
             "tests/test_spool.py",
             "tests/test_endurance.py",
+            "tests/torture/test_turns.py",
+            "tests/torture/test_losses.py",
             "tests/test_writer.py",
             "tests/test_store.py",
         ),
-        (
-            "tests/torture/test_turns.py",
-            "tests/torture/test_losses.py",
-            "tests/exchange/test_endings.py",
-            "tests/test_attacks.py",
-            "tests/test_containers.py",
-            "tests/databases/test_append_only.py",
-        ),
+        ("tests/exchange/test_endings.py", "tests/test_attacks.py", "tests/test_containers.py"),
     ),
 }
 # A room is a folder of the product; the write path is a part of one.
