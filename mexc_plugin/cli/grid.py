@@ -1,10 +1,11 @@
 """Rows of any columns as text, for people: a table, or a few lines a row where it does not fit."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from mexc_plugin.cli.terminal import Screen, cells
-from mexc_plugin.review.text import plain, visible
+from mexc_plugin.review.text import visible
 
 _GAP = "  "
 
@@ -13,7 +14,9 @@ def as_grid(
     rows: Iterable[Mapping[str, Any]], columns: Sequence[str], screen: Screen
 ) -> Iterator[str]:
     """Aligned columns, nothing cut; below each other where a terminal is too narrow for them."""
-    texts = [[_text(row[name]) for name in columns] for row in rows]
+    listed = list(rows)
+    texts = [[_text(row[name], screen) for name in columns] for row in listed]
+    columns = [_heading(name, listed, screen) for name in columns]
     widths = [max(map(cells, column)) for column in zip(columns, *texts, strict=True)]
     total = sum(widths) + len(_GAP) * (len(widths) - 1)
     if screen.width is not None and total > screen.width:
@@ -24,8 +27,14 @@ def as_grid(
             yield _line(line, widths)
 
 
-def _text(value: object) -> str:
-    return "" if value is None else visible(plain(value))
+def _heading(name: str, rows: Sequence[Mapping[str, Any]], screen: Screen) -> str:
+    """A column of times says its zone."""
+    value = next((row[name] for row in rows if row[name] is not None), None)
+    return f"{name} ({screen.zone})" if isinstance(value, datetime) else name
+
+
+def _text(value: object, screen: Screen) -> str:
+    return "" if value is None else visible(screen.text(value))
 
 
 def _line(texts: Sequence[str], widths: Sequence[int]) -> str:

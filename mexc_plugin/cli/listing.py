@@ -4,13 +4,14 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
 from mexc_plugin.cli import options
+from mexc_plugin.cli.display import clock, columns, count, nothing_matches, pager
 from mexc_plugin.cli.filters import filters as filter_options
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.pager import emit_paged
@@ -23,45 +24,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 1_000_000_000
 _DIGITS = 3
-
-
-def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
-    """Names of columns, each once; what is unknown is refused with the names that there are."""
-    if value is None:
-        return None
-    from mexc_plugin.store.schema import HISTORY_COLUMNS
-
-    names = list(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
-    unknown = [name for name in names if name not in HISTORY_COLUMNS]
-    if unknown or not names:
-        what = f"there is no column {unknown[0]!r}" if unknown else "names no column"
-        raise click.BadParameter(
-            f"{what}; there are {', '.join(HISTORY_COLUMNS)}", ctx=ctx, param=param
-        )
-    return names
-
-
-def columns(command: Any) -> Any:  # noqa: ANN401 - click's
-    """Add `--columns`; the command is called with `columns`, a list of names or None."""
-    return click.option(
-        "--columns", metavar="A,B,C", callback=_columns, help="Only these columns, in this order."
-    )(command)
-
-
-def clock(command: Any) -> Any:  # noqa: ANN401 - click's
-    """Add `--utc/--local`; the command is called with `utc`."""
-    return click.option(
-        "--utc/--local", "utc", default=True, help="Times in tables. Other formats are always UTC."
-    )(command)
-
-
-def pager(command: Any) -> Any:  # noqa: ANN401 - click's
-    """Add `--pager/--no-pager`; the command is called with `pager`."""
-    return click.option(
-        "--pager/--no-pager",
-        default=True,
-        help="On a terminal, read what is longer than it with $MEXC_PLUGIN_PAGER or $PAGER.",
-    )(command)
 
 
 @click.command("list")
@@ -98,7 +60,8 @@ def list_(
     """List cancels, newest first.
 
     A filter that is given several times matches any of its values; different filters must all match.
-    Times are 90s, 15m, 1h, 2d or 1w (ago), a date or ISO time (UTC where it names no zone), or now.
+    Times are 90s, 15m, 1h, 2d or 1w (ago), 14:03, today, a date or ISO time, and more; what names no
+    zone is UTC, or this machine's with --local.
     """
     from mexc_plugin.cli.render import renderer
     from mexc_plugin.store import cursors, queries
@@ -115,7 +78,7 @@ def list_(
             page = Page(rows, most)
             emit_paged(renderer(form, columns)(page, screen), wanted=pager)
     if form == "table":
-        say(page.summary())
+        say(page.summary() or nothing_matches(filters, utc=utc))
     if page.last_before_more is not None:
         say(f"there are more; for the next: --after {cursors.written(page.last_before_more)}")
     if exit_code and page.unresolved:
@@ -148,19 +111,15 @@ class Page:
             self.last_before_more = row
 
     def summary(self) -> str:
-        """One line: rows, failed, unresolved, and the latency of half and of nearly all."""
+        """One line: rows, failed, unresolved, and the latency of half and of nearly all; or nothing."""
         if not self._rows:
-            return "no cancel on record matches"
+            return ""
         words = [count(self._rows, "attempt", "attempts")]
         words += [f"{self._failed:,} failed", f"{self.unresolved:,} unresolved"]
         for percent in (50, 99):
             if self._latencies:
                 words.append(f"p{percent} {duration(percentile(self._latencies, percent))}")
         return ", ".join(words)
-
-
-def count(number: int, one: str, several: str) -> str:
-    return f"{number:,} {one if number == 1 else several}"
 
 
 def _rounded(microseconds: int) -> int:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from mexc_plugin import settings_file
+from mexc_plugin.cli.display import zone_of
 from mexc_plugin.config import SPOOL_VARIABLE, URL_VARIABLE, find, spool_folder
 from mexc_plugin.review import moments
 
@@ -139,7 +140,7 @@ def output(
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    """A time on the command line; the command gets naive UTC."""
+    """A time on the command line, read in the zone that is shown; the command gets naive UTC."""
 
     name = "time"
 
@@ -152,7 +153,7 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
         if isinstance(value, datetime):
             return value
         try:
-            return moments.moment(str(value), _now(ctx))
+            return moments.moment(str(value), _now(ctx), zone_of(ctx))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

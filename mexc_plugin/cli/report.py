@@ -92,9 +92,9 @@ def in_words(filters: "Filters") -> str:
         if values
     ]
     if filters.since is not None:
-        parts.append(f"from {filters.since.isoformat(sep=' ', timespec='seconds')}")
+        parts.append(f"from {filters.since:%Y-%m-%d %H:%M:%S} UTC")
     if filters.until is not None:
-        parts.append(f"before {filters.until.isoformat(sep=' ', timespec='seconds')}")
+        parts.append(f"before {filters.until:%Y-%m-%d %H:%M:%S} UTC")
     if filters.latency_over_us is not None:
         parts.append(f"slower than {filters.latency_over_us / 1000:g} ms")
     return f"Only {', '.join(parts)}." if parts else "The whole record."

@@ -7,8 +7,8 @@ import click
 
 from mexc_plugin.audit.events import COLUMNS
 from mexc_plugin.cli import options
+from mexc_plugin.cli.display import clock, count, pager
 from mexc_plugin.cli.filters import storable
-from mexc_plugin.cli.listing import clock, count, pager
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.pager import emit_paged
 from mexc_plugin.cli.problems import Exit, Problem
@@ -71,7 +71,8 @@ def as_text(rows: Iterable[Row], findings: Findings, screen: Screen) -> Iterator
     before: Row | None = None
     for row in rows:
         if before is None:
-            yield screen.styled(f"cancel {visible(str(row['cancel_id']))}", bold=True)
+            title = f"cancel {visible(str(row['cancel_id']))} ({screen.zone})"
+            yield screen.styled(title, bold=True)
         yield ""
         yield _headline(row, before, screen)
         for name, was, now in changes(known, row):
@@ -99,7 +100,7 @@ def _not_one(cancel_id: str, found: list[str]) -> str:
 
 
 def _headline(row: Row, before: Row | None, screen: Screen) -> str:
-    parts = [screen.written(row["occurred_at"])]
+    parts = [screen.time(row["occurred_at"])]
     if before is not None:
         nanoseconds = row["occurred_ns"] - before["occurred_ns"]
         sign = "-" if nanoseconds < 0 else "+"  # the wall clock may have been set meanwhile

@@ -44,7 +44,7 @@ def sql(
 ) -> None:
     """Answer a question that auditors ask; without a NAME, list them.
 
-    Times are as in `audit list`: 90s, 15m, 1h, 2d or 1w (ago), a date or ISO time, or now.
+    Times are UTC, written as in `audit list`: 1h or 2d (ago), 14:03, today, a date or ISO time, or now.
     """
     from mexc_plugin.store import questions
 

@@ -8,55 +8,86 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mexc_plugin.cli import options
+from mexc_plugin.cli.display import clock, nothing_matches
 from mexc_plugin.cli.filters import filters as filter_options
 from mexc_plugin.cli.options import Chosen
+from mexc_plugin.cli.problems import Misuse
 from mexc_plugin.cli.terminal import Screen, emit, say
 
 if TYPE_CHECKING:
     from mexc_plugin.store.overview import Overview
     from mexc_plugin.store.queries import Filters
+    from mexc_plugin.store.tallies import Tally
 
+Group = tuple[str | None, "Tally"]
 BY = ("symbol", "bot", "account", "outcome", "hour", "day")
 MOST_REASONS = 20
 
 
 @click.command()
-@click.option("--by", type=click.Choice(BY), help="A row for each; times are UTC.")
+@click.option("--by", type=click.Choice(BY), help="A row for each.")
 @filter_options
+@clock
 @options.output("table", "json", "csv", piped="json")
 @options.database
-def stats(filters: "Filters", by: str | None, database: Chosen, form: str) -> None:
+def stats(filters: "Filters", by: str | None, utc: bool, database: Chosen, form: str) -> None:
     """Count cancels: outcomes, failures and their reasons, latencies, bursts, repetitions.
 
     Every attempt counts once, in the hour or day of its request, by its final outcome. Filters are
-    those of `audit list`. Percentiles are exact, by nearest rank.
+    those of `audit list`. Percentiles are exact, by nearest rank. Hours and days are UTC, or this
+    machine's with --local.
     """
     from mexc_plugin.store import overview, queries, statistics
 
+    # Only a table has the zone of this machine: programs get what they got from everywhere.
+    screen = Screen.detect(utc=utc or form != "table")
     with queries.reading(database.url) as connection:
         statistics.steady(connection)
         if by is not None:
-            groups = statistics.by(connection, filters, statistics.By(by))
-            emit(_groups(form, by, groups))
+            count_by = by if screen.utc or by != "day" else "hour"
+            groups = statistics.by(connection, filters, statistics.By(count_by))
+            if by in ("hour", "day"):
+                groups = _by_clock(groups, by, screen)
+            emit(_groups(form, by, groups, screen))
             found = bool(groups)
         else:
             now = datetime.now(UTC).replace(tzinfo=None)
             seen = overview.read(connection, filters, now)
-            emit({"table": _told, "json": _as_json, "csv": _as_csv}[form](seen))
+            emit({"table": _told, "json": _as_json, "csv": _as_csv}[form](seen, screen))
             found = bool(seen.total.attempts)
     if form == "table" and not found:
-        say("no cancel on record matches")
+        say(nothing_matches(filters, utc=utc))
 
 
-def _groups(form: str, by: str, groups: list[tuple[str | None, Any]]) -> Iterator[str]:
+def _by_clock(groups: list[Group], by: str, screen: Screen) -> list[Group]:
+    """Hours as they are shown, or the days that they make. They are counted in UTC."""
+    from mexc_plugin.store.tallies import Tally
+
+    if screen.utc:
+        return groups
+    found: dict[str, list[Tally]] = {}
+    for hour, tally in groups:
+        here = screen.clock(datetime.fromisoformat(f"{hour}:00"))
+        if here.minute and by == "day":
+            raise Misuse(
+                "this machine's zone is not a whole number of hours from UTC, and days are counted "
+                "in hours of UTC; leave --local out, or count --by hour"
+            )
+        name = f"{here:%Y-%m-%d}" if by == "day" else f"{here:%Y-%m-%d %H:%M}"
+        found.setdefault(name, []).append(tally)
+    return [(name, Tally.together(tallies)) for name, tallies in found.items()]
+
+
+def _groups(form: str, by: str, groups: list[Group], screen: Screen) -> Iterator[str]:
     from mexc_plugin.cli.grid import as_grid
     from mexc_plugin.cli.render import RENDERERS
     from mexc_plugin.review.figures import FIGURES, figures
 
     rows = [{by: name, **figures(tally)} for name, tally in groups]
     if form == "table":
-        shown = [_readable(row) for row in rows]
-        return as_grid(shown, [by, *READABLE], Screen.detect())
+        name = f"{by} ({screen.zone})" if by in ("hour", "day") else by
+        shown = [{name: row[by], **_readable(row)} for row in rows]
+        return as_grid(shown, [name, *READABLE], screen)
     return RENDERERS[form](rows, [by, *FIGURES], Screen())
 
 
@@ -72,16 +103,15 @@ def _readable(row: dict[str, Any]) -> dict[str, Any]:
     return shown | {name.removesuffix("_us"): milliseconds(row[name]) for name in LATENCIES}
 
 
-def _told(seen: "Overview") -> Iterator[str]:
+def _told(seen: "Overview", screen: Screen) -> Iterator[str]:
     """Sections for people; one with nothing in it is left out."""
     from mexc_plugin.cli.grid import as_grid
     from mexc_plugin.review.figures import figures
 
     if not seen.total.attempts:
         return
-    screen = Screen.detect()
     yield from as_grid([_readable(figures(seen.total))], READABLE, screen)
-    for title, rows in _sections(seen).items():
+    for title, rows in _sections(seen, screen).items():
         if rows:
             yield ""
             yield screen.styled(title, bold=True)
@@ -91,10 +121,11 @@ def _told(seen: "Overview") -> Iterator[str]:
         say(f"{rest:,} more reasons; all of them: --format json")
 
 
-def _sections(seen: "Overview") -> dict[str, list[dict[str, Any]]]:
+def _sections(seen: "Overview", screen: Screen) -> dict[str, list[dict[str, Any]]]:
     total = seen.total.attempts
     repeated, still_open = seen.repetitions, seen.open
-    since = f", the oldest asked at {still_open.oldest} UTC" if still_open.oldest else ""
+    oldest = still_open.oldest
+    since = f", the oldest asked at {screen.time(oldest)} {screen.zone}" if oldest else ""
     return {
         "Outcomes": [
             {"outcome": name, "attempts": f"{count:,}", "share": f"{count / total:.2%}"}
@@ -114,12 +145,17 @@ def _sections(seen: "Overview") -> dict[str, list[dict[str, Any]]]:
             {"age": age, "attempts": f"{count:,}"} for age, count in still_open.ages.items()
         ],
         "Bursts, the most in one second": [
-            {"second (UTC)": second, "attempts": f"{count:,}"} for second, count in seen.bursts
+            {f"second ({screen.zone})": _second(second, screen), "attempts": f"{count:,}"}
+            for second, count in seen.bursts
         ],
         f"Orders that more than one cancel asked for: {repeated.orders:,}": [
             {"order": one.order, "cancels": f"{one.cancels:,}"} for one in repeated.most
         ],
     }
+
+
+def _second(text: str, screen: Screen) -> str:
+    return screen.clock(datetime.fromisoformat(text)).isoformat(sep=" ")
 
 
 def document(seen: "Overview") -> dict[str, Any]:
@@ -138,17 +174,17 @@ def document(seen: "Overview") -> dict[str, Any]:
     }
 
 
-def _as_json(seen: "Overview") -> Iterator[str]:
+def _as_json(seen: "Overview", _screen: Screen) -> Iterator[str]:
     from mexc_plugin.review.text import encode
 
     yield encode(document(seen))
 
 
-def _as_csv(seen: "Overview") -> Iterator[str]:
+def _as_csv(seen: "Overview", screen: Screen) -> Iterator[str]:
     """One figure a line: its section, its name, its value."""
     from mexc_plugin.cli.render import RENDERERS
 
-    return RENDERERS["csv"](_lines(seen), ("section", "name", "value"), Screen())
+    return RENDERERS["csv"](_lines(seen), ("section", "name", "value"), screen)
 
 
 def _lines(seen: "Overview") -> Iterator[dict[str, Any]]:

@@ -115,7 +115,7 @@ def _wrapped(texts: Iterable[str], width: int) -> Iterator[str]:
 
 def _time(row: Row, screen: Screen) -> str:
     moment = row["requested_at"]
-    return screen.clock(moment).isoformat(sep=" ", timespec="milliseconds") if moment else ""
+    return screen.time(moment) if moment else ""
 
 
 def _ago(row: Row, screen: Screen) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mexc_plugin.cli import options
+from mexc_plugin.cli.display import clock, columns
 from mexc_plugin.cli.filters import filters as filter_options
-from mexc_plugin.cli.listing import clock, columns
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.terminal import Screen, emit, say
-from mexc_plugin.review.text import plain, visible
+from mexc_plugin.review.text import visible
 
 if TYPE_CHECKING:
     from mexc_plugin.store.queries import Filters, Row
@@ -130,13 +130,13 @@ def _renderer(
     if form == "jsonl":
         return lambda rows: as_jsonl(rows, columns or HISTORY_COLUMNS, screen)
     if columns:
-        return lambda rows: (_picked(row, columns) for row in rows)
+        return lambda rows: (_picked(row, columns, screen) for row in rows)
     return lambda rows: (_line(row, screen) for row in rows)
 
 
-def _picked(row: "Row", columns: list[str]) -> str:
+def _picked(row: "Row", columns: list[str], screen: Screen) -> str:
     values = (row[name] for name in columns)
-    return "  ".join("-" if value is None else visible(plain(value)) for value in values)
+    return "  ".join("-" if value is None else visible(screen.text(value)) for value in values)
 
 
 def _line(row: "Row", screen: Screen) -> str:
@@ -145,7 +145,7 @@ def _line(row: "Row", screen: Screen) -> str:
     outcome = final if final == first else f"{final} (was {first})"
     order = row["order_id"] or row["client_order_id"]
     latency = row["latency_us"]
-    moment = screen.clock(row["requested_at"]).isoformat(sep=" ", timespec="milliseconds")
+    moment = screen.time(row["requested_at"])
     parts = [
         moment,
         screen.outcome(visible(outcome), final),

@@ -57,11 +57,13 @@ class Screen:
             return moment
         return moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
 
-    def written(self, moment: datetime) -> str:
-        """A time of the record in ISO 8601, with its zone."""
-        if self.utc:
-            return plain(moment)
-        return moment.replace(tzinfo=UTC).astimezone().isoformat(timespec="microseconds")
+    def time(self, moment: datetime) -> str:
+        """A time of the record as every table shows it."""
+        return self.clock(moment).isoformat(sep=" ", timespec="milliseconds")
+
+    def text(self, value: object) -> str:
+        """A value of the record for people: times in the zone that is shown."""
+        return self.time(value) if isinstance(value, datetime) else plain(value)
 
     def outcome(self, text: str, outcome: object) -> str:
         """The text in the colour of that outcome, where there are colours."""

@@ -1,5 +1,6 @@
 """The pages: cancels, one cancel, and those that are unresolved."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -8,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mexc_plugin.errors import ConfigError
-from mexc_plugin.review import asking
+from mexc_plugin.review import asking, moments
 from mexc_plugin.review.asking import OUTCOMES, Asking
 from mexc_plugin.web import answers, asked, shared
 from mexc_plugin.web.asked import Nonsense, Query
@@ -80,8 +81,10 @@ async def cancel(request: Request) -> Response:
 
 
 def _rows(query: Query, found: Listing) -> dict[str, Any]:
+    wanted = query.asking.filters(datetime.now(UTC).replace(tzinfo=None))
     return {
         "asking": query.asking,
+        "window": moments.window(wanted.since, wanted.until),
         "listing": found,
         "paged": not query.is_first,
         "caption": "Cancels, newest first",

@@ -42,7 +42,7 @@ def test_people_see_what_was_sent_what_came_back_and_what_changed(ledger, show):
     cancel_id = ledger.cancel(body=BODY, answer={"order_status": "CANCELED", "symbol": "LTC/USDT"})
     text = show(cancel_id, "--format", "table").stdout
     for expected in (
-        "2026-11-23T12:00:00.000000Z  request  attempt 1",
+        "2026-11-23 12:00:00.000  request  attempt 1",
         "response  attempt 1  canceled  after 1.500 ms",
         "X-MEXC-APIKEY: [redacted]",
         '        "executedQty": 1.50\n',
@@ -178,8 +178,7 @@ def test_a_timeline_says_the_time_between_events(ledger, show):
     ledger.reconcile(cancel_id, "canceled", at=90)
     lines = show(cancel_id, "--format", "table").stdout.splitlines()
     assert (
-        "2026-11-23T12:00:00.001500Z  +1.50 ms  response  attempt 1  unknown  after 1.500 ms"
-        in lines
+        "2026-11-23 12:00:00.001  +1.50 ms  response  attempt 1  unknown  after 1.500 ms" in lines
     )
     assert any("+90.0 s  reconciliation" in line for line in lines)
 
@@ -190,4 +189,10 @@ def test_a_clock_that_was_set_back_is_shown_as_it_was(ledger, show):
         ledger.seal(kind="response", cancel_id=cancel_id, attempt=1, outcome="canceled", at=-2)
     )
     text = show(cancel_id, "--format", "table").stdout
-    assert "2026-11-23T12:00:00.000000Z  +2.00 s  request" in text
+    assert "2026-11-23 12:00:00.000  +2.00 s  request" in text
+
+
+def test_a_timeline_has_the_time_of_this_place(ledger, show, berlin):
+    text = show(ledger.cancel(), "--local", "--format", "table").stdout
+    assert "2026-11-23 13:00:00.000  request" in text
+    assert "(local)" in text

@@ -160,7 +160,7 @@ def test_a_url_that_cannot_be_meant_is_one_line_without_a_password(audited, name
 @pytest.mark.parametrize(
     "words",
     [
-        ["--since", "yesterday"],
+        ["--since", "someday"],
         ["--since", "99999999999999w"],
         ["--since", "2026-13-45"],
         ["--since", "2026-01-02", "--until", "2026-01-01"],

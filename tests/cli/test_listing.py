@@ -5,7 +5,6 @@ import io
 import json
 import re
 import shutil
-import time
 
 import pytest
 
@@ -171,20 +170,34 @@ def test_the_percentiles_of_a_page_are_those_of_its_rows():
     assert "p50 50.0 ms, p99 99.0 ms" in page.summary()
 
 
-@pytest.fixture
-def berlin(monkeypatch):
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
 def test_a_table_can_have_the_time_of_this_place(ledger, listing, berlin):
     ledger.cancel()
     head, line = listing("--local", "--format", "table").stdout.splitlines()
     assert head.startswith("requested (local)")
     assert line.startswith("2026-11-23 13:00:00.000")
+
+
+def test_what_is_typed_is_read_in_the_zone_that_is_shown(ledger, listing, berlin):
+    cancel_id = ledger.cancel()  # at 13:00 in Berlin
+    window = ["--since", "2026-11-23 12:59", "--until", "2026-11-23 13:01"]
+    assert ids(listing("--local", *window)) == [cancel_id]
+    assert ids(listing(*window)) == []
+    assert ids(listing("--since", "2026-11-23 11:59", "--until", "2026-11-23 12:01")) == [cancel_id]
+
+
+def test_an_empty_answer_names_the_window_in_both_zones(listing, berlin):
+    words = listing("--local", "--since", "2026-09-30 14:03", "--format", "table").stderr
+    assert words == (
+        "no cancel on record matches since 2026-09-30 14:03:00 CEST (2026-09-30 12:03:00 UTC)\n"
+    )
+    words = listing("--until", "2026-09-30 14:03", "--format", "table").stderr
+    assert "before 2026-09-30 14:03:00 UTC (2026-09-30 16:03:00 CEST)" in words
+
+
+def test_columns_have_the_time_of_this_place_too(ledger, listing, berlin):
+    ledger.cancel()
+    text = listing("--local", "--columns", "requested_at,bot", "--format", "table").stdout
+    assert text == "requested_at (local)     bot\n2026-11-23 13:00:00.000  grid\n"
 
 
 def test_other_formats_are_utc_whatever_the_place(ledger, listing, berlin):

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import time
 
 import pytest
 
@@ -155,3 +156,44 @@ def test_a_latency_for_people(microseconds, words):
 
 def test_a_share_for_people():
     assert [share(None), share(0.0481)] == ["–", "4.81%"]
+
+
+def printed(run, url, *arguments):
+    words = ["audit", "stats", "--local", "--format", "table", "--database-url", url, *arguments]
+    result = run(*words)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def test_times_of_the_total_are_those_of_this_place(ledger, run, url, berlin):
+    ledger.cancel("unknown")
+    text = printed(run, url)
+    assert "the oldest asked at 2026-11-23 13:00:00.000 local" in text
+    assert "second (local)" in text
+    assert "2026-11-23 13:00:00 " in text
+
+
+def test_hours_and_days_are_those_of_this_place(ledger, run, url, berlin):
+    for hours in (0, 10.5, 11.5):  # 13:00, 23:30 and half past midnight in Berlin
+        ledger.cancel(at=hours * 3_600)
+    days = [line.split()[:2] for line in printed(run, url, "--by", "day").splitlines()]
+    assert days == [["day", "(local)"], ["2026-11-23", "2"], ["2026-11-24", "1"]]
+    assert "2026-11-24 00:00  1" in printed(run, url, "--by", "hour")
+
+
+def test_days_of_a_zone_with_half_hours_are_refused(ledger, run, url, monkeypatch):
+    ledger.cancel()
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    words = ["audit", "stats", "--local", "--format", "table", "--by", "day"]
+    result = run(*words, "--database-url", url)
+    assert "2026-11-23 17:30  1" in printed(run, url, "--by", "hour")
+    monkeypatch.undo()
+    time.tzset()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "leave --local out" in result.stderr
+
+
+def test_nothing_found_names_the_window(run, url):
+    words = ["audit", "stats", "--since", "2026-11-23", "--format", "table", "--database-url", url]
+    assert "matches since 2026-11-23 00:00:00 UTC" in run(*words).stderr

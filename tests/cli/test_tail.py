@@ -56,6 +56,14 @@ def test_a_line_for_people_has_what_is_known_and_no_control_characters(ledger, t
     assert line == "a\\x1b[2J  -"
 
 
+def test_lines_have_the_time_of_this_place(ledger, tailed, berlin):
+    ledger.cancel()
+    (line,) = tailed("--local", "--format", "table", "--columns", "requested_at,bot")
+    assert line == "2026-11-23 13:00:00.000  grid"
+    assert "2026-11-23 13:00:00.000" in "\n".join(tailed("--local", "--format", "table"))
+    assert "2026-11-23T12:00:00.000000Z" in tailed("--local")[0]
+
+
 # -- what is new, by place and not by time
 
 
