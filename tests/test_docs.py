@@ -1,7 +1,9 @@
 """The documents are true: what they show runs, what they name exists, and nothing is left out."""
 
 import ast
+import contextlib
 import os
+import pty
 import re
 import shlex
 import shutil
@@ -82,15 +84,20 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     path = tmp_path_factory.mktemp("demo") / "audit.db"
-    done = subprocess.run(
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
         [sys.executable, "-m", "mexc_plugin", "demo", "--database-url", f"sqlite:///{path}"],
-        env=os.environ | STRICT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return Demo(path, done.stdout)
+        env=os.environ | STRICT | {"COLUMNS": "80", "NO_COLOR": "1"},
+        stdout=theirs,
+    ) as process:
+        os.close(theirs)
+        output = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other side was closed
+            while chunk := os.read(ours, 65_536):
+                output += chunk
+    os.close(ours)
+    assert process.returncode == 0
+    return Demo(path, output.decode().replace("\r\n", "\n"))
 
 
 # -- what is shown runs
@@ -249,10 +256,14 @@ def rows(table: str) -> list[dict[str, str]]:
 def test_the_readme_s_table_is_the_demo_s(demo: Demo) -> None:
     shown = blocks("README.md", "text")[0].text
     printed = demo.output[demo.output.index("requested") : demo.output.index("from mexc_plugin")]
-    names = ("symbol", "outcome", "filled")
-    assert [[row[name] for name in names] for row in rows(shown)] == [
-        [row[name] for name in names] for row in rows(printed)
+    names = ("requested (UTC)", "symbol", "outcome", "cancel")
+    assert all(names == (*row,) for row in (*rows(shown), *rows(printed.strip())))
+    assert max(map(len, shown.splitlines())) <= 80
+    # How much of the reason there is room for depends on how short the ids can be.
+    same = [
+        [(row["symbol"], row["outcome"][:26]) for row in rows(t)] for t in (shown, printed.strip())
     ]
+    assert same[0] == same[1]
 
 
 def test_a_block_that_does_not_run_says_why() -> None:

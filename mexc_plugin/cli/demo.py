@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mexc_plugin.cli import options
+from mexc_plugin.cli.display import ids_as_shown
 from mexc_plugin.cli.terminal import Screen, emit, say
 from mexc_plugin.config import database_url as checked
 from mexc_plugin.review.text import visible
@@ -83,7 +84,7 @@ def _story(sandbox: "Sandbox", exchange: Any) -> None:  # noqa: ANN401 - one of 
         return str(order["id"])
 
     plain, partly, lost = placed(), placed(), placed()
-    say(f"  three orders placed: {plain}, {partly}, {lost}")
+    say(f"  three orders: {plain}, {partly}, {lost}")
     cancel = exchange.cancel_order
     _tell("cancelled", lambda: cancel(plain, SYMBOL))
     sandbox.fill(partly, "0.4")
@@ -109,8 +110,10 @@ def _record(url: str, since: datetime) -> list[str]:
     from mexc_plugin.store import queries, schema
 
     filters = queries.Filters(since=since, bots=(BOT,))
+    screen = Screen.detect()
     with (
         queries.reading(url) as connection,
+        ids_as_shown(url, short=screen.width is not None) as shown,
         contextlib.closing(queries.history(connection, filters)) as rows,
     ):
-        return list(RENDERERS["table"](rows, schema.HISTORY_COLUMNS, Screen.detect()))
+        return list(RENDERERS["table"](shown(rows), schema.HISTORY_COLUMNS, screen))

@@ -3,6 +3,8 @@
 The zone is settled before any time is read: what names no zone is read in the zone that is shown.
 """
 
+import contextlib
+import functools
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,9 @@ import click
 from mexc_plugin.review import moments
 
 if TYPE_CHECKING:
-    from mexc_plugin.store.queries import Filters
+    from collections.abc import Callable, Iterable, Iterator
+
+    from mexc_plugin.store.queries import Filters, Row
 
 _LOCAL = "mexc_plugin.local"
 
@@ -63,6 +67,28 @@ def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> l
             f"{what}; there are {', '.join(HISTORY_COLUMNS)}", ctx=ctx, param=param
         )
     return names
+
+
+def full_ids(command: Any) -> Any:  # noqa: ANN401 - click's
+    """Add `--full-ids`; the command is called with `full_ids`."""
+    return click.option(
+        "--full-ids",
+        is_flag=True,
+        help="Ids of cancels as they are, also on a terminal, where the shortest that is unique does.",
+    )(command)
+
+
+@contextlib.contextmanager
+def ids_as_shown(url: str, *, short: bool) -> "Iterator[Callable[[Iterable[Row]], Iterator[Row]]]":
+    """What gives rows the ids that they are shown with."""
+    if not short:
+        yield iter
+        return
+    from mexc_plugin.store import queries, short_ids
+
+    # The rows may still be streamed over theirs.
+    with queries.reading(url) as connection:
+        yield functools.partial(short_ids.shortened, connection)
 
 
 def pager(command: Any) -> Any:  # noqa: ANN401 - click's

@@ -44,9 +44,9 @@ def _plain(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return values
 
 
-def storable(ctx: click.Context, param: click.Parameter, value: str) -> str:
+def storable(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """The same for one value: a callback for arguments and options."""
-    return _plain(ctx, param, (value,))[0]
+    return None if value is None else _plain(ctx, param, (value,))[0]
 
 
 def _several(option: str, name: str, words: str) -> Callable[..., Any]:

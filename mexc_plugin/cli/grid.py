@@ -4,27 +4,48 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mexc_plugin.cli.terminal import Screen, cells
+from mexc_plugin.cli.terminal import Screen, cells, cut
 from mexc_plugin.review.text import visible
 
 _GAP = "  "
+# No column of words gets narrower: a time is as wide.
+LEAST_WORDS = 23
 
 
 def as_grid(
     rows: Iterable[Mapping[str, Any]], columns: Sequence[str], screen: Screen
 ) -> Iterator[str]:
-    """Aligned columns, nothing cut; below each other where a terminal is too narrow for them."""
+    """Aligned columns. Where a terminal is too narrow, sentences are cut, nothing else; then each row
+    becomes a few lines.
+    """
     listed = list(rows)
     texts = [[_text(row[name], screen) for name in columns] for row in listed]
     columns = [_heading(name, listed, screen) for name in columns]
     widths = [max(map(cells, column)) for column in zip(columns, *texts, strict=True)]
-    total = sum(widths) + len(_GAP) * (len(widths) - 1)
-    if screen.width is not None and total > screen.width:
+    if screen.width is not None:
+        _narrow(widths, texts, screen.width)
+    if screen.width is not None and _total(widths) > screen.width:
         yield from _stacked(texts, columns, screen)
     elif texts:
         yield screen.styled(_line(columns, widths), bold=True)
         for line in texts:
-            yield _line(line, widths)
+            yield _line([cut(*pair) for pair in zip(line, widths, strict=True)], widths)
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _narrow(widths: list[int], texts: Sequence[Sequence[str]], most: int) -> None:
+    """Take from the widest columns of words what is too much. An id has no blank and stays whole."""
+    wordy = [n for n in range(len(widths)) if any(" " in line[n] for line in texts)]
+    while wordy and (excess := _total(widths) - most) > 0:
+        widest = max(wordy, key=lambda n: widths[n])
+        if widths[widest] <= LEAST_WORDS:
+            return
+        others = max((widths[n] for n in wordy if n != widest), default=0)
+        aim = max(LEAST_WORDS, widths[widest] - excess, min(others, widths[widest] - 1))
+        widths[widest] = aim
 
 
 def _heading(name: str, rows: Sequence[Mapping[str, Any]], screen: Screen) -> str:

@@ -11,7 +11,15 @@ from click.core import ParameterSource
 
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
 from mexc_plugin.cli import options
-from mexc_plugin.cli.display import clock, columns, count, nothing_matches, pager
+from mexc_plugin.cli.display import (
+    clock,
+    columns,
+    count,
+    full_ids,
+    ids_as_shown,
+    nothing_matches,
+    pager,
+)
 from mexc_plugin.cli.filters import filters as filter_options
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.pager import emit_paged
@@ -38,6 +46,7 @@ _DIGITS = 3
     "--after", metavar="CURSOR", help="Continue where a page ended, as it said on stderr."
 )
 @click.option("--exit-code", is_flag=True, help="Exit 3 when a listed cancel is unresolved.")
+@full_ids
 @clock
 @pager
 @options.output()
@@ -54,6 +63,7 @@ def list_(
     everything: bool,
     after: str | None,
     exit_code: bool,
+    full_ids: bool,
     utc: bool,
     pager: bool,
 ) -> None:
@@ -70,13 +80,17 @@ def list_(
         raise click.UsageError("--all and --limit exclude each other")
     most = None if everything else limit
     screen = Screen.detect(utc=utc)
-    with queries.reading(database.url) as connection:
+    short = form == "table" and screen.width is not None and not full_ids
+    with (
+        queries.reading(database.url) as connection,
+        ids_as_shown(database.url, short=short) as shown,
+    ):
         place = None if after is None else cursors.found(connection, after)
         one_more = None if most is None else most + 1
         found = queries.history(connection, filters, one_more, after=place, oldest_first=reverse)
         with closing(found) as rows:
             page = Page(rows, most)
-            emit_paged(renderer(form, columns)(page, screen), wanted=pager)
+            emit_paged(renderer(form, columns)(shown(page), screen), wanted=pager)
     if form == "table":
         say(page.summary() or nothing_matches(filters, utc=utc))
     if page.last_before_more is not None:

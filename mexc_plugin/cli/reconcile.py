@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from mexc_plugin.cli import options, venue
+from mexc_plugin.cli.filters import storable
+from mexc_plugin.cli.naming import find_one
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Exit, Problem
 from mexc_plugin.cli.terminal import emit, say
@@ -15,7 +17,12 @@ from mexc_plugin.review.text import encode, visible
 
 @click.command(short_help="Ask the venue about cancels whose outcome is unknown.")
 @click.option("--dry-run", is_flag=True, help="Only say which would be asked about.")
-@click.option("--cancel-id", metavar="ID", help="Only this cancel.")
+@click.option(
+    "--cancel-id",
+    metavar="ID",
+    callback=storable,
+    help="Only this cancel; as much of its id as names only one will do.",
+)
 @venue.base_url
 @options.output("table", "json", "jsonl")
 @options.database
@@ -34,8 +41,10 @@ def reconcile(
     from mexc_plugin.exchange.sync import mexc
     from mexc_plugin.store import queries, recorders
 
-    with queries.reading(database.url):
-        pass  # a database that cannot be read is said before the venue is asked anything
+    # What is wrong with the database or the id is said before the venue is asked anything.
+    with queries.reading(database.url) as connection:
+        if cancel_id is not None:
+            cancel_id = find_one(connection, cancel_id)
     settings = {
         **venue.credentials(),
         **venue.urls(base_url),

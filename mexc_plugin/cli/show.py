@@ -9,9 +9,10 @@ from mexc_plugin.audit.events import COLUMNS
 from mexc_plugin.cli import options
 from mexc_plugin.cli.display import clock, count, pager
 from mexc_plugin.cli.filters import storable
+from mexc_plugin.cli.naming import find_one
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.pager import emit_paged
-from mexc_plugin.cli.problems import Exit, Problem
+from mexc_plugin.cli.problems import Exit
 from mexc_plugin.cli.render import array
 from mexc_plugin.cli.terminal import Screen, say
 from mexc_plugin.review.events import FIELDS, Findings, Row, changes, checked, document, reindent
@@ -21,7 +22,6 @@ from mexc_plugin.review.text import encode, visible
 if TYPE_CHECKING:
     from mexc_plugin.store.verify import Finding
 
-MOST_MATCHES = 5
 SIDES = ("request", "response", "error")
 
 
@@ -40,13 +40,7 @@ def show(cancel_id: str, database: Chosen, form: str, utc: bool, pager: bool) ->
     from mexc_plugin.store import queries, surroundings
 
     with queries.reading(database.url) as connection:
-        most = MOST_MATCHES + 1
-        found = queries.cancel_ids(connection, cancel_id, most) or queries.cancels_of_order(
-            connection, cancel_id, most
-        )
-        if len(found) != 1:
-            raise Problem(_not_one(cancel_id, found))
-        events = list(queries.events(connection, found[0]))
+        events = list(queries.events(connection, find_one(connection, cancel_id)))
         findings = surroundings.findings(connection, events)
     emit_paged(RENDERERS[form](events, findings, Screen.detect(utc=utc)), wanted=pager)
     if broken := sum(map(len, findings.values())):
@@ -90,13 +84,6 @@ RENDERERS: dict[str, Callable[[Iterable[Row], Findings, Screen], Iterator[str]]]
     "json": as_json,
     "jsonl": as_jsonl,
 }
-
-
-def _not_one(cancel_id: str, found: list[str]) -> str:
-    if not found:
-        return f"no cancel {cancel_id!r} is on record; find ids with: mexc-plugin audit list"
-    more = ", …" if len(found) > MOST_MATCHES else ""
-    return f"{cancel_id!r} stands for several cancels: {', '.join(found[:MOST_MATCHES])}{more}"
 
 
 def _headline(row: Row, before: Row | None, screen: Screen) -> str:

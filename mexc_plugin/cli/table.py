@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mexc_plugin.cli.terminal import Screen, cells
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
+from mexc_plugin.cli.terminal import Screen, cells, cut
 from mexc_plugin.review.showing import age
 from mexc_plugin.review.text import visible
 
@@ -14,27 +15,35 @@ Row = Mapping[str, Any]
 
 # So many rows decide how wide the columns are; memory holds no more of them.
 LAYOUT_ROWS = 1_000
+# So much of outcome and reason comes before any column that can be left out.
+REASON = 36
+# Whose reason is told.
+EXPLAINED = FAILED | UNRESOLVED
 _GAP = "  "
 
 
 def as_table(rows: Iterable[Row], _columns: Sequence[str], screen: Screen) -> Iterator[str]:
-    """Aligned columns; where they do not fit, less of them; where ids do not fit, a few lines a row."""
+    """Aligned columns; where they do not fit, less of them; where ids do not fit, a few lines a row.
+
+    Why a cancel failed stands beside its outcome. It is the one text that is cut, never to less than
+    its code.
+    """
     rest = iter(rows)
     first = list(itertools.islice(rest, LAYOUT_ROWS))
-    layout = Layout.of(first, screen)
+    layout = Layout.of(first, screen, more=len(first) == LAYOUT_ROWS)
     if layout and first:
         yield screen.styled(layout.heading(screen), bold=True)
     for row in itertools.chain(first, rest):
         line = layout.line(row, screen) if layout else None
         if line is None:
-            yield from _stacked(row, screen)
+            yield from stacked(row, screen)
         else:
             yield line
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Heading, text, and how early it is left out where room is short; 0: never."""
+    """Heading, text, and how late it is taken in where room is short; 0: always."""
 
     name: str
     text: Callable[[Row, Screen], str]
@@ -51,20 +60,42 @@ class Layout:
     widths: Mapping[Column, int]
 
     @classmethod
-    def of(cls, rows: Sequence[Row], screen: Screen) -> "Layout | None":
-        """What suits these rows; None where the terminal is too narrow for a table."""
-        texts = {column: [visible(column.text(row, screen)) for row in rows] for column in TABLE}
-        # What is empty in all of them may not be so in those that are still to come.
-        kept = [column for column in TABLE if any(texts[column]) or len(rows) == LAYOUT_ROWS]
+    def of(
+        cls,
+        rows: Sequence[Row],
+        screen: Screen,
+        columns: Sequence[Column] | None = None,
+        *,
+        more: bool = False,
+    ) -> "Layout | None":
+        """What suits these rows; None where the terminal is too narrow for a table.
+
+        more: others follow, in which a column may be full that is empty in these.
+        """
+        texts = {
+            column: [visible(column.text(row, screen)) for row in rows]
+            for column in columns or TABLE
+        }
+        kept = [column for column in texts if more or any(texts[column])]
         widths = {
             column: max(map(cells, [column.heading(screen), *texts[column]])) for column in kept
         }
-        layout = cls(widths)
         if screen.width is None:
-            return layout
-        for column in sorted(kept, key=lambda column: -column.droppable):
-            if column.droppable and layout.width > screen.width:
-                del widths[column]
+            return cls(widths)
+        natural = widths.get(OUTCOME, 0)
+        least = max((cells(_outcome_and_code(row)) for row in rows), default=0)
+        least = min(natural, max(least, cells(OUTCOME.name)))
+        widths[OUTCOME] = min(natural, max(least, REASON))
+        layout = cls({column: widths[column] for column in kept if not column.droppable})
+        for column in sorted(kept, key=lambda column: column.droppable):
+            chosen = {*layout.widths, column}
+            wider = cls({other: widths[other] for other in kept if other in chosen})
+            if wider.width <= screen.width:
+                layout = wider
+        # The reason takes the room that is left, and gives what is missing.
+        room = screen.width - layout.width
+        outcome = max(least, min(natural, widths[OUTCOME] + room))
+        layout = cls({**layout.widths, OUTCOME: outcome})
         return layout if layout.width <= screen.width else None
 
     @property
@@ -77,32 +108,34 @@ class Layout:
 
     def line(self, row: Row, screen: Screen) -> str | None:
         """The row; None where it is wider than the rows that were laid out, and than the screen."""
-        texts = [visible(column.text(row, screen)) for column in self.widths]
-        excess = sum(
-            max(0, cells(text) - width)
-            for text, width in zip(texts, self.widths.values(), strict=True)
-        )
+        texts = {column: visible(column.text(row, screen)) for column in self.widths}
+        if screen.width is not None and cells(_outcome_and_code(row)) <= self.widths[OUTCOME]:
+            texts[OUTCOME] = cut(texts[OUTCOME], self.widths[OUTCOME])
+        excess = sum(max(0, cells(text) - self.widths[column]) for column, text in texts.items())
         if excess and screen.width is not None and self.width + excess > screen.width:
             return None
         parts = []
-        for text, (column, width) in zip(texts, self.widths.items(), strict=True):
-            padding = " " * (width - cells(text))
-            shown = screen.outcome(text, row["final_outcome"]) if column is OUTCOME else text
-            parts.append(shown + padding)
+        for column, text in texts.items():
+            padding = " " * (self.widths[column] - cells(text))
+            parts.append((_coloured(text, row, screen) if column is OUTCOME else text) + padding)
         return _GAP.join(parts).rstrip()
 
 
-def _stacked(row: Row, screen: Screen) -> Iterator[str]:
+def stacked(row: Row, screen: Screen) -> Iterator[str]:
+    """The row as a few lines, for a terminal that is too narrow for one."""
     rest = [_text("symbol")(row, screen), _filled(row, screen), _latency(row, screen)]
     outcome = visible(_outcome(row, screen))
+    if screen.width is not None:
+        outcome = cut(outcome, screen.width - len(_GAP))
     texts = [visible(_time(row, screen)), outcome, *(visible(text) for text in rest if text)]
-    for line in _wrapped(texts, screen.width or 0):
-        yield line.replace(outcome, screen.outcome(outcome, row["final_outcome"]), 1)
+    for line in wrapped(texts, screen.width or 0):
+        yield line.replace(outcome, _coloured(outcome, row, screen), 1)
     yield f"  order   {visible(_order(row, screen))}"
     yield f"  cancel  {visible(_text('cancel_id')(row, screen))}"
 
 
-def _wrapped(texts: Iterable[str], width: int) -> Iterator[str]:
+def wrapped(texts: Iterable[str], width: int) -> Iterator[str]:
+    """Lines of that width, broken between texts and never within one."""
     line = ""
     for text in texts:
         if line and cells(line) + len(_GAP) + cells(text) > width:
@@ -130,8 +163,29 @@ def _now() -> datetime:
 
 
 def _outcome(row: Row, _screen: Screen) -> str:
-    final, first = row["final_outcome"], row["outcome"]
-    return str(final) if final == first else f"{final} (was {first})"
+    """What became of it, and why it failed: the venue's code and words, else what the bot saw."""
+    parts = [str(row["final_outcome"])]
+    if row["final_outcome"] != row["outcome"]:
+        parts.append(f"(was {row['outcome']})")
+    failed = row["final_outcome"] in EXPLAINED
+    said = [row["venue_code"] if failed else None, row["venue_message"]]
+    if failed and not any(said):
+        said = [row["error_type"]]
+    return " ".join([*parts, *(str(words) for words in said if words)])
+
+
+def _outcome_and_code(row: Row) -> str:
+    """The part of it that is never cut."""
+    code = row["venue_code"] if row["final_outcome"] in EXPLAINED else None
+    whole = [str(part) for part in (row["final_outcome"], code) if part]
+    return visible(" ".join(whole)) if row["final_outcome"] == row["outcome"] else visible(whole[0])
+
+
+def _coloured(text: str, row: Row, screen: Screen) -> str:
+    outcome = visible(str(row["final_outcome"]))
+    if not text.startswith(outcome):
+        return text
+    return screen.outcome(outcome, row["final_outcome"]) + text[len(outcome) :]
 
 
 def _order(row: Row, _screen: Screen) -> str:
@@ -149,11 +203,6 @@ def _latency(row: Row, _screen: Screen) -> str:
     return "" if microseconds is None else f"{microseconds / 1000:.1f} ms"
 
 
-def _answer(row: Row, _screen: Screen) -> str:
-    known = [str(row[name]) for name in ("http_status", "venue_code") if row[name] is not None]
-    return " ".join(known)
-
-
 def _attempt(row: Row, _screen: Screen) -> str:
     return "" if row["attempt"] == 1 else str(row["attempt"])
 
@@ -165,17 +214,16 @@ def _text(name: str) -> Callable[[Row, Screen], str]:
 OUTCOME = Column("outcome", _outcome, 0)
 TABLE = (
     Column("requested", _time, 0),
-    Column("ago", _ago, 6),
+    Column("ago", _ago, 7),
     Column("symbol", _text("symbol"), 0),
-    Column("order", _order, 0),
+    Column("order", _order, 1),
     OUTCOME,
-    Column("filled", _filled, 1),
-    Column("took", _latency, 3),
-    Column("answer", _answer, 4),
+    Column("filled", _filled, 3),
+    Column("took", _latency, 4),
+    Column("http", _text("http_status"), 6),
     Column("try", _attempt, 2),
     Column("bot", _text("bot"), 5),
     Column("cancel", _text("cancel_id"), 0),
-    Column("message", _text("venue_message"), 7),
 )
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mexc_plugin.cli import options
-from mexc_plugin.cli.display import clock, columns
+from mexc_plugin.cli.display import clock, columns, full_ids, nothing_matches
 from mexc_plugin.cli.filters import filters as filter_options
 from mexc_plugin.cli.options import Chosen
+from mexc_plugin.cli.table import TABLE, Layout, stacked, wrapped
 from mexc_plugin.cli.terminal import Screen, emit, say
 from mexc_plugin.review.text import visible
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 100_000
 EVERY_S = 0.5
 RETRY_S = 1.0
+# How long ago something was is wrong as soon as the line has stood for a while.
+COLUMNS = tuple(column for column in TABLE if column.name != "ago")
 
 
 @click.command()
@@ -34,6 +37,7 @@ RETRY_S = 1.0
 )
 @filter_options
 @columns
+@full_ids
 @clock
 @options.output("table", "jsonl")
 @options.database
@@ -42,6 +46,7 @@ def tail(
     lines: int,
     filters: "Filters",
     columns: list[str] | None,
+    full_ids: bool,
     utc: bool,
     form: str,
     database: Chosen,
@@ -53,13 +58,17 @@ def tail(
     """
     from mexc_plugin.errors import StoreError, StoreTooNew
 
-    show = _renderer(form, columns, Screen.detect(utc=utc))
-    watch = Watch(database.url, filters, lines, follow=follow)
+    screen = Screen.detect(utc=utc)
+    show = _renderer(form, columns, screen)
+    short = form == "table" and screen.width is not None and not full_ids
+    watch = Watch(database.url, filters, lines, follow=follow, short=short)
     while True:
         try:
             with closing(watch.looks()) as looks:
                 for rows in looks:
                     emit(show(rows))
+                    if form == "table" and lines and not rows and not follow:
+                        say(nothing_matches(filters, utc=utc))
         except StoreError as error:
             if not watch.began or isinstance(error, StoreTooNew):
                 raise
@@ -72,11 +81,14 @@ def tail(
 class Watch:
     """What was shown of a database, over all connections to it."""
 
-    def __init__(self, url: str, filters: "Filters", lines: int, *, follow: bool) -> None:
+    def __init__(
+        self, url: str, filters: "Filters", lines: int, *, follow: bool, short: bool = False
+    ) -> None:
         self._url = url
         self._filters = filters
         self._lines = lines
         self._follow = follow
+        self._short = short
         self._follower: Any = None
         self._is_lost = False
 
@@ -93,10 +105,11 @@ class Watch:
         with queries.reading(self._url) as connection:
             if not self.began:
                 follower = Follower(connection) if self._follow else None
-                yield self._newest(connection)
+                yield self._named(connection, self._newest(connection))
                 self._follower = follower
             while self._follow:
-                rows = self._follower.changed(connection, self._filters)
+                changed = self._follower.changed(connection, self._filters)
+                rows = self._named(connection, changed)
                 connection.rollback()  # the next look is to see what is new
                 self._found()
                 if rows:
@@ -114,6 +127,12 @@ class Watch:
             say("the database is back")
         self._is_lost = False
 
+    def _named(self, connection: Any, rows: list["Row"]) -> list["Row"]:  # noqa: ANN401 - SQLAlchemy's
+        """The rows with the ids that they are shown with."""
+        from mexc_plugin.store import short_ids
+
+        return list(short_ids.shortened(connection, rows)) if self._short else rows
+
     def _newest(self, connection: Any) -> list["Row"]:  # noqa: ANN401 - SQLAlchemy's
         from mexc_plugin.store import queries
 
@@ -130,31 +149,44 @@ def _renderer(
     if form == "jsonl":
         return lambda rows: as_jsonl(rows, columns or HISTORY_COLUMNS, screen)
     if columns:
-        return lambda rows: (_picked(row, columns, screen) for row in rows)
-    return lambda rows: (_line(row, screen) for row in rows)
+        return lambda rows: (line for row in rows for line in _picked(row, columns, screen))
+    return Lines(screen).of
 
 
-def _picked(row: "Row", columns: list[str], screen: Screen) -> str:
+def _picked(row: "Row", columns: list[str], screen: Screen) -> Iterator[str]:
     values = (row[name] for name in columns)
-    return "  ".join("-" if value is None else visible(screen.text(value)) for value in values)
+    texts = ["-" if value is None else visible(screen.text(value)) for value in values]
+    if screen.width is None:
+        yield "  ".join(texts)
+    else:
+        yield from wrapped(texts, screen.width)
 
 
-def _line(row: "Row", screen: Screen) -> str:
-    """One line, whatever the width: what is known of the attempt now."""
-    final, first = str(row["final_outcome"]), str(row["outcome"])
-    outcome = final if final == first else f"{final} (was {first})"
-    order = row["order_id"] or row["client_order_id"]
-    latency = row["latency_us"]
-    moment = screen.time(row["requested_at"])
-    parts = [
-        moment,
-        screen.outcome(visible(outcome), final),
-        None if latency is None else f"{latency / 1000:.1f} ms",
-        *(row[name] for name in ("symbol", "bot")),
-        order and f"order {order}",
-        f"cancel {row['cancel_id']}" + (f" try {row['attempt']}" if row["attempt"] != 1 else ""),
-        *(row[name] for name in ("venue_code", "venue_message")),
-    ]
-    head, coloured, *rest = parts
-    shown = [visible(str(part)) for part in rest if part is not None and part != ""]
-    return "  ".join([str(head), str(coloured), *shown])
+class Lines:
+    """The table of `audit list`, without an end: laid out anew, with a heading, where rows outgrow it."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._layout: Layout | None = None
+
+    def of(self, rows: Iterable["Row"]) -> Iterator[str]:
+        """The next lines."""
+        rest = list(rows)
+        while rest:
+            line = self._layout.line(rest[0], self._screen) if self._layout else None
+            if line is None:
+                line = yield from self._lay_out(rest)
+            if line is None:
+                yield from stacked(rest[0], self._screen)
+            else:
+                yield line
+            del rest[0]
+
+    def _lay_out(self, rows: list["Row"]) -> Generator[str, None, str | None]:
+        self._layout = Layout.of(rows, self._screen, COLUMNS, more=True)
+        if self._layout is None:
+            self._layout = Layout.of(rows[:1], self._screen, COLUMNS, more=True)
+        if self._layout is None:
+            return None
+        yield self._screen.styled(self._layout.heading(self._screen), bold=True)
+        return self._layout.line(rows[0], self._screen)

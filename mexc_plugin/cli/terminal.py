@@ -86,6 +86,18 @@ def _cell(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
+def cut(text: str, width: int) -> str:
+    """The text, or as much of it as fits, with an ellipsis."""
+    if cells(text) <= width:
+        return text
+    used = 0
+    for number, char in enumerate(text):
+        used += _cell(char)
+        if used >= width:
+            return text[:number].rstrip() + "…"
+    return text
+
+
 def emit(lines: Iterable[str]) -> None:
     """Data: lines to stdout."""
     write = sys.stdout.write

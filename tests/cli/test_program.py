@@ -118,11 +118,28 @@ def test_a_terminal_gets_a_table_and_a_pipe_gets_jsonl(ledger, execute, on_termi
 @pytest.mark.parametrize("width", [50, 80, 120, 200])
 def test_a_table_fits_the_terminal(ledger, on_terminal, url, width):
     cancel_id = ledger.cancel(order_id="133734823834447872", answer={"venue_message": "no " * 60})
-    shown = on_terminal(width, "audit", "--database-url", url, NO_COLOR="1")
-    assert "\x1b" not in shown
-    assert max(map(len, shown.splitlines())) <= width
-    assert cancel_id in shown
-    assert "133734823834447872" in shown
+    for command in ("list", "tail"):
+        shown = on_terminal(width, "audit", command, "--database-url", url, NO_COLOR="1")
+        assert "\x1b" not in shown
+        assert max(map(len, shown.splitlines())) <= width
+        assert f"  {cancel_id[:8]}\n" in shown
+        assert ("133734823834447872" in shown) == (width != 80)
+
+
+def test_ids_are_as_short_as_they_are_unique_and_whole_on_request(ledger, on_terminal, run, url):
+    ids = [ledger.cancel(cancel_id=f"01a20652-d3a{n}-70ca-8bc7-731c07817623") for n in "ab"]
+    alone = ledger.cancel(cancel_id="02a20652-d3ab-70ca-8bc7-731c07817623")
+    for command in ("list", "tail"):
+        words = ["audit", command, "--database-url", url]
+        shown = [line.split()[-1] for line in on_terminal(120, *words).splitlines()[1:]]
+        assert {*shown} == {"01a20652-d3aa", "01a20652-d3ab", "02a20652"}
+        for short in shown:
+            assert run("audit", "show", short, "--database-url", url).exit_code == 0
+        assert alone in on_terminal(120, *words, "--full-ids")
+        assert "02a20652\n" in on_terminal(80, *words, "--columns", "bot,cancel_id")
+    assert all(
+        id_ in run("audit", "--database-url", url, "--format", "table").stdout for id_ in ids
+    )
 
 
 def test_a_table_in_a_pipe_has_no_colours(ledger, execute, url):

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.cli import options, show, table
+from mexc_plugin.cli.grid import as_grid
 from mexc_plugin.cli.render import RENDERERS, cell
-from mexc_plugin.cli.terminal import COLOURS, Screen, cells
+from mexc_plugin.cli.terminal import COLOURS, Screen, cells, cut
 from mexc_plugin.review.text import encode, visible
 from mexc_plugin.store.schema import HISTORY_COLUMNS
 
@@ -118,8 +119,73 @@ def test_a_table_fits_its_terminal_and_cuts_no_id(width: int) -> None:
     row = ROW | {"venue_message": "m" * 90, "bot": "grid", "venue_code": "-2011"}
     text = rendered("table", row, row, screen=Screen(width=width))
     assert max(map(cells, text)) <= width
-    for name in ("cancel_id", "order_id"):
-        assert sum(row[name] in line for line in text) == 2
+    assert sum(row["cancel_id"] in line for line in text) == 2
+    cut = [line for line in text if row["order_id"][:12] in line and row["order_id"] not in line]
+    assert cut == []
+
+
+REFUSED = ROW | {
+    "cancel_id": "01a20652-d3a",
+    "outcome": "not_found",
+    "final_outcome": "not_found",
+    "venue_code": "-2011",
+    "venue_message": "Unknown order sent.",
+    "symbol": "BTC/USDT",
+}
+
+
+@pytest.mark.parametrize(
+    ("width", "reason"), [(80, "-2011 Unknown or"), (120, "-2011 Unknown order sent.")]
+)
+def test_a_failed_cancel_shows_its_reason_before_its_id(width: int, reason: str) -> None:
+    for order_id in ("179540368092900001", "C02__442859222808420353049"):
+        rows = [REFUSED | {"order_id": order_id}, ROW | {"cancel_id": "01a20652"}]
+        _, line, _ = rendered("table", *rows, screen=Screen(width=width))
+        assert reason in line.partition("01a20652-d3a")[0]
+        assert (order_id in line) == (width == 120)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_table_does_not_fall_apart(width: int) -> None:
+    hard = REFUSED | {
+        "symbol": "BTC/USDT:USDT",
+        "final_outcome": "partially_canceled",
+        "outcome": "unknown",
+        "venue_message": "m " * 300,
+        "cancel_id": "01a20652-d3ab",
+        "client_order_id": "x" * 128,
+        "order_id": None,
+    }
+    lines = rendered("table", hard, ROW | {"cancel_id": "01a20652"}, screen=Screen(width=width))
+    assert len(lines) == 3
+    assert max(map(cells, lines)) <= width
+
+
+def test_a_reason_is_never_cut_to_less_than_its_code() -> None:
+    row = REFUSED | {"venue_message": "w" * 200, "symbol": "1000000MOG/USDT:USDT"}
+    _, line = rendered("table", row, screen=Screen(width=78))
+    assert "not_found -2011" in line
+    assert "…" in line
+
+
+def test_what_the_bot_saw_is_the_reason_where_the_venue_said_none() -> None:
+    row = ROW | {"outcome": "unknown", "final_outcome": "unknown", "error_type": "RequestTimeout"}
+    assert "unknown RequestTimeout" in rendered("table", row)[1]
+
+
+@given(TEXT, st.integers(1, 60))
+def test_a_text_that_is_cut_fits_and_says_so(text: str, width: int) -> None:
+    shown = cut(visible(text), width)
+    assert cells(shown) <= width
+    assert shown == visible(text) or shown.endswith("…")
+
+
+def test_a_grid_cuts_words_before_it_falls_apart_and_never_an_id() -> None:
+    rows = [{"cancel_id": ROW["cancel_id"], "message": "no such order " * 9, "n": 1}]
+    head, line = as_grid(rows, ["cancel_id", "message", "n"], Screen(width=80))
+    assert (cells(line), ROW["cancel_id"] in line, "…" in line) == (80, True, True)
+    assert head.split() == ["cancel_id", "message", "n"]
+    assert next(iter(as_grid(rows, ["cancel_id", "message", "n"], Screen(width=50)))) == "-- 1 --"
 
 
 def test_an_outcome_is_coloured_where_there_are_colours() -> None:
@@ -197,5 +263,5 @@ def test_a_later_row_that_is_too_wide_becomes_lines_that_fit(
 
 def test_a_column_that_only_later_rows_have_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "LAYOUT_ROWS", 2)
-    *_, last = rendered("table", ROW, ROW, ROW | {"venue_message": "late"})
-    assert last.endswith("late")
+    *_, last = rendered("table", ROW, ROW, ROW | {"attempt": 2, "symbol": "late"})
+    assert "  late  " in last

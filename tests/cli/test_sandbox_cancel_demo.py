@@ -285,7 +285,7 @@ def test_the_demo_tells_its_story_and_leaves_nothing_behind(tmp_path):
     )
     assert [found.returncode, list(tmp_path.glob("mexc*"))] == [0, []], found.stderr
     for outcome in ("canceled", "partially_canceled", "not_found", "unknown"):
-        assert f"  {outcome}  " in found.stdout
+        assert f"  {outcome} " in found.stdout
     assert "from mexc_plugin import mexc" in found.stdout
     assert "Traceback" not in found.stderr
 

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin.audit.ids import uuid7
+from mexc_plugin.cli.tail import Lines, _renderer
+from mexc_plugin.cli.terminal import Screen, cells
 from mexc_plugin.store import following, queries
 from tests.cli.conftest import Ledger
+from tests.cli.test_render import ROW
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 20
@@ -48,12 +51,44 @@ def test_filters_and_columns_are_those_of_list(ledger, tailed):
 
 def test_a_line_for_people_has_what_is_known_and_no_control_characters(ledger, tailed):
     cancel_id = ledger.cancel("rejected", bot="a\x1b[2J", answer={"venue_message": "no\x07\nmore"})
-    (line,) = tailed("--format", "table")
+    head, line = tailed("--format", "table")
     assert line.isprintable()
-    for part in ("2026-11-23 12:00:00.000", "rejected", "1.5 ms", "order 4", cancel_id):
+    assert head.startswith("requested (UTC)")
+    for part in ("2026-11-23 12:00:00.000", "rejected no\\x07\\nmore", "1.5 ms", "4", cancel_id):
         assert part in line
     (line,) = tailed("--format", "table", "--columns", "bot,filled")
     assert line == "a\\x1b[2J  -"
+
+
+def test_nothing_found_names_the_window(tailed, run, url):
+    words = ["audit", "tail", "--since", "2026-11-23", "--format", "table", "--database-url", url]
+    assert "matches since 2026-11-23 00:00:00 UTC" in run(*words).stderr
+
+
+def lines(rows, width):
+    return list(Lines(Screen(width=width)).of(rows))
+
+
+@pytest.mark.parametrize("width", [50, 80, 120])
+def test_no_line_is_wider_than_the_terminal_and_no_id_is_broken(width):
+    long = ROW | {"venue_message": "m " * 90, "bot": "b" * 60, "final_outcome": "rejected"}
+    shown = lines([ROW, long, ROW | {"client_order_id": "c" * 30, "order_id": None}], width)
+    assert max(map(cells, shown)) <= width
+    assert sum(ROW["cancel_id"] in line for line in shown) == 3
+
+
+def test_a_heading_comes_once_and_again_where_a_row_outgrows_it():
+    shown = Lines(Screen(width=120))
+    first = [*shown.of([ROW]), *shown.of([ROW])]
+    assert [line.startswith("requested") for line in first] == [True, False, False]
+    more = [*shown.of([ROW | {"symbol": "S" * 40}])]
+    assert [line.startswith("requested") for line in more] == [True, False]
+
+
+def test_columns_are_broken_between_values():
+    rows = [{"a": "x" * 30, "b": "y" * 30}]
+    renderer = _renderer("table", ["a", "b"], Screen(width=40))
+    assert list(renderer(rows)) == ["x" * 30, "  " + "y" * 30]
 
 
 def test_lines_have_the_time_of_this_place(ledger, tailed, berlin):
