@@ -1,11 +1,11 @@
-"""`audit show`: one cancel as a story, every event with what it changed, what was sent and what came back."""
+"""`audit show`: one cancel, in a sentence, event by event, and in the raw words of both sides."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from mexc_plugin.audit.events import COLUMNS
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.cli import options
 from mexc_plugin.cli.display import clock, count, pager
 from mexc_plugin.cli.filters import storable
@@ -15,14 +15,14 @@ from mexc_plugin.cli.pager import emit_paged
 from mexc_plugin.cli.problems import Exit
 from mexc_plugin.cli.render import array
 from mexc_plugin.cli.terminal import Screen, say
-from mexc_plugin.review.events import FIELDS, Findings, Row, changes, checked, document, reindent
+from mexc_plugin.review.events import Findings, Row, checked, document
 from mexc_plugin.review.showing import duration
+from mexc_plugin.review.story import Step, steps
+from mexc_plugin.review.summary import summarize
 from mexc_plugin.review.text import encode, visible
 
 if TYPE_CHECKING:
     from mexc_plugin.store.verify import Finding
-
-SIDES = ("request", "response", "error")
 
 
 @click.command()
@@ -32,17 +32,24 @@ SIDES = ("request", "response", "error")
 @options.output("table", "json", "jsonl")
 @options.database
 def show(cancel_id: str, database: Chosen, form: str, utc: bool, pager: bool) -> None:
-    """Show every event of one cancel, oldest first, and whether the chain around them holds.
+    """Tell what happened to one cancel, then every event, oldest first, then the raw words.
 
     CANCEL_ID is an id from `audit list`, or as much of its beginning as names only one; an order's
-    id or client order id does too, where it was cancelled once. Exit 3 when a chain is broken.
+    id or client order id does too, where it was cancelled once. Exit 3 when the chain around it is broken.
     """
     from mexc_plugin.store import queries, surroundings
 
     with queries.reading(database.url) as connection:
-        events = list(queries.events(connection, find_one(connection, cancel_id)))
+        found = find_one(connection, cancel_id)
+        attempts = queries.attempts(connection, found)
+        events = list(queries.events(connection, found))
         findings = surroundings.findings(connection, events)
-    emit_paged(RENDERERS[form](events, findings, Screen.detect(utc=utc)), wanted=pager)
+    screen = Screen.detect(utc=utc)
+    if form == "table":
+        lines = as_text(events, findings, attempts, screen)
+    else:
+        lines = RENDERERS[form](events, findings, screen)
+    emit_paged(lines, wanted=pager)
     if broken := sum(map(len, findings.values())):
         say(f"the chain is broken here: {count(broken, 'finding', 'findings')}")
         raise click.exceptions.Exit(Exit.ATTENTION)
@@ -59,46 +66,56 @@ def as_jsonl(rows: Iterable[Row], findings: Findings, _screen: Screen) -> Iterat
         yield encode(checked(row, findings))
 
 
-def as_text(rows: Iterable[Row], findings: Findings, screen: Screen) -> Iterator[str]:
-    """For people: each event with its time, what it changed, and the raw words of both sides."""
-    known: dict[str, Any] = {}
-    before: Row | None = None
-    for row in rows:
-        if before is None:
-            title = f"cancel {visible(str(row['cancel_id']))} ({screen.zone})"
-            yield screen.styled(title, bold=True)
+def as_text(
+    rows: Iterable[Row], findings: Findings, attempts: Sequence[Row], screen: Screen
+) -> Iterator[str]:
+    """For people: what happened in a sentence, then when, then the raw words of both sides."""
+    told = list(steps(rows, findings))
+    for step in told[:1]:
+        yield screen.styled(f"cancel {visible(str(step.row['cancel_id']))}", bold=True)
+    for line in summarize(attempts, lambda moment: f"{screen.time(moment)} {screen.zone}"):
+        yield visible(line)
+    yield ""
+    yield screen.styled(f"Timeline ({screen.zone})", bold=True)
+    for step in told:
+        yield _headline(step, screen)
+        for change in step.changes:
+            was = "" if change.before is None else f"{visible(str(change.before))} → "
+            yield f"  {change.name}: {was}{visible(str(change.now))}"
+        yield from _chain(step.findings, screen)
+    for step in told:
         yield ""
-        yield _headline(row, before, screen)
-        for name, was, now in changes(known, row):
-            yield f"  {name}: {'' if was is None else f'{visible(str(was))} → '}{visible(str(now))}"
-        known |= {name: row[name] for name in FIELDS if row[name] is not None}
-        yield from _raw(document(row))
-        yield f"  writer: {visible(str(row['writer_id']))} seq {row['seq']}"
-        yield f"  hash: {visible(str(row['hash']))}"
-        yield from _chain(findings[row["writer_id"], row["seq"]], screen)
-        before = row
+        yield screen.styled(f"Raw words: {_what(step.row)}", bold=True)
+        yield from _raw(step)
+        yield f"  writer: {visible(str(step.row['writer_id']))} seq {step.row['seq']}"
+        yield f"  hash: {visible(str(step.row['hash']))}"
 
 
 RENDERERS: dict[str, Callable[[Iterable[Row], Findings, Screen], Iterator[str]]] = {
-    "table": as_text,
     "json": as_json,
     "jsonl": as_jsonl,
 }
 
 
-def _headline(row: Row, before: Row | None, screen: Screen) -> str:
+def _what(row: Row) -> str:
+    """An event's name. What only says that no answer came is no response, whatever its kind."""
+    kind = visible(str(row["kind"]))
+    if kind == "response" and not document(row).get("response"):
+        kind = "not sent" if row["outcome"] == Outcome.NOT_SENT else "no answer"
+    return kind if row["attempt"] is None else f"{kind}  attempt {row['attempt']}"
+
+
+def _headline(step: Step, screen: Screen) -> str:
+    row = step.row
     parts = [screen.time(row["occurred_at"])]
-    if before is not None:
-        nanoseconds = row["occurred_ns"] - before["occurred_ns"]
-        sign = "-" if nanoseconds < 0 else "+"  # the wall clock may have been set meanwhile
-        parts.append(sign + duration(abs(nanoseconds) // 1000))
-    parts.append(visible(str(row["kind"])))
-    if row["attempt"] is not None:
-        parts.append(f"attempt {row['attempt']}")
+    if step.since_us is not None:
+        # The wall clock may have been set meanwhile.
+        parts.append(("-" if step.since_us < 0 else "+") + duration(abs(step.since_us)))
+    parts.append(_what(row))
     if row["outcome"] is not None:
         parts.append(screen.outcome(visible(str(row["outcome"])), row["outcome"]))
     if row["latency_us"] is not None:
-        parts.append(f"after {row['latency_us'] / 1000:.3f} ms")
+        parts.append(f"after {duration(row['latency_us'])}")
     return "  ".join(parts)
 
 
@@ -109,36 +126,11 @@ def _chain(found: Sequence["Finding"], screen: Screen) -> Iterator[str]:
         yield screen.styled(f"  chain: {item.fault}: {visible(item.message)}", "red")
 
 
-def _raw(found: Mapping[str, Any]) -> Iterator[str]:
-    """What a payload holds beyond the columns: raw words of both sides first, whatever their shape."""
-    others = sorted(set(found) - set(SIDES) - (set(COLUMNS) - {"payload"}) - {"v"})
-    for name in (*SIDES, *others):
-        part = found.get(name)
-        if isinstance(part, Mapping):
-            yield f"  {visible(name)}:"
-            for key, value in part.items():
-                yield from _labelled(str(key), value)
-        elif isinstance(part, list):
-            yield f"  {visible(name)}:"
-            yield from (f"    {encode(item)}" for item in part)
-        elif part is not None:
-            yield f"  {visible(name)}: {visible(str(part))}"
-
-
-def _labelled(name: str, value: object) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        yield f"    {visible(name)}:"
-        for key, item in value.items():
-            yield f"      {visible(f'{key}: {item}')}"
-    elif isinstance(value, str) and (laid_out := _block(name, value)):
-        yield f"    {visible(name)}:"
-        for line in laid_out.split("\n"):
-            yield f"      {visible(line)}"
-    elif value is not None:
-        yield f"    {visible(name)}: {visible(str(value))}"
-
-
-def _block(name: str, value: str) -> str | None:
-    if name != "body":
-        return None
-    return reindent(value) or (value if "\n" in value else None)
+def _raw(step: Step) -> Iterator[str]:
+    for title, text in step.raw:
+        lines = text.split("\n")
+        if len(lines) == 1:
+            yield f"  {visible(title)}: {visible(text)}"
+            continue
+        yield f"  {visible(title)}:"
+        yield from (f"    {visible(line)}" for line in lines if line)

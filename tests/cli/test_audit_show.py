@@ -3,6 +3,10 @@ import json
 import pytest
 
 from mexc_plugin.audit import chain
+from mexc_plugin.audit.ids import uuid7
+from mexc_plugin.audit.outcome import UNRESOLVED, Outcome
+from mexc_plugin.review.summary import summarize
+from mexc_plugin.store.schema import HISTORY_COLUMNS
 from tests.cli.tampering import tamper
 
 BODY = '{"symbol":"LTCBTC","orderId":4,"price":"2.00000000","executedQty":1.50}'
@@ -43,9 +47,9 @@ def test_people_see_what_was_sent_what_came_back_and_what_changed(ledger, show):
     text = show(cancel_id, "--format", "table").stdout
     for expected in (
         "2026-11-23 12:00:00.000  request  attempt 1",
-        "response  attempt 1  canceled  after 1.500 ms",
+        "response  attempt 1  canceled  after 1.50 ms",
         "X-MEXC-APIKEY: [redacted]",
-        '        "executedQty": 1.50\n',
+        '      "executedQty": 1.50\n',
         "  order_status: CANCELED",
         "  symbol: LTC/BTC → LTC/USDT",
         f"  writer: {ledger.writer_id} seq 2",
@@ -177,9 +181,7 @@ def test_a_timeline_says_the_time_between_events(ledger, show):
     cancel_id = ledger.cancel("unknown")
     ledger.reconcile(cancel_id, "canceled", at=90)
     lines = show(cancel_id, "--format", "table").stdout.splitlines()
-    assert (
-        "2026-11-23 12:00:00.001  +1.50 ms  response  attempt 1  unknown  after 1.500 ms" in lines
-    )
+    assert "2026-11-23 12:00:00.001  +1.50 ms  response  attempt 1  unknown  after 1.50 ms" in lines
     assert any("+90.0 s  reconciliation" in line for line in lines)
 
 
@@ -195,4 +197,81 @@ def test_a_clock_that_was_set_back_is_shown_as_it_was(ledger, show):
 def test_a_timeline_has_the_time_of_this_place(ledger, show, berlin):
     text = show(ledger.cancel(), "--local", "--format", "table").stdout
     assert "2026-11-23 13:00:00.000  request" in text
-    assert "(local)" in text
+    assert "Timeline (local)" in text
+    assert "at 2026-11-23 13:00:00.000 local; " in text
+
+
+# -- what happened, in a sentence
+
+
+def told(show, cancel_id):
+    head, *lines = show(cancel_id, "--format", "table").stdout.splitlines()
+    assert head == f"cancel {cancel_id}"
+    return lines[: lines.index("")]
+
+
+ASKED = "The bot grid asked to cancel order 4 on LTC/BTC at 2026-11-23 12:00:00.000 UTC; "
+
+
+def test_it_begins_with_a_sentence_and_ends_with_raw_words(ledger, show):
+    cancel_id = ledger.cancel(body=BODY)
+    assert told(show, cancel_id) == [f"{ASKED}MEXC confirmed after 1.50 ms: the order is canceled."]
+    text = show(cancel_id, "--format", "table").stdout
+    assert text.index(ASKED) < text.index("Timeline (UTC)") < text.index("Raw words: request")
+
+
+def test_a_refusal_is_told_with_its_code_and_message(ledger, show):
+    refused = {"venue_code": "-2011", "venue_message": "Unknown \x1border"}
+    (sentence,) = told(show, ledger.cancel("not_found", answer=refused))
+    assert sentence.endswith("there is no such open order (-2011 Unknown \\x1border).")
+
+
+def test_an_unknown_is_no_response_and_says_what_to_do(ledger, show):
+    common = {"cancel_id": uuid7(), "attempt": 1, "order_id": "4"}
+    ledger.store(
+        ledger.seal(kind="request", **common),
+        ledger.seal(kind="response", outcome="unknown", error_type="RequestTimeout", **common),
+    )
+    sentence, *advice = told(show, common["cancel_id"])
+    assert "nobody knows yet" in sentence
+    assert "(RequestTimeout)" in sentence
+    assert f"mexc-plugin audit reconcile --cancel-id {common['cancel_id']}" in advice[-1]
+    text = show(common["cancel_id"], "--format", "table").stdout
+    assert "no answer  attempt 1  unknown" in text
+    assert "response  attempt" not in text
+
+
+def test_what_was_never_sent_is_not_headed_response(ledger, show):
+    common = {"cancel_id": uuid7(), "attempt": 1, "order_id": "4"}
+    ledger.store(
+        ledger.seal(kind="request", **common),
+        ledger.seal(kind="response", outcome="not_sent", error_type="NetworkError", **common),
+    )
+    text = show(common["cancel_id"], "--format", "table").stdout
+    assert "not sent  attempt 1  not_sent" in text
+    assert "never left this machine (NetworkError)" in text
+
+
+def test_a_reconciled_cancel_is_told_from_first_to_last(ledger, show):
+    cancel_id = ledger.cancel("unknown")
+    ledger.reconcile(cancel_id, "canceled")
+    later = "it was unknown at first, and at 2026-11-23 12:01:00.000 UTC MEXC confirmed"
+    assert told(show, cancel_id) == [f"{ASKED}{later}: the order is canceled."]
+
+
+def test_an_attempt_that_stays_unknown_is_not_forgotten(ledger, show):
+    cancel_id = ledger.cancel("unknown")
+    ledger.cancel("not_found", cancel_id=cancel_id, attempt=2, at=1)
+    sentence, second, *advice = told(show, cancel_id)
+    assert "after 2 attempts it had no effect" in sentence
+    assert second == "What became of attempt 1 is not known."
+    assert len(advice) == 2
+
+
+@pytest.mark.parametrize("outcome", [outcome.value for outcome in Outcome])
+def test_every_outcome_has_its_sentence(outcome):
+    row = dict.fromkeys(HISTORY_COLUMNS) | {"final_outcome": outcome, "outcome": outcome}
+    sentence, *advice = summarize([row], str)
+    assert "ended as" not in sentence
+    assert bool(advice) == (outcome in UNRESOLVED)
+    assert summarize([], str) == []

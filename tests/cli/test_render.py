@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.cli import options, show, table
+from mexc_plugin.cli import options, table
 from mexc_plugin.cli.grid import as_grid
 from mexc_plugin.cli.render import RENDERERS, cell
 from mexc_plugin.cli.terminal import COLOURS, Screen, cells, cut
+from mexc_plugin.review.events import reindent
 from mexc_plugin.review.text import encode, visible
 from mexc_plugin.store.schema import HISTORY_COLUMNS
 
@@ -220,16 +221,16 @@ JSON = st.recursive(
 @given(JSON)
 def test_reindented_json_is_the_same_json(value: object) -> None:
     text = json.dumps(value)
-    assert json.dumps(value, indent=2) == show.reindent(text)
+    assert json.dumps(value, indent=2) == reindent(text)
 
 
 def test_reindenting_keeps_every_number_as_it_was_written() -> None:
-    assert show.reindent('{"a":1.50,"b":1e5}') == '{\n  "a": 1.50,\n  "b": 1e5\n}'
+    assert reindent('{"a":1.50,"b":1e5}') == '{\n  "a": 1.50,\n  "b": 1e5\n}'
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "{", "[" * 100_000, '{"a":1}x'])
 def test_what_is_no_json_is_not_reindented(text: str) -> None:
-    assert show.reindent(text) is None
+    assert reindent(text) is None
 
 
 # -- tables of any length
