@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from inspect import signature
+from typing import Any
 
 from click.testing import CliRunner, Result
 
@@ -12,6 +13,8 @@ from mexc_plugin.cli.problems import PROGRAM
 _APART = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 
 
-def invoke(arguments: Sequence[str], env: Mapping[str, str] | None = None) -> Result:
+def invoke(
+    arguments: Sequence[str], env: Mapping[str, str] | None = None, **options: Any
+) -> Result:
     """Run it to its end; its stdout is no terminal. What a bug raises is in the result."""
-    return CliRunner(**_APART).invoke(program, arguments, env=env, prog_name=PROGRAM)
+    return CliRunner(**_APART).invoke(program, arguments, env=env, prog_name=PROGRAM, **options)

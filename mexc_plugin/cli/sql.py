@@ -1,5 +1,7 @@
-"""`audit sql`: the questions that auditors ask, as SQL that is shown and run."""
+"""`audit sql`: the questions that auditors ask, as SQL that is shown and run; or SQL of one's own."""
 
+import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
 TITLES = ("name", "title")
 LISTED = (*TITLES, "parameters")
 MOST_NUMBER = 2**63 - 1
+# What is no name is SQL, or a hyphen alone.
+NAME = r"[\w-]*\w[\w-]*"
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, metavar="[NAME | SQL | -]")
 @click.option(
     "--param",
     "given",
@@ -30,6 +34,14 @@ MOST_NUMBER = 2**63 - 1
 )
 @click.option("--list", "listing", is_flag=True, help="List the questions and their parameters.")
 @click.option("--show", is_flag=True, help="Print the SQL instead of running it.")
+@click.option(
+    "--timeout",
+    type=click.IntRange(1, 86_400),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long your own SQL may make you wait.",
+)
 @options.output()
 @options.database
 @click.pass_context
@@ -39,10 +51,14 @@ def sql(
     given: tuple[str, ...],
     listing: bool,
     show: bool,
+    timeout: int,
     database: Chosen,
     form: str,
 ) -> None:
-    """Answer a question that auditors ask; without a NAME, list them.
+    """Answer a question that auditors ask, or your own SQL; without either, list the questions.
+
+    SQL is one statement that only reads: SELECT symbol, COUNT(*) FROM cancel_history GROUP BY symbol.
+    With - it comes from standard input.
 
     Times are UTC, written as in `audit list`: 1h or 2d (ago), 14:03, today, a date or ISO time, or now.
     """
@@ -54,6 +70,10 @@ def sql(
         emit(_render(form, map(_listed, questions.catalogue().values()), columns))
         if form == "table":
             say("what one asks for, and its SQL: mexc-plugin audit sql NAME --show")
+        return
+    if not re.fullmatch(NAME, name):
+        _refuse_with_sql(given, show)
+        _answer_own(_statement(name), timeout, database.url, form)
         return
     question = questions.named(name)
     if show:
@@ -77,6 +97,39 @@ def _answer(question: "Question", values: Mapping[str, Any], url: str, form: str
         say("no rows")
 
 
+def _answer_own(statement: str, timeout: int, url: str, form: str) -> None:
+    from mexc_plugin.store import own_sql, queries
+
+    with queries.reading(url) as connection:
+        answer = own_sql.ask(connection, statement, timeout)
+        counted = _Counted(answer.rows)
+        with closing(answer.rows):
+            emit(_render(form, counted, answer.columns))
+    if form == "table" and not counted.rows:
+        say("no rows")
+
+
+def _statement(given: str) -> str:
+    """The SQL, from standard input where it is a hyphen. Raises Misuse."""
+    if given == "-":
+        try:
+            given = sys.stdin.buffer.read().decode()
+        except UnicodeDecodeError:
+            raise Misuse("what comes from standard input is no UTF-8") from None
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise Misuse("the SQL is no Unicode") from None
+    if "\0" in given:
+        raise Misuse("the SQL holds a NUL")
+    return given
+
+
+def _refuse_with_sql(given: tuple[str, ...], show: bool) -> None:
+    if given or show:
+        raise Misuse("--param and --show are for questions; write values into your own SQL")
+
+
 class _Counted:
     """Rows, counted as they pass."""
 
@@ -92,9 +145,14 @@ class _Counted:
 
 def _render(form: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
     from mexc_plugin.cli.grid import as_grid
-    from mexc_plugin.cli.render import as_csv, as_json, as_jsonl
+    from mexc_plugin.cli.render import Renderer, as_csv, as_json, as_jsonl
 
-    renderers = {"table": as_grid, "json": as_json, "jsonl": as_jsonl, "csv": as_csv}
+    renderers: dict[str, Renderer] = {
+        "table": as_grid,
+        "json": as_json,
+        "jsonl": as_jsonl,
+        "csv": as_csv,
+    }
     return renderers[form](rows, columns, Screen.detect())
 
 

@@ -8,11 +8,13 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from mexc_plugin.review.moments import moment
-from mexc_plugin.store import questions
+from mexc_plugin.store import own_sql, questions
 from tests.cli.conftest import NOON, Ledger
 from tests.cli.tampering import tamper
+from tests.command_line import invoke
 
 CATALOGUE = questions.catalogue()
 
@@ -252,3 +254,68 @@ def test_a_database_without_an_audit_is_refused_in_one_line(run, tmp_path):
 
 def test_the_help_names_the_options(run):
     assert "--param" in run("audit", "sql", "--help").stdout
+
+
+# -- SQL of one's own; on every database: tests/databases/test_own_sql.py
+
+
+def test_own_sql_has_the_formats_of_a_question(ledger, sql):
+    ledger.cancel("rejected")
+    statement = "SELECT final_outcome, requested_at, 1 AS n, 2 AS n FROM cancel_history"
+    found = json.loads(sql(statement, "--format", "json").stdout)
+    moment = "2026-11-23T12:00:00.000000Z"
+    assert found == [{"final_outcome": "rejected", "requested_at": moment, "n": 1, "n_2": 2}]
+    lines = sql(statement, "--format", "csv").stdout.splitlines()
+    assert lines == ["final_outcome,requested_at,n,n_2", f"rejected,{moment},1,2"]
+    head, line = sql(statement, "--format", "table").stdout.splitlines()
+    assert head.split() == ["final_outcome", "requested_at", "(UTC)", "n", "n_2"]
+    assert "2026-11-23 12:00:00.000" in line
+
+
+def test_own_sql_comes_from_standard_input(ledger, url):
+    ledger.cancel()
+    words = ["audit", "sql", "-", "--database-url", url]
+    result = invoke(words, input=b"SELECT COUNT(*) AS n\nFROM cancel_history;\n")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"n": 1})
+    for text, said in ((b"\xff", "no UTF-8"), (b"", "no SQL to run"), (b"SELECT '\0'", "a NUL")):
+        result = invoke(words, input=text)
+        assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+        assert said in result.stderr
+
+
+def test_bytes_are_shown_as_hex_and_no_rows_are_said(sql):
+    assert json.loads(sql("SELECT x'00ff' AS b").stdout) == {"b": "00ff"}
+    result = sql("SELECT 1 WHERE 1 = 0", "--format", "table")
+    assert (result.stdout, result.stderr) == ("", "no rows\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["SELECT 1; SELECT 2"], "more than one statement"),
+        (["PRAGMA query_only = OFF"], "audit sql only reads; begin with one of SELECT"),
+        (["ATTACH DATABASE 'x' AS x"], "audit sql only reads"),
+        (["( "], "audit sql only reads"),
+        ([" ; "], "no SQL to run"),
+        ([""], "no SQL to run"),
+        (["SELECT 1", "--show"], "are for questions"),
+        (["SELECT 1", "--param", "a=1"], "are for questions"),
+        (["SELECT '\udcff'"], "is no Unicode"),
+        (["SELECT :x"], "the database does not take that"),
+        (["SELECT 1", "--timeout", "0"], "--timeout"),
+    ],
+)
+def test_own_sql_that_cannot_run_says_why(sql, words, said):
+    result = sql(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+def test_a_database_that_is_locked_is_said_as_everywhere(monkeypatch, sql):
+    def locked(*_arguments):
+        raise OperationalError("SELECT", {}, sqlite3.OperationalError("database is locked"))
+
+    monkeypatch.setattr(own_sql, "bring_decimal_sum", lambda _connection: None)
+    monkeypatch.setattr(own_sql, "_distinct", locked)
+    result = sql("SELECT 1")
+    assert (result.exit_code, "is locked by another program" in result.stderr) == (1, True)

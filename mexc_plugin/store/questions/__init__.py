@@ -98,7 +98,7 @@ def ask(connection: Connection, question: Question, values: Mapping[str, Any]) -
     """Run a question. values: by name, for every parameter: text, naive UTC datetime, or int."""
     dialect = connection.dialect.name
     if dialect == "sqlite":
-        _bring_decimal_sum(connection)
+        bring_decimal_sum(connection)
     query = sa.text(question.sql_for(dialect)).bindparams(
         *(sa.bindparam(p.name, values[p.name], _TYPES[p.type]) for p in question.parameters)
     )
@@ -109,9 +109,9 @@ def ask(connection: Connection, question: Question, values: Mapping[str, Any]) -
     def rows() -> queries.Rows:
         with result:
             for found in result:
-                row = dict(zip(columns, map(_alike, found), strict=True))
+                row = dict(zip(columns, map(alike, found), strict=True))
                 for name in times:
-                    row[name] = _time(row[name])
+                    row[name] = as_time(row[name])
                 yield row
 
     return Answer(columns, rows())
@@ -138,13 +138,13 @@ def _without_comments(text: str) -> str:
     return "\n".join(kept).strip()
 
 
-def _alike(value: object) -> object:
-    """The value as every database gives it: days and decimals as text."""
+def alike(value: object) -> object:
+    """The value as every database gives it: days, decimals and bytes as text."""
     convert = _CONVERTED.get(type(value))
     return value if convert is None else convert(value)
 
 
-def _time(value: object) -> object:
+def as_time(value: object) -> object:
     """SQLite keeps times as text: what somebody made of it is shown as it is."""
     try:
         return datetime.fromisoformat(str(value)) if value else value
@@ -167,6 +167,8 @@ _EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
 _CONVERTED: Mapping[type, Callable[[Any], str]] = {
     Decimal: _decimal_text,
     date: date.isoformat,
+    bytes: bytes.hex,
+    memoryview: lambda value: value.tobytes().hex(),
 }
 
 
@@ -187,6 +189,7 @@ class _DecimalSum:
         return None if self._sum is None else _decimal_text(self._sum)
 
 
-def _bring_decimal_sum(connection: Connection) -> None:
+def bring_decimal_sum(connection: Connection) -> None:
+    """Give a connection to SQLite the exact sum that the other databases have."""
     driver: Any = connection.connection.driver_connection
     driver.create_aggregate("decimal_sum", 1, _DecimalSum)
