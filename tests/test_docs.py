@@ -313,7 +313,7 @@ def what_is_wrong(words: list[str]) -> str | None:
         for name in (*parameter.opts, *parameter.secondary_opts)
     }
     own = rest[: rest.index("--")] if "--" in rest else rest
-    options = {word.partition("=")[0] for word in own if word.startswith("-")}
+    options = {word.partition("=")[0] for word in own if word.startswith("-") and word != "-"}
     return ", ".join(sorted(options - known)) or None
 
 

@@ -15,6 +15,9 @@ from mexc_plugin.cli import options
 from mexc_plugin.cli.groups import Program
 from mexc_plugin.cli.hosting import Handover
 from mexc_plugin.cli.problems import PROGRAM
+from mexc_plugin.cli.terminal import say
+from mexc_plugin.misspellings import find_unknown_variables
+from mexc_plugin.review.text import visible
 
 COMMANDS = {
     "audit": "mexc_plugin.cli.audit:audit",
@@ -39,6 +42,8 @@ COMMANDS = {
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def program() -> None:
     """A ccxt adapter for MEXC that keeps a record of every cancel that it sends."""
+    for sentence in find_unknown_variables(os.environ):
+        say(f"{PROGRAM}: warning: {visible(sentence)}")
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mexc_plugin.cli.completing import complete_columns
 from mexc_plugin.review import moments
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def columns(command: Any) -> Any:  # noqa: ANN401 - click's
         "--columns",
         metavar="A,B,C",
         callback=_columns,
+        shell_complete=complete_columns,
         help="Only these columns, in this order.",
     )(command)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mexc_plugin.cli import options
+from mexc_plugin.cli.completing import complete_bots
 from mexc_plugin.review import asking, moments
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def storable(ctx: click.Context, param: click.Parameter, value: str | None) -> s
     return None if value is None else _plain(ctx, param, (value,))[0]
 
 
-def _several(option: str, name: str, words: str) -> Callable[..., Any]:
-    return click.option(option, name, multiple=True, callback=_plain, help=words)
+def _several(option: str, name: str, words: str, **more: Any) -> Callable[..., Any]:  # noqa: ANN401
+    return click.option(option, name, multiple=True, callback=_plain, help=words, **more)
 
 
 _OPTIONS = {
@@ -64,7 +65,7 @@ _OPTIONS = {
     "order_ids": _several("--order-id", "order_ids", "The venue's id of the order."),
     "client_order_ids": _several("--client-order-id", "client_order_ids", "Your id of the order."),
     "accounts": _several("--account", "accounts", "Fingerprint of the API key."),
-    "bots": _several("--bot", "bots", "Label of the bot."),
+    "bots": _several("--bot", "bots", "Label of the bot.", shell_complete=complete_bots),
     "outcomes": click.option(
         "--outcome",
         "outcomes",

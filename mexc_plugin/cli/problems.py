@@ -11,6 +11,7 @@ from typing import IO, Any
 import click
 
 from mexc_plugin import distributions
+from mexc_plugin.cli import suggestions
 from mexc_plugin.errors import ConfigError, MexcPluginError, StoreMissing
 from mexc_plugin.review.text import visible
 
@@ -68,7 +69,7 @@ def reported() -> Iterator[None]:
         raise
     except click.UsageError as error:
         # It repeats what was given, whatever that was.
-        raise click.UsageError(one_line(error.format_message()), error.ctx) from None
+        raise click.UsageError(one_line(suggestions.explain(error)), error.ctx) from None
     except BrokenPipeError:
         _forget_stdout()
         raise click.exceptions.Exit(Exit.FINE) from None

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from mexc_plugin.cli import options, venue
+from mexc_plugin.cli.completing import complete_cancels
 from mexc_plugin.cli.filters import storable
 from mexc_plugin.cli.naming import find_one
 from mexc_plugin.cli.options import Chosen
@@ -21,6 +22,7 @@ from mexc_plugin.review.text import encode, visible
     "--cancel-id",
     metavar="ID",
     callback=storable,
+    shell_complete=complete_cancels,
     help="Only this cancel; as much of its id as names only one will do.",
 )
 @venue.base_url

@@ -10,6 +10,7 @@ from mexc_plugin.cli import options
 from mexc_plugin.cli.filters import filters as filter_options
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Misuse
+from mexc_plugin.cli.progress import waiting
 from mexc_plugin.cli.terminal import emit, say
 
 if TYPE_CHECKING:
@@ -66,13 +67,15 @@ def _page(url: str, filters: "Filters", title: str) -> str:
     now = datetime.now(UTC).replace(tzinfo=None)
     with queries.reading(url) as connection:
         statistics.steady(connection)
-        found = facts.gather(connection, filters, now)
+        with waiting("counting"):
+            found = facts.gather(connection, filters, now)
     # The page goes to others: they need the file's name, not the folders of this machine.
     path = engine.sqlite_path(url)
     source = path.name if path else engine.describe(url)
-    return page.render(
-        found, title=visible(title), asked=in_words(filters), source=source, made=now
-    )
+    with waiting("drawing"):
+        return page.render(
+            found, title=visible(title), asked=in_words(filters), source=source, made=now
+        )
 
 
 def in_words(filters: "Filters") -> str:

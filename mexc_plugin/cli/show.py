@@ -7,6 +7,7 @@ import click
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.cli import options
+from mexc_plugin.cli.completing import complete_cancels
 from mexc_plugin.cli.display import clock, count, pager
 from mexc_plugin.cli.filters import storable
 from mexc_plugin.cli.naming import find_one
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("cancel_id", callback=storable)
+@click.argument("cancel_id", callback=storable, shell_complete=complete_cancels)
 @clock
 @pager
 @options.output("table", "json", "jsonl")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mexc_plugin.cli import options
+from mexc_plugin.cli.completing import complete_questions
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Misuse
 from mexc_plugin.cli.terminal import Screen, emit, say
@@ -24,7 +25,12 @@ NAME = r"[\w-]*\w[\w-]*"
 
 
 @click.command()
-@click.argument("name", required=False, metavar="[NAME | SQL | -]")
+@click.argument(
+    "name",
+    required=False,
+    metavar="[NAME | SQL | -]",
+    shell_complete=complete_questions,
+)
 @click.option(
     "--param",
     "given",

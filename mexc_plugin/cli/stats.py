@@ -12,6 +12,7 @@ from mexc_plugin.cli.display import clock, nothing_matches
 from mexc_plugin.cli.filters import filters as filter_options
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Misuse
+from mexc_plugin.cli.progress import waiting
 from mexc_plugin.cli.terminal import Screen, emit, say
 
 if TYPE_CHECKING:
@@ -45,14 +46,16 @@ def stats(filters: "Filters", by: str | None, utc: bool, database: Chosen, form:
         statistics.steady(connection)
         if by is not None:
             count_by = by if screen.utc or by != "day" else "hour"
-            groups = statistics.by(connection, filters, statistics.By(count_by))
+            with waiting("counting"):
+                groups = statistics.by(connection, filters, statistics.By(count_by))
             if by in ("hour", "day"):
                 groups = _by_clock(groups, by, screen)
             emit(_groups(form, by, groups, screen))
             found = bool(groups)
         else:
             now = datetime.now(UTC).replace(tzinfo=None)
-            seen = overview.read(connection, filters, now)
+            with waiting("counting"):
+                seen = overview.read(connection, filters, now)
             emit({"table": _told, "json": _as_json, "csv": _as_csv}[form](seen, screen))
             found = bool(seen.total.attempts)
     if form == "table" and not found:

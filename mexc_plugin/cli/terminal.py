@@ -43,9 +43,9 @@ class Screen:
     @classmethod
     def detect(cls, *, utc: bool = True) -> "Screen":
         if not sys.stdout.isatty():
-            return cls(utc=utc)
-        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        return cls(width=shutil.get_terminal_size().columns, colour=not plain, utc=utc)
+            return cls(colour=_wants_colour(default=False), utc=utc)
+        colour = _wants_colour(default=os.environ.get("TERM") != "dumb")
+        return cls(width=shutil.get_terminal_size().columns, colour=colour, utc=utc)
 
     @property
     def zone(self) -> str:
@@ -71,6 +71,13 @@ class Screen:
 
     def styled(self, text: str, colour: str | None = None, *, bold: bool | None = None) -> str:
         return click.style(text, fg=colour, bold=bold) if self.colour else text
+
+
+def _wants_colour(*, default: bool) -> bool:
+    """What NO_COLOR and FORCE_COLOR ask for; who sets both wants none, as Python itself has it."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return default or os.environ.get("FORCE_COLOR", "0") not in ("", "0")
 
 
 def cells(text: str) -> int:

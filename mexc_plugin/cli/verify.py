@@ -1,7 +1,6 @@
 """`audit verify`: is the record whole?"""
 
 import itertools
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from mexc_plugin.cli import options
 from mexc_plugin.cli.display import count as _count
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Exit
+from mexc_plugin.cli.progress import Line, line
 from mexc_plugin.cli.servers import say_unchecked
 from mexc_plugin.cli.terminal import emit, say
 from mexc_plugin.review.text import encode, visible
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mexc_plugin.store.queries import Row
     from mexc_plugin.store.verify import Finding, Verifier
 
-PROGRESS_EVERY = 20_000
+PROGRESS_EVERY = 1_000
 
 
 @click.command(short_help="Check that the record is whole; exit 3 if not.")
@@ -41,14 +41,18 @@ def verify(database: Chosen, form: str) -> None:
         queries.reading(database.url) as connection,
         queries.reading(database.url) as second,
         closing(verifying.chained(connection)) as rows,
+        line("verifying") as shown,
     ):
         orders = verifying.OrderRows(second)
+        # Worth the time only for who sees it.
+        total = verifying.count_events(second) if shown else 0
         findings = _Counted(
             itertools.chain(
                 verifying.check_guards(second),
-                verifying.verify(_progress(rows), verifier, orders),
+                verifying.verify(_told(rows, shown, total), verifier, orders),
                 verifying.check_history(second),
-            )
+            ),
+            shown,
         )
         emit((_findings_json if form == "json" else _findings_text)(findings, verifier))
     _say_what_waits(database)
@@ -58,16 +62,21 @@ def verify(database: Chosen, form: str) -> None:
 
 
 class _Counted:
-    """Findings, counted as they pass."""
+    """Findings, counted as they pass; the line of progress makes room for them."""
 
-    def __init__(self, findings: Iterable["Finding"]) -> None:
+    def __init__(self, findings: Iterable["Finding"], shown: Line | None = None) -> None:
         self._findings = findings
+        self._shown = shown
         self.count = 0
 
     def __iter__(self) -> Iterator["Finding"]:
         for finding in self._findings:
             self.count += 1
+            if self._shown:
+                self._shown.clear()
             yield finding
+        if self._shown:
+            self._shown.clear()
 
 
 def _say_what_waits(database: Chosen) -> None:
@@ -79,15 +88,12 @@ def _say_what_waits(database: Chosen) -> None:
         say(f"{files}, whose events are gaps here until: mexc-plugin audit recover")
 
 
-def _progress(rows: Iterable["Row"]) -> Iterator["Row"]:
+def _told(rows: Iterable["Row"], shown: Line | None, total: int) -> Iterator["Row"]:
     """The same rows; on a terminal, stderr says how far it is."""
-    shown = sys.stderr.isatty()
     for number, row in enumerate(rows, 1):
         if shown and number % PROGRESS_EVERY == 0:
-            click.echo(f"\r{number:,} events …", err=True, nl=False)
+            shown.tell(number, number / max(total, 1))
         yield row
-    if shown:
-        click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def _findings_text(findings: _Counted, verifier: "Verifier") -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ccxt.base.exchange import Exchange
 
 from mexc_plugin import config as settings
+from mexc_plugin import misspellings
 from mexc_plugin.audit.interrupts import is_from_handler
 from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import Redactor, as_text, redact_exception
@@ -78,6 +79,7 @@ class Interceptor:
         """
         parent: Any = super()
         parent.__init__(config)
+        misspellings.warn_once(config, self.options)
         self._audit_settings = settings.resolve(
             self.options.get("audit"), defaults=settings.DEFAULTS
         )

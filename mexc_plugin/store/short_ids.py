@@ -1,4 +1,4 @@
-"""Ids of cancels as short as they stay unique in the record, as git shortens its commits."""
+"""Ids of cancels as short as they stay unique in the record, as git shortens its commits; the newest."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from mexc_plugin.store import schema
+from mexc_plugin.store.queries import prefix_bounds
 from mexc_plugin.store.rows import Row
 
 LEAST = 8
@@ -38,6 +39,32 @@ def shortest(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
         for id_, (before, after) in zip(known, itertools.pairwise(pairs), strict=True)
         if id_ in wanted
     }
+
+
+def newest_ids(connection: Connection, beginning: str, most: int) -> list[str]:
+    """Ids that begin like this, the newest first: a UUIDv7 starts with its time."""
+    column = schema.cancel_audit.c.cancel_id
+    query = sa.select(column).where(column.is_not(None)).distinct()
+    if beginning:
+        low, high = prefix_bounds(beginning)
+        if low is None:
+            return []
+        query = query.where(column.between(low, high))
+    return list(connection.scalars(query.order_by(column.desc()).limit(most)))
+
+
+def newest_bots(connection: Connection, most: int) -> list[str]:
+    """The bots of so many of the newest requests."""
+    audit = schema.cancel_audit.c
+    newest = (
+        sa.select(audit.bot)
+        .where(audit.kind == "request")
+        .order_by(audit.occurred_at.desc())
+        .limit(most)
+        .subquery()
+    )
+    query = sa.select(newest.c.bot).where(newest.c.bot.is_not(None)).distinct()
+    return sorted(connection.scalars(query))
 
 
 def _neighbours(id_: str) -> Iterator[sa.Select[tuple[str]]]:

@@ -108,6 +108,12 @@ def chained(connection: Connection) -> Rows:
     yield from stream(connection, as_stored(connection).order_by(key.writer_id, key.seq))
 
 
+def count_events(connection: Connection) -> int:
+    """How many rows the audit has."""
+    query = sa.select(sa.func.count()).select_from(schema.cancel_audit)
+    return int(connection.scalar(query) or 0)
+
+
 def as_stored(connection: Connection) -> sa.Select[Any]:
     """Rows of the audit, read such that no value in them ends the reading."""
     audit = schema.cancel_audit
