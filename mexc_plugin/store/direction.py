@@ -6,9 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from mexc_plugin.store.rows import Row
 from mexc_plugin.store.schema import cancel_history
+
+Columns = ReadOnlyColumnCollection[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,10 @@ class Direction:
 
     newest_first: bool
 
-    def sorted(self) -> list[ColumnElement[Any]]:
+    def sorted(self, columns: Columns = cancel_history.c) -> list[ColumnElement[Any]]:
         """For ORDER BY."""
-        columns = (cancel_history.c[name] for name in ("requested_at", "cancel_id", "attempt"))
-        return [column.desc() if self.newest_first else column.asc() for column in columns]
+        found = (columns[name] for name in ("requested_at", "cancel_id", "attempt"))
+        return [column.desc() if self.newest_first else column.asc() for column in found]
 
     def after(self, place: Position) -> ColumnElement[bool]:
         """Rows that come after that place."""

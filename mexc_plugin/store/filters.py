@@ -1,6 +1,6 @@
 """Which attempts are wanted, and what that is in SQL over `cancel_history`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +43,27 @@ def wanted(filters: Filters) -> sa.Select[Any]:
         query = query.where(driver.c.cancel_id == view.c.cancel_id)
         query = query.where(*(view.c.cancel_id.in_(others) for others in drivers[1:]))
     return query
+
+
+def alternatives(filters: Filters) -> list[tuple[Filters, tuple[ColumnElement[bool], ...]]]:
+    """The same attempts in parts, none in two of them, each with one value where an index begins.
+
+    The first field that has several values is taken apart, and symbols always, for two columns have them.
+    """
+    if filters.symbols:
+        kept, others = schema.cancel_history.c, replace(filters, symbols=())
+        values = tuple(dict.fromkeys(filters.symbols))
+        is_another = sa.or_(kept.symbol.is_(None), kept.symbol.not_in(filters.symbols))
+        return [
+            *((others, (kept.symbol == value,)) for value in values),
+            *((others, (kept.native_symbol == value, is_another)) for value in values),
+        ]
+    for name in ("outcomes", "bots", "accounts"):
+        values = getattr(filters, name)
+        if len(values) > 1:
+            single: list[dict[str, Any]] = [{name: (value,)} for value in dict.fromkeys(values)]
+            return [(replace(filters, **change), ()) for change in single]
+    return [(filters, ())]
 
 
 def conditions(filters: Filters) -> list[ColumnElement[bool]]:

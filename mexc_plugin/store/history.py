@@ -7,11 +7,11 @@ it, so that the hundredth costs what the first does. Every single filter has an 
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from mexc_plugin.store import schema
 from mexc_plugin.store.direction import Direction, Position
-from mexc_plugin.store.filters import Filters, wanted
+from mexc_plugin.store.filters import Filters, alternatives, wanted
 from mexc_plugin.store.rows import Rows, stream
 
 
@@ -28,9 +28,18 @@ def history(
     limit: the most rows; after: only what comes after that place in the order.
     """
     direction = Direction(newest_first=not oldest_first)
-    query = wanted(filters).order_by(*direction.sorted()).limit(limit)
-    if after is not None:
-        query = query.where(direction.after(after))
+
+    def page(some: Filters, *more: ColumnElement[bool]) -> sa.Select[Any]:
+        query = wanted(some).where(*more).order_by(*direction.sorted()).limit(limit)
+        return query if after is None else query.where(direction.after(after))
+
+    pages = [page(some, *more) for some, more in alternatives(filters)]
+    if limit is None or len(pages) == 1:
+        yield from stream(connection, page(filters))
+        return
+    # Each alternative is in order in an index; all together they would have to be sorted.
+    together = sa.union_all(*(sa.select(each.subquery()) for each in pages)).subquery()
+    query = sa.select(together).order_by(*direction.sorted(together.c)).limit(limit)
     yield from stream(connection, query)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from mexc_plugin.store.schema import KEPT_COLUMNS
 
-BATCH = 2_000  # cancels
+BATCH = 2_000  # events of one transaction, about
 REVISION = "0005"
 
 Values = tuple[Any, ...]

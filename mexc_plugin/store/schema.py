@@ -126,7 +126,15 @@ kept_history = sa.Table(
         sa.Index(f"ix_cancel_history_{name}", name, "requested_at")
         for name in ("account", "bot", "symbol", "native_symbol", "final_outcome")
     ),
-    *(sa.Index(f"ix_cancel_history_{name}", name) for name in ("order_id", "client_order_id")),
+    *(
+        sa.Index(
+            f"ix_cancel_history_{name}",
+            name,
+            sqlite_where=sa.text(f"{name} IS NOT NULL"),
+            postgresql_where=sa.text(f"{name} IS NOT NULL"),
+        )
+        for name in ("order_id", "client_order_id")
+    ),
 )
 # The same, with the columns that reviewers see, in their order.
 cancel_history = sa.Table(HISTORY_TABLE, sa.MetaData(), *(_kept(name) for name in HISTORY_COLUMNS))

@@ -184,14 +184,14 @@ def _explained_alike(
     body: str,
     explain: Callable[[Connection, str], list[str]],
 ) -> bool:
-    with connection.begin_nested():
-        try:
+    try:
+        with connection.begin_nested():
             if _columns(connection, stored) != _columns(connection, body):
                 return False
             # Once more where they differ: new statistics in between change a plan.
             return any(explain(connection, stored) == explain(connection, body) for _ in range(2))
-        except exc.SQLAlchemyError:
-            return False  # a definition that cannot even be explained is not ours
+    except exc.SQLAlchemyError:
+        return False  # a definition that cannot even be explained is not ours
 
 
 def _columns(connection: Connection, query: str) -> list[str]:

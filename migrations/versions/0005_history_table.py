@@ -36,7 +36,7 @@ VIEWS: tuple[str, ...] = tuple(_VIEWS["BODIES"])
 views: Callable[[str], dict[str, str]] = _VIEWS["views"]
 
 TABLE, IN_THE_MAKING, PROGRESS = "cancel_history", "cancel_history_new", "cancel_history_fill"
-BATCH = 2_000  # cancels, in one transaction
+BATCH = 2_000  # events of one transaction, about
 
 INDEXES = {
     "ix_cancel_history_requested_at": ("requested_at",),
@@ -159,8 +159,11 @@ def triggers_there(connection: sa.Connection) -> set[str]:
     return set(connection.scalars(sa.text(names)))
 
 
-def fill(connection: sa.Connection, table: str, begun: str) -> str | None:
-    """Write the rows of so many cancels after that one; return the last, None when there is no more."""
+def fill(connection: sa.Connection, table: str, begun: str) -> tuple[str | None, int]:
+    """Write the rows of so many cancels after that one.
+
+    Returns the last of them, None when there are no more, and how many events they have.
+    """
     bound = sa.text(
         "SELECT cancel_id FROM cancel_audit WHERE cancel_id > :begun"
         " ORDER BY cancel_id LIMIT 1 OFFSET :batch"
@@ -169,7 +172,8 @@ def fill(connection: sa.Connection, table: str, begun: str) -> str | None:
     within = "cancel_id > :begun" + (" AND cancel_id <= :last" if last is not None else "")
     bounds = {"begun": begun} | ({"last": last} if last is not None else {})
     connection.execute(sa.text(put(connection.dialect.name, table, within)), bounds)
-    return None if last is None else str(last)
+    count = sa.text(f"SELECT COUNT(*) FROM cancel_audit WHERE {within}")  # noqa: S608 - a constant
+    return None if last is None else str(last), connection.scalar(count, bounds) or 0
 
 
 def prepare(connection: sa.Connection, tell: Tell) -> None:
@@ -181,18 +185,18 @@ def prepare(connection: sa.Connection, tell: Tell) -> None:
         total = connection.scalar(sa.text("SELECT COUNT(*) FROM cancel_audit")) or 0
         if not total or TABLE in sa.inspect(connection).get_table_names():
             return  # nothing to be done before, or an interrupted run that is past it
-        begun = begin(operations(connection))
+        last: str | None = begin(operations(connection))
     done = 0
-    last: str | None = begun
     while last is not None:
         with connection.begin():
             alone(connection)
             require_revision(connection)
-            begun, last = last, fill(connection, IN_THE_MAKING, last)
+            last, events = fill(connection, IN_THE_MAKING, last)
             if last is not None:
-                run(connection, f"UPDATE {PROGRESS} SET cancel_id = '{last}'")  # noqa: S608 - a UUID
-        done = min(total, done + BATCH)
-        tell(done, total)
+                noted = sa.text(f"UPDATE {PROGRESS} SET cancel_id = :last")  # noqa: S608 - a constant
+                connection.execute(noted, {"last": last})
+        done += events
+        tell(done if last is not None else total, total)
     for name in INDEXES:
         with connection.begin():
             index(operations(connection), name, IN_THE_MAKING)
@@ -237,7 +241,11 @@ def alone(connection: sa.Connection) -> None:
 def index(op: Operations, name: str, table: str) -> None:
     there = {index["name"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
     if name not in there:
-        op.create_index(name, table, list(INDEXES[name]))
+        columns = list(INDEXES[name])
+        # Most rows lack one of the two ids, and need no entry then. MySQL has no such index.
+        is_id = columns[0] in ("order_id", "client_order_id")
+        partial = sa.text(f"{columns[0]} IS NOT NULL") if is_id else None
+        op.create_index(name, table, columns, sqlite_where=partial, postgresql_where=partial)
 
 
 # -- up and down
@@ -250,7 +258,7 @@ def upgrade(op: Operations) -> None:
     keep(op, TABLE)
     keep_no_more(op, IN_THE_MAKING)
     while begun is not None:
-        begun = fill(connection, TABLE, begun)
+        begun, _ = fill(connection, TABLE, begun)
     for name in INDEXES:
         index(op, name, TABLE)
     guard(op)

@@ -173,7 +173,7 @@ def test_a_relative_time_is_taken_as_elsewhere(sql, ledger: Ledger):
 
 def test_a_time_that_is_none_is_shown_as_it_is(sql, ledger: Ledger, path):
     ledger.cancel()
-    tamper(path, "UPDATE cancel_audit SET occurred_at = '2026-11-23 noon' WHERE kind = 'request'")
+    tamper(path, "UPDATE cancel_history SET requested_at = '2026-11-23 noon'")
     assert json.loads(sql("accounts").stdout)["first_at"] == "2026-11-23 noon"
 
 
@@ -192,8 +192,8 @@ def test_what_is_no_number_is_left_out_of_an_exact_sum(sql, ledger: Ledger):
     assert json.loads(sql("filled-totals").stdout)["filled"] == "0.1"
 
 
-# Days are made by the view; users are found from the writers on.
-WHOLE = {"daily-summary", "users"}
+# Days are made by the view; users are found from the writers on; what was spooled, in what writers say.
+WHOLE = {"daily-summary", "users", "recorded-late"}
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_window_of_time_is_found_by_an_index(path, name):
         connection.create_aggregate("decimal_sum", 1, questions._DecimalSum)
         query = f"EXPLAIN QUERY PLAN {question.sql_for('sqlite')}"
         plan = [row[3] for row in connection.execute(query, values)]
-    assert [step for step in plan if "occurred_at>" in step]
+    assert [step for step in plan if "requested_at>" in step]
 
 
 # -- what cannot be run

@@ -96,7 +96,7 @@ def test_current_says_revision_and_state(run, url, other):
     [
         ("UPDATE cancel_audit_version SET version_num = '9999'", "pip install --upgrade"),
         ("DELETE FROM cancel_audit_version", "mexc-plugin db upgrade"),
-        ("DROP VIEW cancel_history", "view cancel_history is missing"),
+        ("DROP VIEW cancel_facts", "view cancel_facts is missing"),
         ("DROP TABLE cancel_audit", "table cancel_audit is missing"),
     ],
 )
@@ -183,7 +183,7 @@ def test_a_file_that_is_no_database_is_one_line(run, other, command):
 
 
 def test_a_missing_table_is_one_line_that_says_what_to_do(run, path, url):
-    statements(path, "DROP VIEW cancel_history", "DROP TABLE cancel_audit")
+    statements(path, "DROP TABLE cancel_history", "DROP TABLE cancel_audit")
     for command in (["audit"], ["audit", "verify"]):
         result = run(*command, "--database-url", url)
         assert [result.exit_code, len(result.stderr.splitlines())] == [1, 1]
