@@ -86,8 +86,10 @@ def by(connection: Connection, filters: Filters, what: By) -> list[tuple[str | N
 
 
 def by_outcome(tally: Tally) -> list[tuple[str | None, Tally]]:
-    """A tally taken apart."""
-    return [(name, tally.only(name)) for name, _ in tally.outcomes.most_common()]
+    """A tally taken apart, the most frequent first, of equals as the record lists them."""
+    known = {outcome.value: place for place, outcome in enumerate(Outcome)}
+    counted = sorted(tally.outcomes.items(), key=lambda item: (-item[1], known.get(item[0], 99)))
+    return [(name, tally.only(name)) for name, _ in counted]
 
 
 def ordered(groups: Groups, what: By) -> list[tuple[str | None, Tally]]:

@@ -278,4 +278,6 @@ def check_history(connection: Connection) -> Iterator[Finding]:
     _read_any_text(connection)
     for (cancel_id, attempt), what in projection.differences(connection):
         where = f"cancel {_plain(str(cancel_id))} attempt {attempt}"
-        yield Finding(Fault.HISTORY, f"{where} {what}; make it again: mexc-plugin db rebuild")
+        yield Finding(
+            Fault.HISTORY, f"{where} {what}; if the events are whole: mexc-plugin db rebuild"
+        )

@@ -76,7 +76,7 @@ def test_rows_that_differ_are_found_and_made_again(audit: Audit, recorded: list,
     )
     found = [line for line in run("audit", "verify", "--database-url", audit.url).stdout.splitlines()
              if line.startswith("history: ")]  # fmt: skip
-    again = "; make it again: mexc-plugin db rebuild"
+    again = "; if the events are whole: mexc-plugin db rebuild"
     assert sorted(found) == [
         f"history: cancel {cancels[0]} attempt 2 differs in bot, filled{again}",
         f"history: cancel {cancels[1]} attempt 1 is missing{again}",
