@@ -59,6 +59,11 @@ class Wal:
         except (RuntimeError, MemoryError):  # as Python ends, or there are too many
             self.is_running = False
 
+    def _bring_in(self, how: str) -> None:
+        is_busy, pages, done = self._connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+        if not is_busy:
+            self._left = pages - done
+
     def _run(self) -> None:
         self._left = math.inf
         try:
@@ -66,11 +71,12 @@ class Wal:
             self._connection = sqlite3.connect(address, uri=True, timeout=0)
             try:
                 self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-                # PASSIVE waits for nobody, and nobody for it.
-                statement = "PRAGMA wal_checkpoint(PASSIVE)"
-                is_busy, pages, done = self._connection.execute(statement).fetchone()
-                if not is_busy:
-                    self._left = pages - done
+                # The first two wait for nobody, and nobody for them; the second has what came during the first. Commits
+                # wait for the last one, which has next to nothing to do; with a reader in its way it does nothing.
+                for how in ("PASSIVE", "PASSIVE", "TRUNCATE"):
+                    self._bring_in(how)
+                    if self._left > AUTOMATIC:
+                        break
             finally:
                 self._connection.close()
         except sqlite3.Error:
