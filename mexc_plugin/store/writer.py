@@ -15,15 +15,18 @@ The keeper sleeps until the oldest event is due: SPOOL_SHARE of its budget after
 lasts. Then it seals what the storer has not come to, and puts everything that is not settled into the spool: one
 fsync for all, and no gap before what is durable. What the storer stores after all is found there again by the replay.
 
+Two more come for a moment. One prepares the spool when the keeper starts, one brings a large WAL in between two
+transactions (`checkpoints`): either may hang, too. A loop that breaks off is begun anew, with what it left.
+
 The end. `close` puts `stop` into the inbox; whoever comes after it is handed to the successor, which is the next
 writer with a chain of its own. So is whoever comes when Python has begun to take itself apart: no thread runs any more
 but the caller's, and the others may have been frozen with a lock in their hands. A writer that can have no threads
 spools in the thread that calls, and waits for a lock no longer than for anything else.
 
 Locks. `_chain`: the sealer and the list of what is outstanding; held for computing only. `_spool_lock`: the spool's
-file; the keeper holds it while it writes, and the storer, which wants to replay, does not wait for it. Only these two
-threads take them, never the second within the first. Either thread may hang in a system call for ever: the other one
-goes on, and those who wait lose no more than their budget.
+file; whoever prepares it and the keeper hold it while they write, and the storer, which wants to replay, does not wait
+for it. Only these threads take them, never the second within the first. Either thread may hang in a system call for
+ever: the other one goes on, and those who wait lose no more than their budget.
 
 States. Healthy; failing (`_failing`: the last transaction failed); stuck (`_stuck_since`: something was overdue while the
 storer was inside the database). In the last two, new events are due at once.
@@ -154,7 +157,7 @@ class Writer:
 
     def _hand_over(self, receipt: Receipt) -> None:
         successor = self._successor() if self._successor else None
-        if successor is None:
+        if successor is None or successor is self:
             settle_all([receipt], Place.LOST)
         else:
             successor._take(receipt)  # noqa: SLF001 - of the same class
