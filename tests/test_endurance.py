@@ -390,6 +390,33 @@ def test_no_commit_brings_a_wal_in_that_a_reader_held_back_and_the_file_shrinks_
     assert not wal.exists()
 
 
+def test_a_wal_is_brought_in_at_a_later_look_where_no_thread_was_to_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(checkpoints, "AGAIN_S", 0.0)
+    path, wal = tmp_path / "some 1%.db", tmp_path / "some 1%.db-wal"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("INSERT INTO t VALUES (zeroblob(?))", (checkpoints.LARGE + 1,))
+        looks = checkpoints.Wal(str(path))
+        with monkeypatch.context() as patch:
+            patch.setattr("mexc_plugin.store.real_threads.start_new_thread", refuse)
+            looks.look(connection.cursor())
+        assert not looks.is_running
+        assert wal.stat().st_size > checkpoints.LARGE
+        looks.look(connection.cursor())
+        eventually(lambda: not looks.is_running)
+        assert wal.stat().st_size == 0  # and no commit was needed for it
+        looks.look(connection.cursor())
+        (pages,) = connection.execute("PRAGMA wal_autocheckpoint").fetchone()
+        assert pages == checkpoints.AUTOMATIC
+
+
 def test_a_fork_while_a_wal_is_brought_in_gives_the_child_no_database(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
