@@ -57,6 +57,18 @@ def test_reconcile_resolves_what_was_unknown_and_says_so(
     assert DEFAULT_SECRET not in done.stdout + done.stderr + again.stderr
 
 
+def test_one_cancel_is_named_by_the_beginning_of_its_id(
+    sandbox, audit: Audit, unknown: str
+) -> None:
+    arguments = ("audit", "reconcile", "--base-url", sandbox.url, "--database-url", audit.url)
+    (row,) = audit.history()
+    none = run(*arguments, "--cancel-id", "ffff", **KEYS)
+    assert (none.returncode, none.stdout) == (1, "")
+    assert "no cancel 'ffff' is on record" in none.stderr
+    done = run(*arguments, "--cancel-id", row["cancel_id"][:8], **KEYS)
+    assert (done.returncode, json.loads(done.stdout)["outcome"]) == (0, "canceled")
+
+
 def test_a_dry_run_lists_and_needs_attention(sandbox, audit: Audit, unknown: str) -> None:
     done = run(
         "audit", "reconcile", "--dry-run", "--format", "table",

@@ -50,6 +50,11 @@ def test_an_empty_record_is_a_page_that_says_so(site: Site) -> None:
     assert "No cancel is on record yet" in answer.body
 
 
+def test_an_empty_answer_names_the_window(site: Site) -> None:
+    body = site.page("/?since=2026-11-23T14:03&bot=none").body
+    assert "No cancel on record matches since 2026-11-23 14:03:00 UTC." in body
+
+
 def test_cancels_are_listed_newest_first_each_with_its_page(site: Site, ledger: Ledger) -> None:
     ids = [ledger.cancel(at=second) for second in range(3)]
     assert ids[::-1] == shown(site)
