@@ -59,7 +59,7 @@ def test_it_says_which_database_and_filters_it_is_about(run, ledger, url, tmp_pa
     done = run("audit", "report", "-o", str(target), "--database-url", url, *words)
     text = target.read_text()
     assert re.fullmatch(rf"{target}: [0-9,]+ bytes\n", done.stderr)
-    assert "Only bot &lt;grid&gt;, from 2026-11-23 00:00:00, slower than 1 ms." in text
+    assert "Only bot &lt;grid&gt;, from 2026-11-23 00:00:00 UTC, slower than 1 ms." in text
     assert (path.name in text, str(path.parent) in text) == (True, False)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
