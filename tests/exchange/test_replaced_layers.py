@@ -111,15 +111,19 @@ OTHER_MARKETS: dict[str, tuple[str, tuple[Any, ...]]] = {
 }
 
 
+def answer_of(market: str) -> Any:
+    done = {"success": True, "code": 0, "data": [{"orderId": "4", "errorMsg": "success"}]}
+    return [CANCELLED] if market == "margin" else done
+
+
 @pytest.mark.parametrize("layer", ["fetch2", "request"])
 @pytest.mark.parametrize("market", OTHER_MARKETS)
 def test_the_log_says_it_of_other_markets_too(
     ready: Bot, audit: Audit, caplog, layer: str, market: str
 ) -> None:
     method, arguments = OTHER_MARKETS[market]
-    done = {"success": True, "code": 0, "data": [{"orderId": "4", "errorMsg": "success"}]}
-    answer = [CANCELLED] if market == "margin" else done
-    setattr(ready.exchange, layer, coloured(ready.colour, lambda *_args, **_kwargs: answer))
+    answer = coloured(ready.colour, lambda *_args, **_kwargs: answer_of(market))
+    setattr(ready.exchange, layer, answer)
 
     for _ in range(2):
         getattr(ready, method)(*arguments)
@@ -152,28 +156,46 @@ def test_so_does_an_implicit_method_that_is_replaced(
     assert len(logged(caplog, BYPASSED)) == 1
 
 
-@pytest.mark.parametrize("layer", ["fetch2", "request"])
-@pytest.mark.parametrize("cancel", ["cancel_order", "edit_order", "cancel_all_orders"])
-def test_it_is_the_order_that_plain_ccxt_makes_of_it(
-    ready: Bot, sandbox: Sandbox, layer: str, cancel: str
-) -> None:
+@pytest.fixture
+def plain(ready: Bot, sandbox: Sandbox) -> Iterator[Bot]:
+    """ccxt's own exchange of the same colour."""
     plain = Bot.__new__(Bot)
     plain.colour, plain._runner = ready.colour, ready._runner
     plain.exchange = PLAIN[ready.colour](sandbox.ccxt_config())
-    try:
-        plain.load_markets()
-        arguments, _ = CANCELS[cancel]
-        found = []
-        for bot in (plain, ready):
-            setattr(bot.exchange, layer, coloured(bot.colour, answer_as(layer)))
-            found.append(getattr(bot, cancel)(*arguments))
-    finally:
-        if ready.colour == "sync":
-            plain.exchange.session.close()
-        else:
-            plain.exchange.timeout_on_exit = 1
-            plain.run(plain.exchange.close())
+    plain.load_markets()
+    yield plain
+    if ready.colour == "sync":
+        plain.exchange.session.close()
+    else:
+        plain.exchange.timeout_on_exit = 1
+        plain.run(plain.exchange.close())
+
+
+@pytest.mark.parametrize("layer", ["fetch2", "request"])
+@pytest.mark.parametrize("cancel", ["cancel_order", "edit_order", "cancel_all_orders"])
+def test_it_is_the_order_that_plain_ccxt_makes_of_it(
+    ready: Bot, plain: Bot, layer: str, cancel: str
+) -> None:
+    arguments, _ = CANCELS[cancel]
+    found = []
+    for bot in (plain, ready):
+        setattr(bot.exchange, layer, coloured(bot.colour, answer_as(layer)))
+        found.append(getattr(bot, cancel)(*arguments))
+
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("layer", ["fetch2", "request"])
+@pytest.mark.parametrize("market", ["swap", "swap, several", "swap, all"])
+def test_so_it_is_of_a_swap(ready: Bot, plain: Bot, layer: str, market: str) -> None:
+    method, arguments = OTHER_MARKETS[market]
+    found = []
+    for bot in (plain, ready):
+        answer = coloured(bot.colour, lambda *_args, **_kwargs: answer_of(market))
+        setattr(bot.exchange, layer, answer)
+        found.append(getattr(bot, method)(*arguments))
+
+    assert found[0] == found[1] is not None
 
 
 @pytest.mark.parametrize("layer", ["fetch2", "request"])

@@ -1,5 +1,6 @@
-"""How a sync cancel waits for its record: in its thread, or, where greenlets are at work, so that the others go on."""
+"""How a cancel waits for its record: in its thread, or so that the loop's tasks or the other greenlets go on."""
 
+import asyncio
 import sys
 import time
 from types import ModuleType
@@ -7,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mexc_plugin.audit.recorder import Place, Receipt
-from mexc_plugin.exchange.waiting import put_blocking
+from mexc_plugin.audit.recorder import Place, Receipt, settle_all
+from mexc_plugin.exchange.waiting import put_blocking, put_on_loop, put_only
 
 
 class Slow:
@@ -18,7 +19,7 @@ class Slow:
         self.receipt = Receipt({})
         self.waited: list[str] = []
 
-    def submit(self, draft: Any, budget: float) -> Receipt:
+    def submit(self, draft: Any, budget: float, loop: Any = None) -> Receipt:
         return self.receipt
 
     def commit(self, draft: Any, budget: float) -> Place:
@@ -81,3 +82,30 @@ def test_with_greenlets_too_it_waits_no_longer_than_its_budget(
     assert put(recorder, 0.02) is Place.PENDING
     assert recorder.waited
     assert recorder.receipt.is_late
+
+
+class OnLoop:
+    """A recorder whose event is durable a moment later."""
+
+    def submit(self, draft: Any, budget: float, loop: asyncio.AbstractEventLoop) -> Receipt:
+        receipt = Receipt({}, loop=loop)
+        loop.call_later(0.05, settle_all, [receipt], Place.DATABASE)
+        return receipt
+
+
+async def test_on_a_loop_it_waits_until_the_event_is_durable_and_no_longer() -> None:
+    budget, began = 6, time.monotonic()
+
+    assert await put_on_loop(OnLoop(), {}, budget) is Place.DATABASE
+    assert time.monotonic() - began < budget / 2
+
+
+@pytest.mark.parametrize("place", [None, *Place])
+async def test_a_coroutine_that_is_closed_says_where_its_event_is_already(
+    place: Place | None,
+) -> None:
+    recorder = Slow()
+    if place is not None:
+        recorder.receipt.settle(place)
+
+    assert await put_only(recorder, {}, 20) is (place or Place.PENDING)
