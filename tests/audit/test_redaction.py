@@ -151,6 +151,19 @@ def test_the_signatures_of_a_request_are_found_wherever_they_stand_by_themselves
         assert len(word) < 4 or word in REPLACEMENT or word not in text
 
 
+@pytest.mark.parametrize("word", ["a", "abc", "red", "redacted", "[red"])
+def test_a_word_that_would_eat_those_around_it_is_not_looked_for(word: str) -> None:
+    text = f"abc, a cab, red and {REPLACEMENT}"
+
+    assert Redactor([word]).text(text) == text
+    assert Redactor([LONG]).knowing([word]).text(text) == text
+
+
+def test_a_secret_of_four_letters_is_looked_for() -> None:
+    for redactor in (Redactor(["abcd"]), Redactor([LONG]).knowing(["abcd"])):
+        assert redactor.text("say abcd") == f"say {REPLACEMENT}"
+
+
 # -- exceptions
 
 
