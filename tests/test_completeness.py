@@ -276,6 +276,15 @@ def test_swap_and_margin_cancels_return_their_id(bot: Bot, sandbox) -> None:
     assert bot.cancel_order(margin, SYMBOL, {"marginMode": "isolated"})["id"] == margin
 
 
+def test_a_margin_order_comes_back_whole_as_a_spot_order_does(bot: Bot, sandbox) -> None:
+    spot, margin = place(sandbox), place(sandbox)
+    names = ("symbol", "status", "type", "side", "price", "amount", "filled")
+    orders = [bot.cancel_order(spot, SYMBOL), bot.cancel_order(margin, SYMBOL, {"marginMode": "isolated"})]  # fmt: skip
+
+    found = [[order[name] for name in names] for order in orders]
+    assert found[0] == found[1] == [SYMBOL, "canceled", "limit", "buy", 0.002, 2, 0]
+
+
 def test_a_swap_order_that_is_not_there_is_order_not_found(bot: Bot, sandbox, audit) -> None:
     with pytest.raises(ccxt.OrderNotFound):
         bot.cancel_order("999", SWAP)
