@@ -18,7 +18,7 @@ SWAPS: dict[type, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change: a stretch of a file (character offsets), and what stands there instead.
+    """One change: a stretch of a file (character offsets), what stands there, and what does instead.
 
     first, last: the lines of its statement, without the statements within that; function: the first line of
     the function that it stands in, None for what runs when the module is imported.
@@ -28,6 +28,7 @@ class Mutant:
     line: int
     start: int
     end: int
+    old: str
     instead: str
     first: int
     last: int
@@ -37,9 +38,8 @@ class Mutant:
         return source[: self.start] + self.instead + source[self.end :]
 
     def describe(self, source: str) -> str:
-        old = source[self.start : self.end]
         column = self.start - source.rfind("\n", 0, self.start)
-        return f"{self.path}:{self.line}:{column}: {old!r} -> {self.instead!r}"
+        return f"{self.path}:{self.line}:{column}: {self.old!r} -> {self.instead!r}"
 
 
 class _Finder(ast.NodeVisitor):
@@ -77,7 +77,16 @@ class _Finder(ast.NodeVisitor):
         start, end = span or self._span(node)
         function = self._functions[0] if self._functions else None
         self.found.append(
-            Mutant(self._path, node.lineno, start, end, instead, *self._statement, function)
+            Mutant(
+                self._path,
+                node.lineno,
+                start,
+                end,
+                self._source[start:end],
+                instead,
+                *self._statement,
+                function,
+            )
         )
 
     def _between(self, left: ast.AST, right: ast.AST, old: str, new: str, at: ast.AST) -> None:

@@ -1,20 +1,20 @@
 """Runs of the tests: once without a change, which says what reaches which line, and then against each change."""
 
-import contextlib
+import atexit
+import functools
 import hashlib
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .changes import ROOT, Mutant
+from .forking import Forks
 
 BUILD = ROOT / "build" / "mutants"
 SUITES = (
@@ -30,11 +30,11 @@ SUITES = (
     "tests/test_attacks.py",
     "tests/test_contract.py",
     "tests/cli/test_verify.py",
+    "tests/test_data_dictionary.py",
 )
 # No servers; of the two asynchronous classes one. What type checkers see is no change of these.
 CHOSEN = "not postgresql and not mariadb and not [pro and not -pro and not test_types"
-LONGEST_S = 3600
-FEW = 40
+FEW = 20
 SHORT_S = 12
 COPIED = ("mexc_plugin", "tests", "migrations", "docs", "benchmarks")
 
@@ -89,17 +89,28 @@ class Known:
         return self._sort(mutant, reach)
 
     def _sort(self, mutant: Mutant, names: Iterable[str]) -> list[str]:
-        path = Path(mutant.path)
+        """The likeliest and quickest first: those nearest to the file, and one of each kind before more of a kind."""
+        path, word = Path(mutant.path), _letters(mutant.old)
 
-        def cost(name: str) -> tuple[float, str]:
+        def cost(name: str) -> float:
             seconds = 0.01 + float(self.tests[name]["seconds"])
+            if len(word) > 2 and word in _letters(name):
+                seconds /= 10
             if path.stem in Path(name.partition("::")[0]).stem:
-                seconds /= 20
-            elif f"/{path.parent.name}/" in name:
-                seconds /= 3
-            return seconds, name
+                return seconds / 20
+            return seconds / 3 if f"/{path.parent.name}/" in name else seconds
 
-        return sorted(names, key=cost)
+        kinds: Counter[str] = Counter()
+        costs: dict[str, float] = {}
+        for name in sorted(names, key=lambda name: (cost(name), name)):
+            kind = name.partition("[")[0]
+            kinds[kind] += 1
+            costs[name] = cost(name) * kinds[kind]
+        return sorted(costs, key=costs.__getitem__)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()
 
 
 def fingerprint(folder: Path, names: Iterable[str]) -> str:
@@ -123,6 +134,13 @@ def make_copy(number: int) -> Path:
     return copy
 
 
+@functools.cache
+def _forks(copy: Path) -> Forks:
+    forks = Forks(copy)
+    atexit.register(forks.close)
+    return forks
+
+
 def run_tests(
     copy: Path,
     tests: list[str] | None = None,
@@ -133,13 +151,7 @@ def run_tests(
     with tempfile.TemporaryDirectory() as folder:
         results, plan = Path(folder, "results"), Path(folder, "plan")
         results.touch()
-        environment = {
-            **os.environ,
-            "CI": "1",  # hypothesis draws the same examples each time
-            "PYTHONPATH": str(copy),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "MUTANTS_RESULTS": str(results),
-        }
+        environment = {"MUTANTS_RESULTS": str(results)}
         if coverage is not None:
             environment["MUTANTS_COVERAGE"] = str(coverage)
         options, paths = [], list(SUITES)
@@ -151,47 +163,21 @@ def run_tests(
             environment["MUTANTS_PLAN"] = str(plan)
             options = ["-x"]
             paths = sorted({name.partition("::")[0] for name in tests})
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
+        quiet = [
             "-q",
             "-p",
             "no:randomly",
             "-p",
             "no:cacheprovider",
+            "-p",
+            "tests.mutants.watching",
         ]
-        command += ["-p", "tests.mutants.watching", *options, "-k", CHOSEN, *paths]
-        code, output = _run(command, copy, environment)
+        code, output = _forks(copy).run([*quiet, *options, "-k", CHOSEN, *paths], environment)
         told = [json.loads(line) for line in results.read_text().splitlines()]
     ended = tuple(line for line in told if "seconds" in line)
     failed = tuple(dict.fromkeys(line["test"] for line in told if "failed" in line))
     open_ = {line["test"] for line in told if "started" in line} - {e["test"] for e in ended}
     return Run(code in (0, 5), failed, next(iter(open_), None), output, ended)
-
-
-def _run(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
-    """A process and all that it starts; what it leaves behind ends with it."""
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(LONGEST_S)
-        except subprocess.TimeoutExpired:
-            code = -1
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        output.seek(0)
-        return code, output.read()
 
 
 def watch_unmutated(copy: Path) -> Known:
