@@ -104,6 +104,33 @@ def test_a_fetch_that_loses_the_answer_and_tries_a_closed_port_leaves_it_unknown
     assert "canceled" in [result["outcome"] for result in ready.reconcile_cancels()]
 
 
+def test_a_fetch_may_use_the_exchanges_session_for_its_own_ends_after_the_cancel(
+    make_bot: MakeBot, sandbox: Sandbox, audit: Audit
+) -> None:
+    bot = make_bot()
+    bot.load_markets()
+    original, session = bot.exchange.fetch, bot.exchange.session
+    ping = f"{sandbox.url}/api/v3/ping"
+    pinged: list[int] = []
+
+    def fetch(*request: Any) -> Any:
+        answer = original(*request)
+        pinged.append(session.get(ping).status_code)
+        return answer
+
+    async def async_fetch(*request: Any) -> Any:
+        answer = await original(*request)
+        async with session.get(ping) as pong:
+            pinged.append(pong.status)
+        return answer
+
+    bot.exchange.fetch = fetch if bot.colour == "sync" else async_fetch
+
+    assert bot.cancel_order(place(sandbox), SYMBOL)["status"] == "canceled"
+    assert pinged == [200]
+    assert [row["outcome"] for row in audit.history()] == ["canceled"]
+
+
 def test_a_fetch_that_sends_elsewhere_first_and_then_as_asked_leaves_it_unknown(
     ready: Bot, sandbox: Sandbox, audit: Audit, closed: str
 ) -> None:
