@@ -11,6 +11,7 @@ was stopped goes on where it was. `--again` tries those once more that survived,
 import argparse
 import concurrent.futures
 import json
+import os
 import random
 import signal
 import sys
@@ -55,13 +56,14 @@ def _try(
         if _stop.is_set():
             return
         target = copy / mutant.path
-        source = target.read_text()
+        source, times = target.read_text(), target.stat()
         target.write_text(mutant.apply(source))
         try:
             tests = known.leave(mutant) if others else known.choose(mutant)
             by = find_noticing(copy, tests, known)
         finally:
             target.write_text(source)
+            os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))  # its bytecode holds again
         state = "noticed" if by else ("SURVIVED" if others else "unnoticed")
         log.add(number, mutant.describe(source), state, by)
 

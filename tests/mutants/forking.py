@@ -24,7 +24,6 @@ class Forks:
             **os.environ,
             "CI": "1",  # hypothesis draws the same examples each time
             "PYTHONPATH": str(copy),
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
         self._output = copy / "output.txt"
         self._process = subprocess.Popen(
@@ -79,6 +78,7 @@ def _serve() -> None:
             os.dup2(output, 1)
             os.dup2(output, 2)
             os.environ.update(asked["env"])
+            sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in asked["env"]
             sys.argv = ["pytest", *asked["argv"]]
             sys.exit(int(pytest.main(asked["argv"])))
         print(pid, flush=True)

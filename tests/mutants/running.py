@@ -131,6 +131,8 @@ def make_copy(number: int) -> Path:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "cli.py", "README.md"):
         shutil.copy(ROOT / name, copy / name)
+    # Leaves bytecode behind, which the runs with a change read and do not write.
+    _forks(copy).run(["-q", "--collect-only", "-p", "no:cacheprovider", *SUITES], {})
     return copy
 
 
@@ -160,7 +162,7 @@ def run_tests(
             plan.write_text(
                 json.dumps({"order": tests, "known": list(known.tests), "seconds": seconds})
             )
-            environment["MUTANTS_PLAN"] = str(plan)
+            environment |= {"MUTANTS_PLAN": str(plan), "PYTHONDONTWRITEBYTECODE": "1"}
             options = ["-x"]
             paths = sorted({name.partition("::")[0] for name in tests})
         quiet = [
