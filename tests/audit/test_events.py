@@ -1,5 +1,9 @@
 """An event's columns are cut to what they hold; its payload holds all but what is absurdly long, and says so."""
 
+import getpass
+import os
+import socket
+
 import pytest
 
 from mexc_plugin.audit import chain, events
@@ -110,3 +114,17 @@ def test_a_document_that_was_cleaned_is_read_again_from_its_payload() -> None:
 
     assert event.document is None
     assert events.project(event)["symbol"] == "\ufffd"
+
+
+def test_a_machine_or_a_user_without_a_name_stops_no_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> str:
+        raise OSError
+
+    monkeypatch.setattr(socket, "gethostname", fail)
+    monkeypatch.setattr(getpass, "getuser", fail)
+    draft = events.start_draft(1)
+
+    assert (draft["host"], draft["os_user"]) == ("unknown", str(os.getuid()))
+    assert events.stop_draft(1)["host"] == "unknown"
