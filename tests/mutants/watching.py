@@ -12,11 +12,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 RESULTS = Path(os.environ["MUTANTS_RESULTS"])
 PLAN: dict[str, Any] = (
@@ -68,24 +68,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = sorted(chosen, key=lambda item: places.get(item.nodeid, -1))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run a test, and once more where it failed: some look at the clock, and the machine may be busy."""
     _tell(test=item.nodeid, started=True)
     _now.append(item.nodeid)
     if _coverage is not None:
         _coverage.switch_context(item.nodeid)
-    seconds = PLAN.get("seconds", {}).get(item.nodeid, 0)
-    # Ends the process, and what a hanging test has got hold of with it.
-    faulthandler.dump_traceback_later(60 + 10 * seconds, exit=True)
     began = time.monotonic()
-    result = yield
-    faulthandler.cancel_dump_traceback_later()
+    reports = _run(item, nextitem)
+    if any(report.failed for report in reports):
+        item._initrequest()  # type: ignore[attr-defined]
+        reports = _run(item, nextitem)
     if _coverage is not None:
         _coverage.switch_context("")
     _now.clear()
     took = time.monotonic() - began
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
     _tell(test=item.nodeid, seconds=round(took, 3), spawns=item.nodeid in _spawning)
-    return result
+    return True
+
+
+def _run(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+    seconds = PLAN.get("seconds", {}).get(item.nodeid, 0)
+    # Ends the process, and what a hanging test has got hold of with it.
+    faulthandler.dump_traceback_later(60 + 10 * seconds, exit=True)
+    try:
+        return runtestprotocol(item, nextitem=nextitem, log=False)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
