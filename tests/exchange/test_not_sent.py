@@ -248,6 +248,20 @@ class OwnSession(requests.Session):
             raise requests.exceptions.ConnectTimeout from None
 
 
+class NoSession:
+    """Used as a session of `requests`, and none: how it sends is not to be seen."""
+
+    def __init__(self) -> None:
+        self._session = requests.Session()
+        self.cookies, self.headers = self._session.cookies, self._session.headers
+
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        return self._session.request(*args, **kwargs)
+
+    def close(self) -> None:
+        self._session.close()
+
+
 def mounted(adapter: HTTPAdapter) -> requests.Session:
     session = requests.Session()
     session.mount("http://", adapter)
@@ -255,7 +269,7 @@ def mounted(adapter: HTTPAdapter) -> requests.Session:
 
 
 @pytest.mark.parametrize("colour", ["sync"])
-@pytest.mark.parametrize("make", [OwnSession, lambda: mounted(Twice())], ids=["session", "adapter"])
+@pytest.mark.parametrize("make", [OwnSession, NoSession, lambda: mounted(Twice())], ids=["session", "no session", "adapter"])  # fmt: skip
 def test_a_session_or_adapter_of_the_bots_own_proves_nothing(
     make_bot: MakeBot, sandbox: Sandbox, audit: Audit, make: Callable[[], Any]
 ) -> None:

@@ -246,6 +246,16 @@ def test_a_redirect_is_on_record_with_where_it_led_and_what_it_said(
     assert not [path for _, path in sandbox.requests if path == "/sandbox/elsewhere"]
 
 
+def test_a_header_of_our_own_name_makes_no_redirect_of_another_answer(
+    ready: Bot, sandbox: Sandbox
+) -> None:
+    body, headers = b'{"code":-2011,"msg":"Unknown order sent."}', {NOT_FOLLOWED: "/elsewhere"}
+    sandbox.inject(Fault(FaultKind.RAW, times=1, status=400, body=body, headers=headers))
+
+    with pytest.raises(ccxt.OrderNotFound):
+        ready.cancel_order("4", SYMBOL)
+
+
 def test_an_answer_of_self_trade_prevention_is_closed_and_keeps_its_words(
     ready: Bot, sandbox: Sandbox, audit: Audit
 ) -> None:
