@@ -276,6 +276,16 @@ def test_swap_and_margin_cancels_return_their_id(bot: Bot, sandbox) -> None:
     assert bot.cancel_order(margin, SYMBOL, {"marginMode": "isolated"})["id"] == margin
 
 
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_the_markets_type_may_be_an_option_of_the_method_as_in_ccxt(
+    make_bot, sandbox: Sandbox
+) -> None:
+    bot, order_id = make_bot(options={"cancelOrder": {"defaultType": "swap"}}), futures(sandbox)
+
+    assert bot.cancel_order(order_id)["id"] == order_id
+    assert [a.path for a in sandbox.arrivals] == ["/api/v1/private/order/cancel"]
+
+
 def test_a_margin_order_comes_back_whole_as_a_spot_order_does(bot: Bot, sandbox) -> None:
     spot, margin = place(sandbox), place(sandbox)
     names = ("symbol", "status", "type", "side", "price", "amount", "filled")

@@ -227,6 +227,20 @@ def test_a_layer_above_that_tries_another_host_has_one_attempt_for_each(
     assert len({row["cancel_id"] for row in audit.history()}) == 1
 
 
+def test_the_very_first_request_of_an_exchange_is_seen_leaving_too(
+    make_bot: MakeBot, sandbox: Sandbox, audit: Audit
+) -> None:
+    """Its session is made while it is sent."""
+    order_id = place(sandbox)
+    sandbox.inject(Fault(FaultKind.DROP_AFTER, times=1))
+
+    with pytest.raises(ccxt.NetworkError):
+        make_bot().spotPrivateDeleteOrder({"symbol": "LTCBTC", "orderId": order_id})
+
+    assert is_cancelled(sandbox, order_id)
+    assert [row["outcome"] for row in audit.history()] == ["unknown"]
+
+
 # -- whoever may send by other means below proves nothing of a failure
 
 
