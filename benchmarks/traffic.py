@@ -41,6 +41,8 @@ REFUSALS = {
     "rate_limited": (429, "429", "Too Many Requests", "RateLimitExceeded"),
     "unauthorized": (400, "700002", "Signature for this request is not valid.", "AuthenticationError"),
 }  # fmt: skip
+# Of the orders that a cancel-all named.
+ACCEPTED = ("partially_canceled", "canceled", "canceled")
 STATUSES = {"canceled": "CANCELED", "partially_canceled": "PARTIALLY_CANCELED", "closed": "FILLED"}
 
 Draft = dict[str, Any]
@@ -226,11 +228,13 @@ def response(
         "outcome": outcome,
         "latency_us": latency_us,
     }
-    if outcome in STATUSES or outcome == "accepted":
-        orders = [order(common, outcome, rng) for _ in range(1 if outcome in STATUSES else 3)]
+    if outcome in STATUSES:
+        found = order(common, outcome, rng)
+        draft |= found | {"http_status": 200, "response": answer(200, raw(common, found))}
+    elif outcome == "accepted":
+        orders = [order(common, each, rng) | {"outcome": each} for each in ACCEPTED]
         body = ",".join(raw(common, item) for item in orders)
-        draft |= orders[0] if outcome in STATUSES else {"orders": orders}
-        draft |= {"http_status": 200, "response": answer(200, body)}
+        draft |= {"orders": orders, "http_status": 200, "response": answer(200, f"[{body}]")}
     elif outcome in REFUSALS:
         status, code, message, error = REFUSALS[outcome]
         draft |= {"http_status": status, "venue_code": code, "venue_message": message}
@@ -245,20 +249,28 @@ def response(
 
 
 def reconciliation(common: Draft, outcome: str) -> Draft:
-    return common | {
+    draft = common | {
         "kind": "reconciliation",
         "method": "GET",
         "path": "/api/v3/order",
-        "http_status": 200,
         "outcome": outcome,
-        "response": answer(200, f'{{"status":"{STATUSES.get(outcome, "NEW")}"}}'),
     }
+    if outcome == "not_found":
+        words = {"venue_code": "-2013", "venue_message": "Order does not exist."}
+        body = '{"code":-2013,"msg":"Order does not exist."}'
+        return draft | words | {"http_status": 400, "response": answer(400, body)}
+    status = STATUSES.get(outcome, "NEW")
+    body = (
+        f'{{"symbol":"{common["native_symbol"]}","orderId":"{common["order_id"]}",'
+        f'"status":"{status}"}}'
+    )
+    return draft | {"order_status": status, "http_status": 200, "response": answer(200, body)}
 
 
 def order(common: Draft, outcome: str, rng: random.Random) -> Draft:
     amount = rng.randint(1, 90_000)
     filled = {"canceled": 0, "closed": amount}.get(outcome, amount // 3)
-    found = {
+    return {
         "order_id": common.get("order_id") or f"C02__{rng.randint(10**17, 10**18 - 1)}",
         "cancel_client_order_id": f"{rng.getrandbits(96):024x}",
         "order_status": STATUSES.get(outcome, "CANCELED"),
@@ -270,7 +282,6 @@ def order(common: Draft, outcome: str, rng: random.Random) -> Draft:
         "filled": f"{filled / 100:.4f}",
         "cost": f"{filled / 7:.6f}",
     }
-    return found if outcome in STATUSES else found | {"outcome": "canceled"}
 
 
 def raw(common: Draft, item: Draft) -> str:

@@ -14,6 +14,7 @@ from mexc_plugin.audit.interrupts import is_from_handler
 from mexc_plugin.audit.redaction import Redactor, account_fingerprint, as_text, signatures
 from mexc_plugin.exchange.context import Attempt, Scope
 from mexc_plugin.venue.endpoints import Effect
+from mexc_plugin.venue.fields import event_fields
 from mexc_plugin.venue.requests import ParsedRequest
 from mexc_plugin.venue.responses import CancelAck
 from mexc_plugin.venue.verdict import Verdict, order_outcome
@@ -136,24 +137,7 @@ def response_draft(
 
 def ack_fields(ack: CancelAck, redactor: Redactor) -> dict[str, str]:
     """What the venue said of one order, by the names of an event."""
-    named = {
-        "order_id": ack.order_id,
-        "client_order_id": ack.client_order_id,
-        "cancel_client_order_id": ack.cancel_client_order_id,
-        "order_status": ack.status,
-        "side": ack.side,
-        "type": ack.type,
-        "time_in_force": ack.time_in_force,
-        "price": ack.price,
-        "amount": ack.amount,
-        "filled": ack.filled,
-        "cost": ack.cost,
-        "venue_code": ack.code,
-        "venue_message": ack.message,
-        "cancel_reason": ack.cancel_reason,
-        "stp_mode": ack.stp_mode,
-    }
-    return redactor.texts({key: value for key, value in named.items() if value is not None})
+    return redactor.texts(event_fields(ack))
 
 
 def unified_symbol(exchange: Any, native: str | None) -> str | None:

@@ -1,50 +1,46 @@
-"""Is the record whole? Each writer's sequence and hashes, the columns, and the guards."""
+"""Is the record whole? Each writer's sequence and hashes, the columns, and the guards.
+
+What the events mean is read in `mexc_plugin.evidence`, which knows the venue.
+"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from json import JSONDecoder
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from mexc_plugin.audit import canonical, chain
-from mexc_plugin.audit.events import COLUMNS, Event, project, project_orders
-from mexc_plugin.store import guards, projection, schema
-from mexc_plugin.store.queries import Row, Rows, stream
+from mexc_plugin.store import guards, schema
+from mexc_plugin.store.findings import Degree, Fault, Finding
+from mexc_plugin.store.projections import (
+    CHAIN,
+    READ,
+    OrderRows,
+    agree,
+    differing,
+    odd_keys,
+    plain,
+    read_any_text,
+)
+from mexc_plugin.store.rows import Row, Rows, stream
 
+__all__ = ["Degree", "Fault", "Finding", "OrderRows", "Verifier", "as_stored", "chained", "verify"]
 
-class Fault(StrEnum):
-    """What can be wrong with a record."""
-
-    GAP = "gap"
-    LOST = "lost"
-    LINK = "link"
-    HASH = "hash"
-    PAYLOAD = "payload"
-    COLUMN = "column"
-    ORDERS = "orders"
-    HISTORY = "history"
-    GUARD = "guard"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong, and where: the writer's event, or the database as a whole."""
-
-    fault: Fault
-    message: str
-    writer_id: str | None = None
-    seq: int | None = None
+_NO_EVENT = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
+_decode = JSONDecoder().raw_decode  # canonical JSON has no blanks around it to look for
 
 
 class Verifier:
-    """Reads rows in the order of writer and sequence, keeps only the last one. Pure."""
+    """Reads rows in the order of writer and sequence, keeps only the last one. Pure.
+
+    document: what the newest payload says; empty where it cannot be read.
+    """
 
     def __init__(self) -> None:
         self.events = 0
         self.writers = 0
+        self.document: dict[str, Any] = {}
         self._writer: str | None = None
         self._seq = 0
         self._hash = chain.GENESIS
@@ -55,21 +51,55 @@ class Verifier:
 
     def check(self, row: Row) -> list[Finding]:
         """What is wrong with the next row. Total: a row that makes no sense is a finding."""
+        return self.check_values(tuple(map(row.__getitem__, READ)))
+
+    def check_values(self, values: tuple[Any, ...]) -> list[Finding]:
+        """The same for a row as a tuple in the order of `READ`: nothing else is made for one that holds."""
+        seq, prev_hash = values[2], values[-2]
+        document = _whole(values)
+        if (
+            document is not None
+            and seq == self._seq + 1
+            and prev_hash == self._hash
+            and values[1] == self._writer
+            and "lost" not in document
+        ):
+            self.events += 1
+            self._seq, self._hash, self.document = seq, values[-1], document
+            return []
+        return self._check_closely(dict(zip(READ, values, strict=True)))
+
+    def check_chain(self, values: tuple[Any, ...]) -> list[Finding]:
+        """Sequence and hashes alone, for a row in the order of `CHAIN`: columns are not read."""
+        writer_id, seq, payload, prev_hash, hash_ = values
         self.events += 1
+        if writer_id == self._writer and type(seq) is int and seq == self._seq + 1:
+            try:
+                good = prev_hash == self._hash and chain.link(prev_hash, payload) == hash_
+            except _NO_EVENT:
+                good = False
+            if good:
+                self._seq, self._hash = seq, hash_
+                return []
+        row = dict(zip(CHAIN, values, strict=True)) | {"cancel_id": None, "occurred_ns": None}
+        return self._check_closely(row, columns=False)
+
+    def _check_closely(self, row: Row, *, columns: bool = True) -> list[Finding]:
+        if columns:
+            self.events += 1
         if row["writer_id"] != self._writer:
             self.writers += 1
             self._writer, self._seq, self._hash = row["writer_id"], 0, chain.GENESIS
-        odd = _odd(row)
+        odd = odd_keys(row)
         if odd:
+            self.document = {}
             self._seq = row["seq"] if "seq" not in odd else self._seq
             self._hash = str(row["hash"])
             return [_odd_finding(row, odd)]
-        document = _document(row["payload"])
-        found = [
-            *self._sequence(row, document),
-            *_hashes(row),
-            *_payload(row, document),
-        ]
+        self.document = _document(row["payload"])
+        found = [*self._sequence(row, self.document), *_hashes(row)]
+        if columns:
+            found += _payload(row, self.document)
         self._seq, self._hash = row["seq"], row["hash"]
         return found
 
@@ -86,7 +116,7 @@ class Verifier:
 
 
 def verify(
-    rows: Iterable[Row], verifier: Verifier, orders: "OrderRows | None" = None
+    rows: Iterable[Row], verifier: Verifier, orders: OrderRows | None = None
 ) -> Iterator[Finding]:
     """All findings about rows that come in the order of writer and sequence.
 
@@ -108,17 +138,11 @@ def chained(connection: Connection) -> Rows:
     yield from stream(connection, as_stored(connection).order_by(key.writer_id, key.seq))
 
 
-def count_events(connection: Connection) -> int:
-    """How many rows the audit has."""
-    query = sa.select(sa.func.count()).select_from(schema.cancel_audit)
-    return int(connection.scalar(query) or 0)
-
-
 def as_stored(connection: Connection) -> sa.Select[Any]:
     """Rows of the audit, read such that no value in them ends the reading."""
     audit = schema.cancel_audit
     columns = [column for column in audit.c if column is not audit.c.occurred_at]
-    _read_any_text(connection)
+    read_any_text(connection)
     return sa.select(*columns, _time_column(connection))
 
 
@@ -130,11 +154,22 @@ def _time_column(connection: Connection) -> sa.ColumnElement[Any]:
     return column
 
 
-def _read_any_text(connection: Connection) -> None:
-    """SQLite keeps any bytes as text; what is not UTF-8 becomes lone surrogates."""
-    if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
-        driver.text_factory = lambda value: value.decode("utf-8", "surrogateescape")
+def _whole(values: tuple[Any, ...]) -> dict[str, Any] | None:
+    """The document of an event that holds by itself: payload, hash and columns; else None."""
+    payload, prev_hash = values[-3], values[-2]
+    if type(values[2]) is not int or type(payload) is not str:
+        return None
+    try:
+        document, end = _decode(payload)
+        if (
+            chain.link(prev_hash, payload) == values[-1]
+            and end == len(payload)
+            and agree(values, document)
+        ):
+            return document  # type: ignore[no-any-return]
+    except _NO_EVENT:
+        return None
+    return None
 
 
 def _gap(row: Row, last: int, missing: int, lost: object) -> Finding:
@@ -159,19 +194,15 @@ def _hashes(row: Row) -> Iterator[Finding]:
 
 def _payload(row: Row, document: dict[str, Any]) -> Iterator[Finding]:
     try:
-        expected = project(_event(row))
-    except (ValueError, TypeError, OverflowError, RecursionError):
+        different = differing(row)
+    except _NO_EVENT:
         yield _finding(Fault.PAYLOAD, row, "payload is not that of an event")
         return
     for name in ("writer_id", "seq"):
         if document.get(name) != row[name]:
             yield _finding(Fault.PAYLOAD, row, f"payload names another {name}")
-    stored = {**row, "occurred_at": _time(row["occurred_at"])}
-    if stored == expected:
-        return
-    for name in COLUMNS:
-        if stored[name] != expected[name]:
-            yield _finding(Fault.COLUMN, row, f"column {name} differs from the payload")
+    for name in different:
+        yield _finding(Fault.COLUMN, row, f"column {name} differs from the payload")
 
 
 def _document(payload: str) -> dict[str, Any]:
@@ -181,29 +212,17 @@ def _document(payload: str) -> dict[str, Any]:
         return {}
 
 
-def _time(value: object) -> object:
-    """A time as `project` writes it: the database gives it back as a datetime."""
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-    return value
-
-
 def _finding(fault: Fault, row: Row, message: str) -> Finding:
     seq = row["seq"] if isinstance(row["seq"], int) else None
-    return Finding(fault, _plain(message), _plain(str(row["writer_id"])), seq)
-
-
-# Columns that say which event it is and prove it: with any other type nothing else can be asked.
-_KEYS = {"writer_id": str, "seq": int, "payload": str, "prev_hash": str, "hash": str}
-
-
-def _odd(row: Row) -> list[str]:
-    """Key columns that hold what our schema does not: SQLite takes any type anywhere."""
-    return [
-        name
-        for name, kind in _KEYS.items()
-        if not isinstance(row[name], kind) or (kind is str and _plain(row[name]) != row[name])
-    ]
+    cancel_id, occurred_ns = row["cancel_id"], row["occurred_ns"]
+    return Finding(
+        fault,
+        plain(message),
+        plain(str(row["writer_id"])),
+        seq,
+        cancel_id=plain(cancel_id) if isinstance(cancel_id, str) else None,
+        occurred_ns=occurred_ns if isinstance(occurred_ns, int) else None,
+    )
 
 
 def _odd_finding(row: Row, odd: list[str]) -> Finding:
@@ -211,73 +230,6 @@ def _odd_finding(row: Row, odd: list[str]) -> Finding:
     return _finding(Fault.PAYLOAD, row, f"no event: {', '.join(odd)} of a wrong type{where}")
 
 
-def _plain(text: str) -> str:
-    """Text that UTF-8 can hold."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-class OrderRows:
-    """Compares `cancel_audit_order` with the payloads that it is a projection of.
-
-    connection: another than the one that streams the events, for few of them have such rows.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._expected = 0
-        self._there = 0
-
-    def begin(self) -> None:
-        """Count before the events are read: later there may be rows of events that are not read."""
-        _read_any_text(self._connection)
-        self._connection.rollback()  # an old snapshot would lack the rows of events that are read
-        table = schema.cancel_audit_order
-        count = sa.select(sa.func.count()).select_from(table)
-        self._there = self._connection.scalar(count) or 0
-        self._connection.rollback()
-
-    def check(self, row: Row) -> Iterator[Finding]:
-        """What is wrong with the order rows of an event."""
-        if _odd(row):
-            return
-        try:
-            expected = project_orders(_event(row))
-        except (ValueError, TypeError, RecursionError, AttributeError):
-            return  # the payload's own finding says it
-        if not expected:
-            return
-        self._expected += len(expected)
-        table = schema.cancel_audit_order
-        query = (
-            sa.select(table)
-            .where(table.c.writer_id == row["writer_id"], table.c.seq == row["seq"])
-            .order_by(table.c.position)
-        )
-        stored = [dict(found) for found in self._connection.execute(query).mappings()]
-        if stored != expected:
-            yield _finding(Fault.ORDERS, row, "cancel_audit_order differs from the payload")
-
-    def check_total(self) -> Iterator[Finding]:
-        """Order rows that belong to no event."""
-        if self._there > self._expected:
-            more = self._there - self._expected
-            yield Finding(Fault.ORDERS, f"cancel_audit_order has {more} rows of no event")
-
-
-def _event(row: Row) -> Event:
-    return Event(row["writer_id"], row["seq"], row["payload"], row["prev_hash"], row["hash"])
-
-
 def check_guards(connection: Connection) -> list[Finding]:
     """The guards that are missing, switched off, or no longer refuse anything."""
     return [Finding(Fault.GUARD, message) for message in guards.missing(connection)]
-
-
-def check_history(connection: Connection) -> Iterator[Finding]:
-    """The rows of `cancel_history` that are not as the events say: they are derived, and no evidence."""
-    _read_any_text(connection)
-    for (cancel_id, attempt), what in projection.differences(connection):
-        where = f"cancel {_plain(str(cancel_id))} attempt {attempt}"
-        yield Finding(
-            Fault.HISTORY, f"{where} {what}; if the events are whole: mexc-plugin db rebuild"
-        )

@@ -59,11 +59,7 @@ class ParsedRequest:
 
 def read_request(endpoint: Endpoint, url: str, body: object = None) -> ParsedRequest:
     """Read what was asked. Total: what cannot be read is left out, the raw request is on record too."""
-    try:
-        query = urlsplit(url).query
-    except ValueError:  # a broken IPv6 address
-        query = url.partition("?")[2]
-    entries = [_parameters(query), *_body_entries(body)]
+    entries = [_parameters(_query(url)), *_body_entries(body)]
     named = _named(entries, ("symbol", "symbols"))
     cancels = _named(entries, ("newClientOrderId",))
     return ParsedRequest(
@@ -92,6 +88,15 @@ def _named(entries: list[Mapping[str, Any]], keys: tuple[str, ...]) -> tuple[str
                     if (known := text(value)) is not None:
                         found[known] = None
     return tuple(found)
+
+
+def _query(url: str) -> str:
+    if "#" not in url and url.isprintable():
+        return url.partition("?")[2]  # nearly all of them, at a tenth of the cost
+    try:
+        return urlsplit(url).query
+    except ValueError:  # a broken IPv6 address
+        return url.partition("?")[2]
 
 
 def _parameters(query: str) -> Mapping[str, str]:

@@ -202,6 +202,8 @@ def _fields(item: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]
 
 def _scalar(item: Mapping[str, Any], key: str) -> str | None:
     value = item.get(key)
+    if type(value) is str:
+        return value or None  # nearly all of them
     if isinstance(value, bool | list | dict):
         raise _NotReadable(f"{key} is {_kind(value)}")
     return text(value)
@@ -273,12 +275,10 @@ def _read_item(item: object) -> CancelAck:
     succeeded = message is None or _is_success(message)
     if code is not None and message is not None and succeeded != (code == "0"):
         raise _NotReadable("a result says success in the one word and failure in the other")
-    if code is None and succeeded:
-        code = "0"
     return CancelAck(
         order_id=order_id,
         client_order_id=external,
-        code=code,
+        code="0" if code is None and succeeded else code,
         message=message,
         symbol=_scalar(item, "symbol"),
     )
@@ -289,9 +289,8 @@ def _read_word(asked: ParsedRequest, name: str, word: object) -> CancelAck:
     if not isinstance(word, str) or not word:
         raise _NotReadable(f"expected a word for an order, got {_kind(word)}")
     code = "0" if _is_success(word) else None
-    if asked.client_order_ids:
-        return CancelAck(client_order_id=name, code=code, message=word)
-    return CancelAck(order_id=name, code=code, message=word)
+    named = "client_order_id" if asked.client_order_ids else "order_id"
+    return CancelAck(**{named: name}, code=code, message=word)
 
 
 def _kind(value: object) -> str:

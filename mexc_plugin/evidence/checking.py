@@ -1,0 +1,128 @@
+"""Checks stretches of the record: the chain and the columns by the store's verifier, the meaning by a `Story`."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from sqlalchemy import Connection
+
+from mexc_plugin import distributions
+from mexc_plugin.audit import canonical
+from mexc_plugin.evidence.judging import Document
+from mexc_plugin.evidence.story import Story
+from mexc_plugin.store import attempts, projections, queries, verify
+from mexc_plugin.store.findings import Finding
+from mexc_plugin.store.projections import CHAIN, READ, OrderRows
+from mexc_plugin.store.stretches import Reader, Stretch, Values
+from mexc_plugin.store.verify import Verifier
+
+TELL_EVERY = 2_000
+
+# Called with how many events more were read.
+Tell = Callable[[int], None]
+
+
+def check_whole(url: str, *, quick: bool) -> Iterator[Finding]:
+    """What is asked of the database as a whole: its guards, and unless quick attempts and rows of no event."""
+    with queries.reading(url) as connection:
+        yield from verify.check_guards(connection)
+        if not quick:
+            yield from attempts.find_doubles(connection)
+            yield from attempts.find_skipped(connection)
+            yield from projections.find_orphans(connection)
+
+
+def check_stretches(
+    url: str, wanted: Sequence[Stretch], tell: Tell, *, quick: bool
+) -> Iterator[Finding]:
+    """Every finding about some stretches."""
+    with queries.reading(url) as connection, queries.reading(url) as second:
+        for stretch in wanted:
+            if quick:
+                yield from _check_chain(connection, stretch, tell)
+            else:
+                yield from _check_meaning(connection, second, stretch, tell)
+
+
+def _check_chain(connection: Connection, stretch: Stretch, tell: Tell) -> Iterator[Finding]:
+    reader = Reader(connection, CHAIN)
+    verifier = _beginning(reader, stretch)
+    for values in _told(reader.rows(stretch), tell):
+        found = verifier.check_chain(values)
+        if found:
+            yield from found
+
+
+def _check_meaning(
+    connection: Connection, second: Connection, stretch: Stretch, tell: Tell
+) -> Iterator[Finding]:
+    reader = Reader(connection)
+    verifier = _beginning(reader, stretch)
+    orders = OrderRows(second, (stretch.writer_id, stretch.first, stretch.last))
+    orders.begin()
+    story = Story(
+        projections.plain(str(stretch.writer_id)),
+        lambda cancel_id, attempt: _look_up(second, cancel_id, attempt),
+        distributions.version("mexc-plugin"),
+        _start_before(reader, stretch),
+    )
+    for values in _told(reader.rows(stretch), tell):
+        found = verifier.check_values(values)
+        document = verifier.document
+        if "orders" in document or "order_ids" in document or "client_order_ids" in document:
+            found += orders.check(dict(zip(READ, values, strict=True)))
+        found += story.read(document)
+        if found:
+            yield from found
+    yield from story.end()
+    yield from orders.check_total()
+
+
+def _told(rows: Iterator[Values], tell: Tell) -> Iterator[Values]:
+    number = 0
+    for number, values in enumerate(rows, 1):
+        yield values
+        if number % TELL_EVERY == 0:
+            tell(TELL_EVERY)
+    tell(number % TELL_EVERY)
+
+
+def _beginning(reader: Reader, stretch: Stretch) -> Verifier:
+    """A verifier that knows the event before the stretch, which is taken as it stands."""
+    verifier = Verifier()
+    before = reader.before(stretch)
+    if before is not None:
+        writer_id, seq, hash_ = (
+            before[reader.columns.index(name)] for name in ("writer_id", "seq", "hash")
+        )
+        verifier.begin(writer_id, seq, hash_)
+    return verifier
+
+
+def _start_before(reader: Reader, stretch: Stretch) -> Document | None:
+    """The first event of a writer of whom only the rest is read."""
+    if stretch.first == 1:
+        return None
+    first = next(reader.rows(Stretch(stretch.writer_id, 1, 1, 1)), None)
+    return _decoded(first[READ.index("payload")]) if first else None
+
+
+def _look_up(
+    connection: Connection, cancel_id: str, attempt: int
+) -> list[tuple[str, int, str, Document]]:
+    if type(cancel_id) is not str or type(attempt) is not int or not -(2**31) <= attempt < 2**31:
+        return []
+    if "\x00" in cancel_id or projections.plain(cancel_id) != cancel_id:
+        return []
+    found = attempts.events_of(connection, cancel_id, attempt)
+    documents = ((item, _decoded(item.payload)) for item in found)
+    return [
+        (item.writer_id, item.seq, item.kind, document)
+        for item, document in documents
+        if type(document.get("occurred_ns")) is int
+    ]
+
+
+def _decoded(payload: str) -> Document:
+    try:
+        return canonical.decode(payload)
+    except (ValueError, TypeError, RecursionError):
+        return {}

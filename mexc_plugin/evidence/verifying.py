@@ -1,0 +1,109 @@
+"""Verifies a record: what is asked of it as a whole, then writer by writer, in this process or in several."""
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mexc_plugin.errors import MexcPluginError, StoreError
+from mexc_plugin.evidence.checking import Tell, check_stretches, check_whole
+from mexc_plugin.store import projections, queries, stretches
+from mexc_plugin.store.findings import Finding
+from mexc_plugin.store.stretches import Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What there is to verify, as it was when it was asked for."""
+
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def events(self) -> int:
+        """How many events there are to read."""
+        return sum(stretch.events for stretch in self.stretches)
+
+    @property
+    def writers(self) -> int:
+        """How many writers wrote them."""
+        return len(self.stretches)
+
+
+def make_plan(url: str, since: datetime | None = None) -> Plan:
+    """What there is to verify now; what bots record meanwhile is not part of it.
+
+    since: from each writer's first event at or after that time (UTC) on. Raises StoreError and others.
+    """
+    with queries.reading(url) as connection:
+        projections.read_any_text(connection)
+        return Plan(tuple(stretches.plan(connection, since)))
+
+
+def verify(
+    url: str, plan: Plan, tell: Tell = lambda _: None, *, quick: bool = False, jobs: int = 1
+) -> Iterator[Finding]:
+    """Every finding. tell: called with how many events more were read; jobs: how many processes read."""
+    yield from check_whole(url, quick=quick)
+    shares = share_out(plan.stretches, jobs)
+    if len(shares) > 1:
+        yield from _verify_in_processes(url, shares, tell, quick=quick)
+    else:
+        yield from check_stretches(url, plan.stretches, tell, quick=quick)
+
+
+def share_out(wanted: Sequence[Stretch], jobs: int) -> list[list[Stretch]]:
+    """The stretches in so many heaps of about as many events; a writer is never split."""
+    heaps: list[list[Stretch]] = [[] for _ in range(max(1, min(jobs, len(wanted))))]
+    sizes = [0] * len(heaps)
+    for stretch in sorted(wanted, key=lambda stretch: -stretch.events):
+        least = sizes.index(min(sizes))
+        heaps[least].append(stretch)
+        sizes[least] += stretch.events
+    return heaps
+
+
+def _verify_in_processes(
+    url: str, shares: Sequence[Sequence[Stretch]], tell: Tell, *, quick: bool
+) -> Iterator[Finding]:
+    # New processes: one that is forked would have the connections and threads of this one.
+    context = multiprocessing.get_context("spawn")
+    said: Any = context.SimpleQueue()
+    workers = [
+        context.Process(target=_work, args=(url, share, quick, said), daemon=True)
+        for share in shares
+    ]
+    try:
+        for worker in workers:
+            worker.start()
+        yield from _listen(said, len(workers), tell)
+    finally:
+        for worker in workers:
+            if worker.pid is not None:
+                worker.terminate()
+                worker.join()
+
+
+def _listen(said: Any, workers: int, tell: Tell) -> Iterator[Finding]:  # noqa: ANN401 - typed nowhere
+    while workers:
+        word = said.get()
+        if isinstance(word, Finding):
+            yield word
+        elif isinstance(word, int):
+            tell(word)
+        elif word is None:
+            workers -= 1
+        else:
+            raise StoreError(word)
+
+
+def _work(url: str, share: Sequence[Stretch], quick: bool, said: Any) -> None:  # noqa: ANN401 - what a process is given
+    try:
+        for finding in check_stretches(url, share, said.put, quick=quick):
+            said.put(finding)
+    except MexcPluginError as error:
+        said.put(str(error))
+    except BaseException as error:
+        said.put(f"a process that verifies ended: {type(error).__name__}: {error}")
+        raise
+    said.put(None)
