@@ -125,10 +125,10 @@ def test_recover_brings_spooled_events_home_and_verify_is_content_again(audit: A
 import os, sqlite3
 from mexc_plugin.store.writer import Writer
 w = Writer({audit.url!r})
-assert w.submit({{"kind": "request", "occurred_ns": 1}}, 10).wait(10)
+assert w.submit({{"kind": "request", "occurred_ns": 1, "cancel_id": "a", "attempt": 1}}, 10).wait(10)
 lock = sqlite3.connect({str(audit.path)!r}, isolation_level=None)
 lock.execute("BEGIN EXCLUSIVE")
-assert w.submit({{"kind": "request", "occurred_ns": 2}}, 0.02).wait(20)
+assert w.submit({{"kind": "request", "occurred_ns": 2, "cancel_id": "b", "attempt": 1}}, 0.02).wait(20)
 os._exit(9)
 """
     subprocess.run([sys.executable, "-c", code], check=False)
