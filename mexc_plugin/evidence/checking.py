@@ -8,8 +8,8 @@ from mexc_plugin import distributions
 from mexc_plugin.audit import canonical
 from mexc_plugin.evidence.judging import Document
 from mexc_plugin.evidence.story import Story
-from mexc_plugin.store import attempts, projections, queries, verify
-from mexc_plugin.store.findings import Finding
+from mexc_plugin.store import attempts, projection, projections, queries, verify
+from mexc_plugin.store.findings import Fault, Finding
 from mexc_plugin.store.projections import CHAIN, READ, OrderRows
 from mexc_plugin.store.stretches import Reader, Stretch, Values
 from mexc_plugin.store.verify import Verifier
@@ -28,6 +28,17 @@ def check_whole(url: str, *, quick: bool) -> Iterator[Finding]:
             yield from attempts.find_doubles(connection)
             yield from attempts.find_skipped(connection)
             yield from projections.find_orphans(connection)
+
+
+def check_history(url: str) -> Iterator[Finding]:
+    """The rows of `cancel_history` that are not as the events say."""
+    with queries.reading(url) as connection:
+        projections.read_any_text(connection)
+        for (cancel_id, attempt), what in projection.differences(connection):
+            where = projections.plain(str(cancel_id))
+            yield Finding(
+                Fault.HISTORY, f"attempt {attempt} of the history {what}", cancel_id=where
+            )
 
 
 def check_stretches(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from mexc_plugin.errors import MexcPluginError, StoreError
-from mexc_plugin.evidence.checking import Tell, check_stretches, check_whole
+from mexc_plugin.evidence.checking import Tell, check_history, check_stretches, check_whole
 from mexc_plugin.store import projections, queries, stretches
 from mexc_plugin.store.findings import Finding
 from mexc_plugin.store.stretches import Stretch
@@ -50,6 +50,8 @@ def verify(
         yield from _verify_in_processes(url, shares, tell, quick=quick)
     else:
         yield from check_stretches(url, plan.stretches, tell, quick=quick)
+    if not quick:
+        yield from check_history(url)
 
 
 def share_out(wanted: Sequence[Stretch], jobs: int) -> list[list[Stretch]]:

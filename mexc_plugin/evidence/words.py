@@ -19,6 +19,10 @@ MEANINGS: dict[Fault, tuple[str, str]] = {
     Fault.PAYLOAD: ("somebody else than this program wrote it, or changed it", _COMPARE),
     Fault.COLUMN: ("a column was changed; the payload is what was recorded", _COMPARE),
     Fault.ORDERS: ("rows of orders were changed, added or removed", _COMPARE),
+    Fault.HISTORY: (
+        "the history, which is derived, was changed, or was not kept for a while; or events were changed",
+        "if the events are whole: mexc-plugin db rebuild",
+    ),
     Fault.GUARD: (
         "the record could be changed in the meantime",
         "make it again as the migrations do; ask who took it away",

@@ -14,6 +14,7 @@ class Fault(StrEnum):
     PAYLOAD = "payload"
     COLUMN = "column"
     ORDERS = "orders"
+    HISTORY = "history"
     GUARD = "guard"
     START = "start"
     AFTER_STOP = "after_stop"

@@ -14,7 +14,10 @@ from tests.cli.tampering import remove_guard, tamper
 from tests.evidence.records import honest, sealed, store
 
 # The ledger has no start and no answers of a venue: what events mean is looked at in tests/evidence.
-BESIDES = {Fault.START, Fault.NO_STOP, Fault.OUTCOME, Fault.ATTEMPT, Fault.TIME}
+# What is changed or gone in the events, the history may still say.
+BESIDES = {
+    Fault.START, Fault.NO_STOP, Fault.OUTCOME, Fault.ATTEMPT, Fault.TIME, Fault.HISTORY
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -202,7 +205,10 @@ def test_a_line_says_what_is_broken_and_where(run, url, path):
         f"broken: column: {where}: column outcome differs from the payload",
         f"  It can mean: {MEANINGS[Fault.COLUMN][0]}.",
         f"  What to do: {MEANINGS[Fault.COLUMN][1]}.",
-        "15 events of 1 writer: 1 broken",
+        f"broken: history: cancel {cancel_id}: attempt 1 of the history differs in outcome, final_outcome",
+        f"  It can mean: {MEANINGS[Fault.HISTORY][0]}.",
+        f"  What to do: {MEANINGS[Fault.HISTORY][1]}.",
+        "15 events of 1 writer: 2 broken",
     ] == result.stdout.splitlines()
     assert result.stderr == ""
 
