@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mexc_plugin.cli import options
-from mexc_plugin.cli.listing import count as _count
+from mexc_plugin.cli.display import count as _count
 from mexc_plugin.cli.options import Chosen
 from mexc_plugin.cli.problems import Exit
 from mexc_plugin.cli.progress import progress

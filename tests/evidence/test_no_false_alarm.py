@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 
 import ccxt
-import pytest
 
 from mexc_plugin import mexc
 from mexc_plugin.evidence import verifying
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 from mexc_plugin.store import recorders
-from mexc_plugin.store.findings import Degree, Fault as Found
+from mexc_plugin.store.findings import Degree
+from mexc_plugin.store.findings import Fault as Found
 from tests.conftest import Audit
 from tests.torture import ledger
 from tests.torture.processes import Child
@@ -28,7 +28,7 @@ def cancel(exchange: mexc, order_id: str) -> None:
     try:
         exchange.cancel_order(order_id, SYMBOL)
     except ccxt.BaseError:
-        pass  # noqa: S110 - what it says is on record
+        pass
 
 
 def kill_one(sandbox: Sandbox, config: dict[str, object], folder: Path) -> None:
