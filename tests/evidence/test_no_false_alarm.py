@@ -1,5 +1,6 @@
 """Several writers, killed, forked, locked out of their database, answered in every odd way: nothing but notes."""
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -25,10 +26,8 @@ def place(sandbox: Sandbox) -> str:
 
 
 def cancel(exchange: mexc, order_id: str) -> None:
-    try:
+    with contextlib.suppress(ccxt.BaseError):
         exchange.cancel_order(order_id, SYMBOL)
-    except ccxt.BaseError:
-        pass
 
 
 def kill_one(sandbox: Sandbox, config: dict[str, object], folder: Path) -> None:
