@@ -92,6 +92,21 @@ def test_the_rows_of_several_orders_are_those_asked_for_then_those_named() -> No
     assert {(row["writer_id"], row["seq"], row["cancel_id"]) for row in rows} == {("w", 7, "c")}
 
 
+@pytest.mark.parametrize("name", ["order_id", "client_order_id"])
+def test_the_orders_of_a_request_have_rows_before_anything_is_answered(name: str) -> None:
+    draft = {"kind": "request", "occurred_ns": 1, f"{name}s": ["1", "2"]}
+    rows = events.project_orders(events.seal(draft, "w", 1, chain.GENESIS))
+
+    assert [row[name] for row in rows] == ["1", "2"]
+
+
+def test_the_orders_of_an_answer_have_rows_whatever_was_asked_for() -> None:
+    draft = {"kind": "response", "occurred_ns": 1, "orders": [{"order_id": "3"}, {"order_id": "4"}]}
+    rows = events.project_orders(events.seal(draft, "w", 1, chain.GENESIS))
+
+    assert [row["order_id"] for row in rows] == ["3", "4"]
+
+
 def test_an_event_of_one_order_has_no_further_rows() -> None:
     event = events.seal({"kind": "request", "occurred_ns": 1, "order_id": "4"}, "w", 1, chain.GENESIS)  # fmt: skip
 

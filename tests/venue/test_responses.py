@@ -167,6 +167,11 @@ def test_a_status_that_nobody_knows_decides_nothing() -> None:
     assert outcome_of(open_orders(), [ORDER, but(orderId="5", status="GONE")]) == "unknown"
 
 
+def test_an_order_may_have_been_executed_up_to_the_whole_of_it() -> None:
+    for status, outcome in (("FILLED", "closed"), ("CANCELED", "canceled")):
+        assert outcome_of(spot(), but(executedQty="1.00", status=status)) == outcome
+
+
 @pytest.mark.parametrize("field", ["price", "origQty", "executedQty", "cummulativeQuoteQty", "Qty"])
 @pytest.mark.parametrize("number", NOT_A_NUMBER)
 def test_a_quantity_that_cannot_be_makes_an_answer_unknown(field: str, number: str) -> None:
