@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mexc_plugin.review.moments import moment
-from mexc_plugin.store.dictionary import EVENTS, HISTORY, ORDERS
+from mexc_plugin.store import schema
+from mexc_plugin.store.dictionary import EVENTS, HISTORY, KEPT, ORDERS
 from mexc_plugin.store.questions import Parameter, Question, catalogue
 from mexc_plugin.store.view_columns import VIEW_COLUMNS, VIEW_PURPOSES
 
@@ -136,6 +137,7 @@ def _table(name: str, about: str) -> dict[str, Any]:
         columns = {column: text or MEANINGS[column] for column, text in VIEW_COLUMNS[name].items()}
     else:
         columns = {column: field.meaning for column, field in OWN[name].items()}
+        columns |= KEPT if name == schema.HISTORY_TABLE else {}
     sort = {"sort_desc": "requested_at"} if "requested_at" in columns else {}
     described = {column: _plain(text) for column, text in columns.items()}
     return {"description": _plain(about), "columns": described} | sort

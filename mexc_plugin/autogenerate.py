@@ -12,7 +12,7 @@ import re
 from mexc_plugin.store import schema, views
 
 # Tables, partitions, triggers and functions are named like this, those of later versions too.
-_PREFIX = re.compile(rf"{schema.AUDIT_TABLE}(_.*)?")
+_PREFIX = re.compile(rf"({schema.AUDIT_TABLE}|{schema.HISTORY_TABLE})(_.*)?")
 _NAMES = frozenset({*schema.metadata.tables, *views.VIEWS})
 # What is part of a table: its table was asked about before.
 _PARTS = frozenset({"schema", "column", "index", "unique_constraint", "foreign_key_constraint"})

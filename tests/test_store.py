@@ -123,7 +123,7 @@ def test_models_and_migrations_that_differ_are_named(database: Audit) -> None:
     made = engine.create(database.url)
     migrate.ensure(made)
     database.execute("DROP INDEX ix_cancel_history_order_id")
-    with pytest.raises(StoreError, match=r"differ: .*ix_cancel_audit_order_id"):
+    with pytest.raises(StoreError, match=r"differ: .*ix_cancel_history_order_id"):
         migrate.check(made)
     made.dispose()
 
