@@ -78,7 +78,7 @@ def many(ledger):
 
 @pytest.mark.parametrize("variable", ["PAGER", "MEXC_PLUGIN_PAGER"])
 def test_what_is_longer_than_the_terminal_goes_through_the_pager(many, terminal, variable):
-    shown = terminal(**{variable: MARKING})
+    shown = terminal("--full-ids", **{variable: MARKING})
     text = shown.read()
     assert shown.end()[0] == 0
     lines = [line for line in text.splitlines() if line]
@@ -105,7 +105,7 @@ def test_our_own_variable_comes_before_the_common_one(many, terminal):
     ],
 )
 def test_what_is_short_or_not_to_be_paged_is_printed(many, terminal, arguments, variables):
-    shown = terminal(*arguments, **variables)
+    shown = terminal(*arguments, "--full-ids", **variables)
     text = shown.read()
     assert shown.end()[0] == 0
     assert "paged:" not in text
