@@ -59,11 +59,11 @@ def page() -> str:
 
 
 def _table_section() -> Iterator[str]:
-    tables = (
+    sections = (
         (schema.cancel_audit, EVENTS, EVENTS_ABOUT),
         (schema.cancel_audit_order, ORDERS, ORDERS_ABOUT),
     )
-    for table, fields, about in tables:
+    for table, fields, about in sections:
         yield f"## Table `{table.name}`\n\n{about}\n"
         yield from _rows(("column", *DIALECTS, "meaning", "null", "from"))
         for name, field in fields.items():

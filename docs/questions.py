@@ -117,7 +117,7 @@ NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL and Mar
 
 def metadata() -> str:
     """What Datasette shows beside the database `audit`."""
-    tables = {name: _table(name, about) for name, about in (TABLES | dict(VIEW_PURPOSES)).items()}
+    described = {name: _table(name, about) for name, about in (TABLES | dict(VIEW_PURPOSES)).items()}
     queries = {
         name: _query(question)
         for name, question in catalogue().items()
@@ -125,7 +125,7 @@ def metadata() -> str:
     }
     audit = {
         "description": "Every cancel that was sent to MEXC. Times are UTC; decimals are exact text.",
-        "tables": tables,
+        "tables": described,
         "queries": queries,
     }
     document = {"title": "Cancels on record", "databases": {"audit": audit}}

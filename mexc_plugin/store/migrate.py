@@ -87,10 +87,10 @@ def state(connection: Connection) -> State:
 
 
 def _without_revision(connection: Connection) -> State:
-    tables = set(sa.inspect(connection).get_table_names()) - {schema.VERSION_TABLE}
-    if not tables:
+    there = set(sa.inspect(connection).get_table_names()) - {schema.VERSION_TABLE}
+    if not there:
         return State.EMPTY
-    ours = connection.dialect.name in PIECEMEAL and tables <= set(schema.metadata.tables)
+    ours = connection.dialect.name in PIECEMEAL and there <= set(schema.metadata.tables)
     return State.INTERRUPTED if ours else State.FOREIGN
 
 
