@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from mexc_plugin.store import recorders
+from mexc_plugin.store.write import recorders
 from tests.databases.servers import MYSQL, POSTGRES, Servers
 
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB"}

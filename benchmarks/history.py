@@ -23,9 +23,9 @@ from typing import Any, cast
 from benchmarks.traffic import Draft, Traffic
 from mexc_plugin.audit import chain
 from mexc_plugin.audit.events import FORMAT, Event, project_orders, timestamp_text
-from mexc_plugin.store import engine as engines
-from mexc_plugin.store import migrate
-from mexc_plugin.store.schema import cancel_audit, cancel_audit_order
+from mexc_plugin.store.connect import engine as engines
+from mexc_plugin.store.schema import migrate
+from mexc_plugin.store.schema.tables import cancel_audit, cancel_audit_order
 
 BATCH = 5_000
 COLUMNS = {table: tuple(table.columns.keys()) for table in (cancel_audit, cancel_audit_order)}

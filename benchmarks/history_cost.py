@@ -21,8 +21,10 @@ import sqlalchemy as sa
 from benchmarks import history
 from benchmarks.databases import NAMES, databases
 from benchmarks.traffic import Traffic
-from mexc_plugin.store import database, engine, migrate, schema
-from mexc_plugin.store.database import Database
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate, tables
+from mexc_plugin.store.write import inserts
+from mexc_plugin.store.write.inserts import Database
 
 BEFORE, NOW = "before", "now"
 SIZES = (1, 100)
@@ -83,7 +85,7 @@ def opened(url: str, when: str) -> Database:
         migrate.downgrade(made, "0004")
     made.dispose()
     store = Database(url, 20_000)
-    database.HEAD = "0004" if when == BEFORE else schema.HEAD  # type: ignore[misc]
+    inserts.HEAD = "0004" if when == BEFORE else tables.HEAD  # type: ignore[misc]
     store.open()
     return store
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from mexc_plugin.store import schema
-from mexc_plugin.store.dictionary import EVENTS, HISTORY, KEPT, ORDERS, PAYLOAD, Field
-from mexc_plugin.store.view_columns import VIEW_COLUMNS, VIEW_PURPOSES
+from mexc_plugin.store.schema import tables
+from mexc_plugin.store.schema.dictionary import EVENTS, HISTORY, KEPT, ORDERS, PAYLOAD, Field
+from mexc_plugin.store.schema.view_columns import VIEW_COLUMNS, VIEW_PURPOSES
 
 PAGE = Path(__file__).parent / "data-dictionary.md"
 DIALECTS = {
@@ -60,8 +60,8 @@ def page() -> str:
 
 def _table_section() -> Iterator[str]:
     sections = (
-        (schema.cancel_audit, EVENTS, EVENTS_ABOUT),
-        (schema.cancel_audit_order, ORDERS, ORDERS_ABOUT),
+        (tables.cancel_audit, EVENTS, EVENTS_ABOUT),
+        (tables.cancel_audit_order, ORDERS, ORDERS_ABOUT),
     )
     for table, fields, about in sections:
         yield f"## Table `{table.name}`\n\n{about}\n"
@@ -75,7 +75,7 @@ def _table_section() -> Iterator[str]:
 
 def _history_section() -> Iterator[str]:
     yield (
-        f"## Table `{schema.HISTORY_TABLE}`\n\n"
+        f"## Table `{tables.HISTORY_TABLE}`\n\n"
         "One row for each attempt: its request, its response and the newest reconciliation. Kept from the "
         "events by triggers,\nin the transaction of each event; derived, and never evidence. These are the "
         "fields of a line of\n`mexc-plugin audit list --format jsonl`, in this order, of `audit tail`, and of "
@@ -85,11 +85,11 @@ def _history_section() -> Iterator[str]:
     yield from _rows(("field", "json", "meaning", "null", "from"))
     for name, field in HISTORY.items():
         yield _row([f"`{name}`", _json_type(name), *_words(field)])
-    keys = ", ".join(f"`{column.name}`" for column in schema.kept_history.primary_key)
+    keys = ", ".join(f"`{column.name}`" for column in tables.kept_history.primary_key)
     yield f"\nPrimary key: {keys}. Beside them the table has, for SQL:\n"
     yield from _rows(("column", *DIALECTS, "meaning"))
     for name, meaning in KEPT.items():
-        kept = schema.kept_history.c[name]
+        kept = tables.kept_history.c[name]
         types = [_type(kept, dialect) for dialect in DIALECTS.values()]
         yield _row([f"`{name}`", *types, meaning])
     yield ""
@@ -132,7 +132,7 @@ def _shared(name: str) -> str:
 
 
 def _json_type(name: str) -> str:
-    kind = schema.cancel_history.c[name].type.python_type
+    kind = tables.cancel_history.c[name].type.python_type
     return "number" if kind is int else "string" if kind is str else "string, a time"
 
 

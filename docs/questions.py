@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mexc_plugin.review.moments import moment
-from mexc_plugin.store import schema
-from mexc_plugin.store.dictionary import EVENTS, HISTORY, KEPT, ORDERS
-from mexc_plugin.store.questions import Parameter, Question, catalogue
-from mexc_plugin.store.view_columns import VIEW_COLUMNS, VIEW_PURPOSES
+from mexc_plugin.review.times import moment
+from mexc_plugin.store.read.questions import Parameter, Question, catalogue
+from mexc_plugin.store.schema import tables
+from mexc_plugin.store.schema.dictionary import EVENTS, HISTORY, KEPT, ORDERS
+from mexc_plugin.store.schema.view_columns import VIEW_COLUMNS, VIEW_PURPOSES
 
 DOCS = Path(__file__).parent
 COMPLIANCE = DOCS / "compliance.md"
@@ -117,7 +117,9 @@ NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL and Mar
 
 def metadata() -> str:
     """What Datasette shows beside the database `audit`."""
-    described = {name: _table(name, about) for name, about in (TABLES | dict(VIEW_PURPOSES)).items()}
+    described = {
+        name: _table(name, about) for name, about in (TABLES | dict(VIEW_PURPOSES)).items()
+    }
     queries = {
         name: _query(question)
         for name, question in catalogue().items()
@@ -137,7 +139,7 @@ def _table(name: str, about: str) -> dict[str, Any]:
         columns = {column: text or MEANINGS[column] for column, text in VIEW_COLUMNS[name].items()}
     else:
         columns = {column: field.meaning for column, field in OWN[name].items()}
-        columns |= KEPT if name == schema.HISTORY_TABLE else {}
+        columns |= KEPT if name == tables.HISTORY_TABLE else {}
     sort = {"sort_desc": "requested_at"} if "requested_at" in columns else {}
     described = {column: _plain(text) for column, text in columns.items()}
     return {"description": _plain(about), "columns": described} | sort

@@ -9,11 +9,11 @@ Two lines in the bot's env.py keep it out of sight:
 
 import re
 
-from mexc_plugin.store import schema, views
+from mexc_plugin.store.schema import tables, views
 
 # Tables, partitions, triggers and functions are named like this, those of later versions too.
-_PREFIX = re.compile(rf"({schema.AUDIT_TABLE}|{schema.HISTORY_TABLE})(_.*)?")
-_NAMES = frozenset({*schema.metadata.tables, *views.VIEWS})
+_PREFIX = re.compile(rf"({tables.AUDIT_TABLE}|{tables.HISTORY_TABLE})(_.*)?")
+_NAMES = frozenset({*tables.metadata.tables, *views.VIEWS})
 # What is part of a table: its table was asked about before.
 _PARTS = frozenset({"schema", "column", "index", "unique_constraint", "foreign_key_constraint"})
 

@@ -2,7 +2,8 @@
 
 import tempfile
 
-from mexc_plugin.store import engine, migrate
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate
 
 
 def main() -> None:

@@ -18,8 +18,8 @@ from mexc_plugin import config
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.settings_file import VARIABLE as CONFIG_VARIABLE
-from mexc_plugin.store import recorders
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write import recorders
+from mexc_plugin.store.write.writer import Writer
 
 from .databases.audits import Audit
 from .databases.servers import Servers

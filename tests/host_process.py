@@ -85,7 +85,9 @@ def main(config: str, url: str, other: str, orders: str) -> None:
     exchange = mexc({**json.loads(config), "options": {"audit": {"url": url}}})
     for order in json.loads(orders):
         exchange.cancel_order(order, "LTC/BTC")
-    from mexc_plugin.store import engine, migrate, recorders
+    from mexc_plugin.store.connect import engine
+    from mexc_plugin.store.schema import migrate
+    from mexc_plugin.store.write import recorders
 
     recorders.close_all()
     made = engine.create(other)

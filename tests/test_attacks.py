@@ -24,7 +24,10 @@ from mexc_plugin.audit import chain
 from mexc_plugin.audit.events import COLUMNS
 from mexc_plugin.audit.redaction import Redactor
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
-from mexc_plugin.store import engine, guards, recorders, spool, verify
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import triggers
+from mexc_plugin.store.verify import record
+from mexc_plugin.store.write import recorders, spool
 from mexc_plugin.venue import endpoints
 
 from .conftest import Audit, Bot, assert_complete
@@ -269,7 +272,7 @@ def test_a_process_that_may_start_no_thread_still_cancels(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mexc_plugin.store.real_threads.start_new_thread", refuse)
+        patch.setattr("mexc_plugin.real_threads.start_new_thread", refuse)
         error = try_to_cancel(bot)
     assert isinstance(error, ccxt.OrderNotFound)
 
@@ -381,7 +384,7 @@ def everywhere(audit: Audit) -> bytes:
 def test_a_row_in_an_events_place_does_not_make_the_event_vanish(
     make_sync: Callable[..., Bot], audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mexc_plugin.store.writer.PROBE_S", 0.1)
+    monkeypatch.setattr("mexc_plugin.store.write.writer.PROBE_S", 0.1)
     bot = make_sync()
     try_to_cancel(bot)
     last = audit.query("SELECT seq, hash FROM cancel_audit ORDER BY seq DESC LIMIT 1")[0]
@@ -446,7 +449,7 @@ def test_guards_that_were_tampered_with_are_found(
     connection.close()
     reading = engine.create(audit.url, read_only=True)
     with reading.connect() as read:
-        assert guards.missing(read)
+        assert triggers.missing(read)
     reading.dispose()
 
 
@@ -461,7 +464,7 @@ def test_verify_survives_any_row(
     insert(audit, **({"seq": 99} | change))
     reading = engine.create(audit.url, read_only=True)
     with reading.connect() as read:
-        assert list(verify.verify(verify.chained(read), verify.Verifier()))
+        assert list(record.verify(record.chained(read), record.Verifier()))
     reading.dispose()
 
 

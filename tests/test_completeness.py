@@ -18,7 +18,7 @@ import requests
 import urllib3
 
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
-from mexc_plugin.store import recorders
+from mexc_plugin.store.write import recorders
 from mexc_plugin.venue import endpoints
 
 from .conftest import Audit, Bot, MakeBot, assert_complete
@@ -805,7 +805,7 @@ def test_a_refused_cancel_is_not_asked_about(bot: Bot, sandbox) -> None:
 
 
 def test_a_cancel_all_is_found_by_each_order_that_it_took_away(bot: Bot, sandbox, audit) -> None:
-    from mexc_plugin.store import queries
+    from mexc_plugin.store.read import queries
 
     ids = [place(sandbox, f"c{n}") for n in range(2)]
     bot.cancel_all_orders(SYMBOL)

@@ -11,7 +11,7 @@ import pytest
 from mexc_plugin import config, settings_file
 from mexc_plugin.config import OPTION_KEYS, VARIABLES, AuditSettings
 from mexc_plugin.errors import ConfigError
-from mexc_plugin.store import engine
+from mexc_plugin.store.connect import engine
 
 # For each key three values as options, what a variable says for the third, and a variable's nonsense.
 VALUES: dict[str, tuple[Any, Any, Any, str, str]] = {

@@ -21,8 +21,8 @@ from mexc_plugin.audit import events
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.errors import ConfigError
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store import recorders, spool, spool_folder
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write import recorders, spool, spool_folder
+from mexc_plugin.store.write.writer import Writer
 
 from . import nameless
 from .conftest import placed

@@ -13,15 +13,15 @@ import sqlalchemy as sa
 
 from docs import dictionary as page
 from mexc_plugin.audit.events import KINDS
-from mexc_plugin.store import schema
-from mexc_plugin.store.dictionary import EVENTS, HISTORY, ORDERS, PAYLOAD, Field
-from mexc_plugin.store.view_columns import VIEW_COLUMNS
+from mexc_plugin.store.schema import tables
+from mexc_plugin.store.schema.dictionary import EVENTS, HISTORY, ORDERS, PAYLOAD, Field
+from mexc_plugin.store.schema.view_columns import VIEW_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = (
-    (schema.cancel_audit, EVENTS),
-    (schema.cancel_audit_order, ORDERS),
-    (schema.cancel_history, HISTORY),
+    (tables.cancel_audit, EVENTS),
+    (tables.cancel_audit_order, ORDERS),
+    (tables.cancel_history, HISTORY),
 )
 
 
@@ -58,9 +58,9 @@ def test_every_column_is_in_it_and_no_other(table: sa.Table, fields: Mapping[str
     assert [column.name for column in table.c] == list(fields)
 
 
-@pytest.mark.parametrize("table", [schema.cancel_audit, schema.cancel_audit_order])
+@pytest.mark.parametrize("table", [tables.cancel_audit, tables.cancel_audit_order])
 def test_a_column_that_is_never_null_cannot_be(table: sa.Table) -> None:
-    fields = EVENTS if table is schema.cancel_audit else ORDERS
+    fields = EVENTS if table is tables.cancel_audit else ORDERS
     assert {c.name for c in table.c if not c.nullable} == {
         n for n, f in fields.items() if not f.null
     }

@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from docs import questions as documents
-from mexc_plugin.store import engine, migrate
-from mexc_plugin.store.questions import catalogue
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.read.questions import catalogue
+from mexc_plugin.store.schema import migrate
 
 from .databases import known
 from .databases.audits import Audit

@@ -25,10 +25,11 @@ from mexc_plugin import config, settings_file
 from mexc_plugin.audit import events
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.cli import program
+from mexc_plugin.cli.errors import Exit
 from mexc_plugin.cli.groups import DefaultGroup
-from mexc_plugin.cli.problems import Exit
 from mexc_plugin.sandbox import AnswerStyle, FaultKind, IdStyle, Sandbox
-from mexc_plugin.store import schema, verify
+from mexc_plugin.store.schema import tables
+from mexc_plugin.store.verify import record
 
 from .command_line import invoke
 
@@ -399,10 +400,10 @@ NAMED = {
     "docs/record.md": (
         *events.KINDS,
         *(outcome.value for outcome in Outcome),
-        *(fault.value for fault in verify.Fault),
-        schema.AUDIT_TABLE,
-        schema.ORDERS_TABLE,
-        schema.HISTORY_TABLE,
+        *(fault.value for fault in record.Fault),
+        tables.AUDIT_TABLE,
+        tables.ORDERS_TABLE,
+        tables.HISTORY_TABLE,
     ),
     "docs/operations.md": (
         *config.OPTION_KEYS,

@@ -7,7 +7,9 @@ from benchmarks import history
 from benchmarks.traffic import Traffic
 from mexc_plugin.audit import events
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.store import queries, schema, verify
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.schema import tables
+from mexc_plugin.store.verify import record
 
 EVENTS = 3_000
 
@@ -26,7 +28,7 @@ def test_the_short_ways_to_seal_and_to_project_are_the_writer_s() -> None:
         assert event.document is not None
         again = events.seal(event.document, event.writer_id, event.seq, event.prev_hash)
         row = events.project(again)
-        names = history.COLUMNS[schema.cancel_audit]
+        names = history.COLUMNS[tables.cancel_audit]
         assert event == again
         assert [row[name] for name in names] == history.quickly_projected(event)
 
@@ -38,8 +40,8 @@ def test_a_made_up_history_is_whole_and_has_every_outcome(tmp_path: Path) -> Non
         queries.reading(f"sqlite:///{path}") as connection,
         queries.reading(f"sqlite:///{path}") as second,
     ):
-        found = list(verify.verify(verify.chained(connection), verify.Verifier()))
-        found += verify.check_guards(second)
+        found = list(record.verify(record.chained(connection), record.Verifier()))
+        found += record.check_guards(second)
         outcomes = {row["final_outcome"] for row in queries.history(second, queries.Filters())}
     assert found == []
     assert set(Outcome) == outcomes

@@ -105,7 +105,7 @@ def test_the_help_is_there_all_the_same(line: str, tmp_path: Path) -> None:
         "from mexc_plugin.async_support import mexc",
         "from mexc_plugin.pro import mexc",
         "import mexc_plugin; mexc_plugin.install()",
-        "from mexc_plugin.store.recorders import recorder_for",
+        "from mexc_plugin.store.write.recorders import recorder_for",
     ],
 )
 def test_the_adapter_is_refused_as_a_module_that_cannot_be_imported(statement: str) -> None:

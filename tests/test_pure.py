@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from mexc_plugin.audit import canonical, chain, events, ids
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.redaction import Redactor, account_fingerprint, redact_exception, signatures
-from mexc_plugin.exchange import errors, orders
+from mexc_plugin.exchange import errors
+from mexc_plugin.exchange.cancels import unified_orders
 from mexc_plugin.exchange.context import Scope
 from mexc_plugin.venue import endpoints, requests, responses, unified_order
 from mexc_plugin.venue.verdict import HttpAnswer, decide
@@ -98,7 +99,7 @@ def test_any_json_answer_maps_to_an_order_or_raises_ccxt_s_error(answer, plain: 
         error = errors.choose_error(scope.verdict, read, None, exchange_id="mexc", unified=True)
         if error is not None:
             raise error
-        order = orders.build_cancelled_order(plain, scope, {"symbol": "LTC/BTC"}, answer)
+        order = unified_orders.build_cancelled_order(plain, scope, {"symbol": "LTC/BTC"}, answer)
     except ccxt.BaseError:
         return
     assert order["id"] == "4"

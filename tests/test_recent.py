@@ -12,7 +12,8 @@ import pytest
 
 from mexc_plugin import config
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store import recent, recorders
+from mexc_plugin.store.connect import recent
+from mexc_plugin.store.write import recorders
 
 from .command_line import invoke
 from .conftest import Bot
@@ -105,7 +106,7 @@ def test_where_it_cannot_be_written_nothing_happens(
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("mexc_plugin.store.real_threads.start_new_thread", refuse)
+    monkeypatch.setattr("mexc_plugin.real_threads.start_new_thread", refuse)
     recent.remember_soon("sqlite:////a.db")
 
 

@@ -15,8 +15,8 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store import spool, spool_folder
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write import spool, spool_folder
+from mexc_plugin.store.write.writer import Writer
 
 from .conftest import Audit, MakeBot, logged, placed
 
@@ -142,7 +142,7 @@ import contextlib, json, os, sys
 from pathlib import Path
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.store import queries, spool, verify
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write.writer import Writer
 
 disk = Path(sys.argv[1])
 url = f"sqlite:///{disk}/audit.db"

@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
-from mexc_plugin.store import highlights, overview, queries, schema, statistics
-from mexc_plugin.store.queries import Filters
-from mexc_plugin.store.statistics import By
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.read.queries import Filters
+from mexc_plugin.store.read.statistics import counts, highlights, overview
+from mexc_plugin.store.read.statistics.counts import By
+from mexc_plugin.store.schema import tables
 from tests.cli.conftest import Ledger, prepared
 
 __all__ = ["prepared"]
@@ -127,7 +129,7 @@ def record(ledger, audit):
 
 def wanted(connection, filters):
     """The rows of the view that a plain reading of the filters leaves."""
-    view = schema.cancel_history
+    view = tables.cancel_history
     rows = [row._mapping for row in connection.execute(sa.select(view))]
     symbols = set(filters.symbols)
     return [
@@ -196,7 +198,7 @@ def test_the_statistics_are_those_of_the_rows(prepared, tmp_path, audit, filters
     with queries.reading(ledger.url) as connection:
         rows = wanted(connection, filters)
         for what in By:
-            groups = statistics.by(connection, filters, what)
+            groups = counts.by(connection, filters, what)
             assert {name: counted(tally) for name, tally in groups} == naively(rows, what), what
         seen = overview.read(connection, filters, NOON)
         slowest = highlights.slowest(connection, filters, 3)

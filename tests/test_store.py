@@ -27,9 +27,11 @@ from mexc_plugin.errors import (
     StoreTooNew,
 )
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store import engine, migrate, recorders, schema, spool
-from mexc_plugin.store.database import Database
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate, tables
+from mexc_plugin.store.write import recorders, spool
+from mexc_plugin.store.write.inserts import Database
+from mexc_plugin.store.write.writer import Writer
 
 from .conftest import BACKENDS, Audit, Bot, logged, placed
 
@@ -101,14 +103,14 @@ def test_the_writer_s_connection_is_synchronous_full(audit: Audit) -> None:
 
 
 def test_the_head_in_the_schema_is_the_newest_revision() -> None:
-    assert migrate.head() == schema.HEAD
+    assert migrate.head() == tables.HEAD
 
 
 def test_columns_and_view_are_those_of_the_design(writer: Writer, audit: Audit) -> None:
     writer.submit(draft(), 5).wait(5)
-    assert set(audit.events()[0]) == set(events.COLUMNS) == set(schema.cancel_audit.columns.keys())
+    assert set(audit.events()[0]) == set(events.COLUMNS) == set(tables.cancel_audit.columns.keys())
     columns = tuple(audit.history()[0])
-    assert columns[: len(schema.HISTORY_COLUMNS)] == schema.HISTORY_COLUMNS
+    assert columns[: len(tables.HISTORY_COLUMNS)] == tables.HISTORY_COLUMNS
 
 
 def test_models_and_migrations_agree(database: Audit) -> None:
@@ -187,7 +189,7 @@ def test_another_version_is_refused_with_the_command_to_run(
     made = engine.create(audit.url)
     migrate.upgrade(made)
     if version:
-        audit.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '{version}'")
+        audit.execute(f"UPDATE {tables.VERSION_TABLE} SET version_num = '{version}'")
     else:
         monkeypatch.setattr(migrate, "head", lambda: "9999")
     with pytest.raises(error, match=what):
@@ -304,7 +306,7 @@ def test_a_locked_database_costs_the_deadline_once_and_loses_nothing(audit: Audi
 def test_what_a_dead_process_spooled_is_replayed_by_the_next(audit: Audit) -> None:
     code = f"""
 import os
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write.writer import Writer
 w = Writer({audit.url!r})
 assert w.submit({{"kind": "request", "occurred_ns": 1}}, 20).wait(20)
 print("stored", flush=True)
@@ -513,7 +515,7 @@ def test_the_default_database_is_made_in_the_user_s_data_folder(sandbox: Sandbox
     with engine.create(config.default_database_url(), read_only=True).connect() as connection:
         assert (
             connection.execute(
-                sa.select(sa.func.count()).select_from(schema.cancel_history)
+                sa.select(sa.func.count()).select_from(tables.cancel_history)
             ).scalar()
             == 1
         )

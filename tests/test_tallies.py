@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mexc_plugin.store import tallies
-from mexc_plugin.store.tallies import Latencies, Part, Ranking, Tally
+from mexc_plugin.store.read.statistics import tallies
+from mexc_plugin.store.read.statistics.tallies import Latencies, Part, Ranking, Tally
 
 values = st.lists(st.integers(0, 2**40))
 

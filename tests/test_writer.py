@@ -16,8 +16,8 @@ import pytest
 
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Sandbox
-from mexc_plugin.store import spool
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write import spool
+from mexc_plugin.store.write.writer import Writer
 
 from .conftest import Audit, Bot, MakeBot
 
@@ -125,7 +125,7 @@ def test_the_database_is_used_again_when_it_is_back_without_another_event(
 
 
 def test_what_does_not_fit_is_lost_and_counted(audit: Audit, monkeypatch) -> None:
-    monkeypatch.setattr("mexc_plugin.store.writer.QUEUE_LIMIT", 3)
+    monkeypatch.setattr("mexc_plugin.store.write.writer.QUEUE_LIMIT", 3)
     made = Writer(audit.url)
     made.prepare()
     made.commit(draft(), 5)

@@ -2,7 +2,7 @@
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
-ROOMS = ("cli", "web", "report", "review", "sandbox")
+ROOMS = ("cli", "evidence", "review", "sandbox")
 
 hiddenimports = [module for room in ROOMS for module in collect_submodules(f"mexc_plugin.{room}")]
 datas = [data for room in ROOMS for data in collect_data_files(f"mexc_plugin.{room}")]

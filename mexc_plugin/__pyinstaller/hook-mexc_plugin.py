@@ -6,7 +6,7 @@ from PyInstaller.utils.hooks import collect_data_files, collect_submodules, copy
 
 from mexc_plugin import distributions
 from mexc_plugin.hosting.installing import PLACES
-from mexc_plugin.store.migrate import migrations_folder
+from mexc_plugin.store.schema.migrate import migrations_folder
 
 # For people, not for bots; a frozen program that imports mexc_plugin.cli has a hook of its own.
 FOR_PEOPLE = {"cli", "web", "report", "review", "sandbox", "__main__", "__pyinstaller"}

@@ -11,24 +11,24 @@ import sys
 import click
 
 from mexc_plugin import __version__
-from mexc_plugin.cli import options
+from mexc_plugin.cli.commands.hosting import Handover
+from mexc_plugin.cli.errors import PROGRAM
 from mexc_plugin.cli.groups import Program
-from mexc_plugin.cli.hosting import Handover
-from mexc_plugin.cli.problems import PROGRAM
-from mexc_plugin.cli.terminal import say
+from mexc_plugin.cli.options import common
+from mexc_plugin.cli.output.terminal import say
 from mexc_plugin.misspellings import find_unknown_variables
 from mexc_plugin.review.text import visible
 
 COMMANDS = {
     "audit": "mexc_plugin.cli.audit:audit",
-    "db": "mexc_plugin.cli.database:db",
-    "cancel": "mexc_plugin.cli.cancel:cancel",
-    "sandbox": "mexc_plugin.cli.sandbox:sandbox",
-    "demo": "mexc_plugin.cli.demo:demo",
-    "run": "mexc_plugin.cli.hosting:run",
-    "doctor": "mexc_plugin.cli.hosting:doctor",
-    "config": "mexc_plugin.cli.settings:config",
-    "completion": "mexc_plugin.cli.completion:completion",
+    "db": "mexc_plugin.cli.commands.db:db",
+    "cancel": "mexc_plugin.cli.commands.cancel:cancel",
+    "sandbox": "mexc_plugin.cli.commands.sandbox:sandbox",
+    "demo": "mexc_plugin.cli.commands.demo:demo",
+    "run": "mexc_plugin.cli.commands.hosting:run",
+    "doctor": "mexc_plugin.cli.commands.hosting:doctor",
+    "config": "mexc_plugin.cli.commands.settings:config",
+    "completion": "mexc_plugin.cli.commands.completion:completion",
 }
 
 
@@ -38,7 +38,7 @@ COMMANDS = {
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 fine, 1 failed, 2 usage, 3 found something that needs attention.",
 )
-@options.before_the_command
+@common.before_the_command
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def program() -> None:
     """A ccxt adapter for MEXC that keeps a record of every cancel that it sends."""

@@ -9,17 +9,17 @@ import click
 from mexc_plugin.cli.groups import DefaultGroup
 
 COMMANDS = {
-    "list": "mexc_plugin.cli.listing:list_",
-    "tail": "mexc_plugin.cli.tail:tail",
-    "show": "mexc_plugin.cli.show:show",
-    "stats": "mexc_plugin.cli.stats:stats",
-    "export": "mexc_plugin.cli.export:export",
-    "report": "mexc_plugin.cli.report:report",
-    "serve": "mexc_plugin.cli.serve:serve",
-    "sql": "mexc_plugin.cli.sql:sql",
-    "verify": "mexc_plugin.cli.verify:verify",
-    "reconcile": "mexc_plugin.cli.reconcile:reconcile",
-    "recover": "mexc_plugin.cli.reconcile:recover",
+    "list": "mexc_plugin.cli.commands.listing:list_",
+    "tail": "mexc_plugin.cli.commands.tail:tail",
+    "show": "mexc_plugin.cli.commands.show:show",
+    "stats": "mexc_plugin.cli.commands.stats:stats",
+    "export": "mexc_plugin.cli.commands.export:export",
+    "report": "mexc_plugin.cli.commands.report:report",
+    "serve": "mexc_plugin.cli.commands.serve:serve",
+    "sql": "mexc_plugin.cli.commands.sql:sql",
+    "verify": "mexc_plugin.cli.commands.verify:verify",
+    "reconcile": "mexc_plugin.cli.commands.reconcile:reconcile",
+    "recover": "mexc_plugin.cli.commands.reconcile:recover",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import click
 from click.shell_completion import CompletionItem
 
-from mexc_plugin.cli.problems import reported
+from mexc_plugin.cli.errors import reported
 
 
 class LazyGroup(click.Group):

@@ -6,13 +6,15 @@ from sqlalchemy import Connection
 
 from mexc_plugin import distributions
 from mexc_plugin.audit import canonical
+from mexc_plugin.evidence.attempt_story import Story
 from mexc_plugin.evidence.judging import Document
-from mexc_plugin.evidence.story import Story
-from mexc_plugin.store import attempts, projection, projections, queries, verify
-from mexc_plugin.store.findings import Fault, Finding
-from mexc_plugin.store.projections import CHAIN, READ, OrderRows
-from mexc_plugin.store.stretches import Reader, Stretch, Values
-from mexc_plugin.store.verify import Verifier
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.schema import history_rows
+from mexc_plugin.store.verify import attempts, columns, record
+from mexc_plugin.store.verify.columns import CHAIN, READ, OrderRows
+from mexc_plugin.store.verify.findings import Fault, Finding
+from mexc_plugin.store.verify.record import Verifier
+from mexc_plugin.store.verify.stretches import Reader, Stretch, Values
 
 TELL_EVERY = 2_000
 
@@ -23,19 +25,19 @@ Tell = Callable[[int], None]
 def check_whole(url: str, *, quick: bool) -> Iterator[Finding]:
     """What is asked of the database as a whole: its guards, and unless quick attempts and rows of no event."""
     with queries.reading(url) as connection:
-        yield from verify.check_guards(connection)
+        yield from record.check_guards(connection)
         if not quick:
             yield from attempts.find_doubles(connection)
             yield from attempts.find_skipped(connection)
-            yield from projections.find_orphans(connection)
+            yield from columns.find_orphans(connection)
 
 
 def check_history(url: str) -> Iterator[Finding]:
     """The rows of `cancel_history` that are not as the events say."""
     with queries.reading(url) as connection:
-        projections.read_any_text(connection)
-        for (cancel_id, attempt), what in projection.differences(connection):
-            where = projections.plain(str(cancel_id))
+        columns.read_any_text(connection)
+        for (cancel_id, attempt), what in history_rows.differences(connection):
+            where = columns.plain(str(cancel_id))
             yield Finding(
                 Fault.HISTORY, f"attempt {attempt} of the history {what}", cancel_id=where
             )
@@ -70,7 +72,7 @@ def _check_meaning(
     orders = OrderRows(second, (stretch.writer_id, stretch.first, stretch.last))
     orders.begin()
     story = Story(
-        projections.plain(str(stretch.writer_id)),
+        columns.plain(str(stretch.writer_id)),
         lambda cancel_id, attempt: _look_up(second, cancel_id, attempt),
         distributions.version("mexc-plugin"),
         _start_before(reader, stretch),
@@ -121,7 +123,7 @@ def _look_up(
 ) -> list[tuple[str, int, str, Document]]:
     if type(cancel_id) is not str or type(attempt) is not int or not -(2**31) <= attempt < 2**31:
         return []
-    if "\x00" in cancel_id or projections.plain(cancel_id) != cancel_id:
+    if "\x00" in cancel_id or columns.plain(cancel_id) != cancel_id:
         return []
     found = attempts.events_of(connection, cancel_id, attempt)
     documents = ((item, _decoded(item.payload)) for item in found)

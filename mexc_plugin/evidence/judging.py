@@ -7,7 +7,7 @@ from typing import Any
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.redaction import REPLACEMENT
-from mexc_plugin.store.findings import Degree
+from mexc_plugin.store.verify.findings import Degree
 from mexc_plugin.venue.endpoints import Endpoint, classify
 from mexc_plugin.venue.fields import event_fields
 from mexc_plugin.venue.reconciliation import CLOCK_MARGIN_MS, judge

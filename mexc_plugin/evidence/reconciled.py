@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.evidence.judging import Document, object_to_reconciliation
-from mexc_plugin.store.findings import Degree, Fault, Finding
+from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 
 # An event of an attempt: its writer, its number, its kind and its document.
 Known = tuple[str, int, str, Document]

@@ -8,9 +8,10 @@ from typing import Any
 
 from mexc_plugin.errors import MexcPluginError, StoreError
 from mexc_plugin.evidence.checking import Tell, check_history, check_stretches, check_whole
-from mexc_plugin.store import projections, queries, stretches
-from mexc_plugin.store.findings import Finding
-from mexc_plugin.store.stretches import Stretch
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.verify import columns, stretches
+from mexc_plugin.store.verify.findings import Finding
+from mexc_plugin.store.verify.stretches import Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def make_plan(url: str, since: datetime | None = None) -> Plan:
     since: from each writer's first event at or after that time (UTC) on. Raises StoreError and others.
     """
     with queries.reading(url) as connection:
-        projections.read_any_text(connection)
+        columns.read_any_text(connection)
         return Plan(tuple(stretches.plan(connection, since)))
 
 

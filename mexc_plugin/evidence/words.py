@@ -1,6 +1,6 @@
 """What each kind of finding can mean, and what to do about it, for people."""
 
-from mexc_plugin.store.findings import Fault
+from mexc_plugin.store.verify.findings import Fault
 
 _COMPARE = "compare with a copy, an export or the bot's own log, and keep this database as it is"
 

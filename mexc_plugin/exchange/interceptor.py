@@ -31,8 +31,8 @@ from mexc_plugin.exchange.drafts import redactor_of
 from mexc_plugin.exchange.recording import Recording, Unrecorded, recv_window_of
 from mexc_plugin.exchange.redacted_logging import guard_loggers, redact
 from mexc_plugin.exchange.waiting import resolve
-from mexc_plugin.store import spool_folder
-from mexc_plugin.store.recorders import recorder_for
+from mexc_plugin.store.write import spool_folder
+from mexc_plugin.store.write.recorders import recorder_for
 from mexc_plugin.venue.endpoints import classify
 
 

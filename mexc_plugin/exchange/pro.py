@@ -2,9 +2,9 @@
 
 from ccxt.pro.mexc import mexc as _ccxt_mexc
 
-from mexc_plugin.exchange import async_transport as _  # noqa: F401 - before a first cancel needs it
-from mexc_plugin.exchange.signatures import take_signatures
+from mexc_plugin.exchange.cancels.signatures import take_signatures
 from mexc_plugin.exchange.sync_async import Asynchronous
+from mexc_plugin.exchange.transport import aiohttp_guard as _  # noqa: F401 - before a first cancel needs it
 
 
 @take_signatures

@@ -11,10 +11,10 @@ from ccxt.base import errors as ccxt_errors
 from mexc_plugin.audit import events
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.redaction import account_fingerprint
+from mexc_plugin.exchange.cancels.unified_orders import build_order
 from mexc_plugin.exchange.context import Lookup, Scope, looking_up
 from mexc_plugin.exchange.drafts import ack_fields, host_name
 from mexc_plugin.exchange.interceptor import Interceptor
-from mexc_plugin.exchange.orders import build_order
 from mexc_plugin.exchange.unresolved import Unresolved, parse_unresolved
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.venue import requests
@@ -63,7 +63,9 @@ class Reconcile(Interceptor):
         account = account_fingerprint(self.apiKey)
         if account is None:
             raise ccxt_errors.AuthenticationError(f"{self.id} reconcileCancels() requires apiKey")
-        from mexc_plugin.store.unresolved import read_unresolved  # reading is for those who ask
+        from mexc_plugin.store.read.unresolved import (
+            read_unresolved,  # reading is for those who ask
+        )
 
         found = await self._audit_in_thread(
             read_unresolved, self._audit_settings.url, account, cancel_id

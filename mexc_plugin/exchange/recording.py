@@ -25,7 +25,7 @@ from mexc_plugin.audit.redaction import as_text, redact_exception
 from mexc_plugin.config import AuditSettings
 from mexc_plugin.exchange import drafts, errors
 from mexc_plugin.exchange.context import SCOPE, Attempt, Scope, attempting, scoped
-from mexc_plugin.exchange.transport import NOT_FOLLOWED
+from mexc_plugin.exchange.transport.requests_guard import NOT_FOLLOWED
 from mexc_plugin.exchange.waiting import put_only, resolve
 from mexc_plugin.venue.endpoints import Endpoint
 from mexc_plugin.venue.requests import ParsedRequest, read_request

@@ -2,7 +2,7 @@
 
 from ccxt.mexc import mexc as _ccxt_mexc
 
-from mexc_plugin.exchange.signatures import take_signatures
+from mexc_plugin.exchange.cancels.signatures import take_signatures
 from mexc_plugin.exchange.sync_async import Synchronous
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from mexc_plugin.audit.recorder import Place, Recorder
-from mexc_plugin.exchange import transport
-from mexc_plugin.exchange.methods import CancelMethods
+from mexc_plugin.exchange.cancels.methods import CancelMethods
 from mexc_plugin.exchange.reconcile import Reconcile
+from mexc_plugin.exchange.transport import requests_guard
 from mexc_plugin.exchange.waiting import in_own_thread, put_blocking, put_on_loop
 
 
@@ -26,9 +26,9 @@ class Asynchronous(Reconcile, CancelMethods):
         return await in_own_thread(function, *args)
 
     def _audit_guard(self, session: object) -> bool:
-        from mexc_plugin.exchange import async_transport
+        from mexc_plugin.exchange.transport import aiohttp_guard
 
-        return async_transport.guard(session)
+        return aiohttp_guard.guard(session)
 
     def open(self, *args: Any, **kwargs: Any) -> None:
         """As ccxt's. The session that it makes is guarded before anything goes through it."""
@@ -86,4 +86,4 @@ class Synchronous(Reconcile, CancelMethods):
         return function(*args)
 
     def _audit_guard(self, session: object) -> bool:
-        return transport.guard(session)
+        return requests_guard.guard(session)

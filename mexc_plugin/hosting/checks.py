@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mexc_plugin import config, distributions
 from mexc_plugin.errors import ConfigError, MexcPluginError
-from mexc_plugin.hosting import commands, probe, refusals, starting
+from mexc_plugin.hosting import commands, probe, starting, why_not
 
 CLOCK_TOLERANCE_MS = 500
 # How long a lock on the database may last before it is one.
@@ -50,7 +50,7 @@ def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Find
     interpreter = commands.Interpreter(sys.executable)
     if command:
         environ = starting.with_adapter(environ)
-        if refusal := refusals.find(command, environ):
+        if refusal := why_not.find(command, environ):
             yield Finding(refusal, needs_attention=True)
             return
         found = commands.interpreter_of(command, environ.get("PATH"))
@@ -107,9 +107,9 @@ def _classes(
 
 def database(url: str, chosen_by: str) -> Iterator[Finding]:
     """Which database it is, whether it is ours and can be written, and whether its guards stand."""
-    from mexc_plugin.store import engine, explain
+    from mexc_plugin.store.connect import engine, error_messages
 
-    name = explain.name_of(url)
+    name = error_messages.name_of(url)
     path = engine.sqlite_path(url)
     # Not Path.exists, which raises where a folder is closed to this user.
     if path is not None and not os.path.exists(path):  # noqa: PTH110
@@ -146,19 +146,22 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
     """
     import sqlalchemy as sa
 
-    from mexc_plugin.store import durability, partitions, queries, schema, verify, views
-    from mexc_plugin.store import engine as engines
-    from mexc_plugin.store.explain import explained
+    from mexc_plugin.store.connect import durability
+    from mexc_plugin.store.connect import engine as engines
+    from mexc_plugin.store.connect.error_messages import explained
+    from mexc_plugin.store.read import queries
+    from mexc_plugin.store.schema import partitions, tables, views
+    from mexc_plugin.store.verify import record
 
     with queries.reading(url) as connection:
-        missing = [finding.message for finding in verify.check_guards(connection)]
+        missing = [finding.message for finding in record.check_guards(connection)]
         unseen = views.unchecked(connection)
         doubts = durability.doubts(connection)
         if shortage := partitions.shortage(connection):
             doubts.append(shortage)
     # Only now, when it is known to be ours: opening for writing sets SQLite's journal mode.
     engine = engines.create(url, timeout_ms=PATIENCE_MS)
-    table = schema.cancel_audit
+    table = tables.cancel_audit
     no_rows = sa.select(table).where(sa.false())
     try:
         with explained(url), engine.connect() as connection, connection.begin() as transaction:
@@ -170,7 +173,8 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
 
 
 def _absent(url: str, name: str, chosen_by: str) -> Iterator[Finding]:
-    from mexc_plugin.store import engine, spool_folder
+    from mexc_plugin.store.connect import engine
+    from mexc_plugin.store.write import spool_folder
 
     path = engine.sqlite_path(url)
     try:
@@ -215,7 +219,7 @@ def spool(url: str, named: Path | None = None) -> Iterator[Finding]:
 
     named: the folder that the settings name for them. Looked at is also the usual one.
     """
-    from mexc_plugin.store import spool_folder
+    from mexc_plugin.store.write import spool_folder
 
     waiting = spool_folder.files(url, named)
     yield from _waiting(waiting)
@@ -242,7 +246,7 @@ def spool(url: str, named: Path | None = None) -> Iterator[Finding]:
 
 
 def _waiting(files: Sequence[Path]) -> Iterator[Finding]:
-    from mexc_plugin.store import spool as spools
+    from mexc_plugin.store.write import spool as spools
 
     events, readable = 0, []
     for path in files:

@@ -70,7 +70,8 @@ def _is_ours(value: object) -> bool:
 
 def _checked(audit: "Mapping[str, Any]") -> "dict[str, Any]":
     from mexc_plugin import config
-    from mexc_plugin.store import engine, spool_folder
+    from mexc_plugin.store.connect import engine
+    from mexc_plugin.store.write import spool_folder
 
     settings = config.resolve(audit)
     engine.validate(settings.url)

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from mexc_plugin import config
-from mexc_plugin.hosting import commands, hook, probe, refusals
+from mexc_plugin.hosting import commands, hook, probe, why_not
 from mexc_plugin.hosting.passage import PYTHONPATH
 
 SITE = Path(__file__).parent / "site"
@@ -37,7 +37,8 @@ def environment(
 
     Raises ConfigError for settings that cannot be used, the environment's included.
     """
-    from mexc_plugin.store import engine, spool_folder
+    from mexc_plugin.store.connect import engine
+    from mexc_plugin.store.write import spool_folder
 
     settings = config.resolve({"url": audit_url, "bot": bot}, environ)
     engine.validate(settings.url)
@@ -62,7 +63,7 @@ def check(command: Sequence[str], environ: Mapping[str, str]) -> None:
     The Python is asked in a process of its own. Nothing is known of commands that are not seen to be
     a Python's. Raises CannotStart.
     """
-    if refusal := refusals.find(command, environ):
+    if refusal := why_not.find(command, environ):
         raise CannotStart(f"not started: {refusal}", hook.EXIT_CODE)
     interpreter = commands.interpreter_of(command, environ.get("PATH"))
     if interpreter is None or interpreter.only_informs or interpreter.is_run:

@@ -9,7 +9,7 @@ from mexc_plugin.audit import canonical
 from mexc_plugin.audit.events import INTEGER_COLUMNS, TEXT_COLUMNS
 
 if TYPE_CHECKING:
-    from mexc_plugin.store.verify import Finding
+    from mexc_plugin.store.verify.record import Finding
 
 Row = Mapping[str, Any]
 # What is wrong with events, by writer and sequence; nothing where the chain holds.

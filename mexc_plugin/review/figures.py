@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mexc_plugin.store.tallies import Tally
+from mexc_plugin.store.read.statistics.tallies import Tally
 
 PERCENTILES = (50, 95, 99)
 LATENCIES = (*(f"p{percent}_us" for percent in PERCENTILES), "max_us")

@@ -12,7 +12,7 @@ from mexc_plugin.audit.events import COLUMNS
 from mexc_plugin.review.events import FIELDS, Findings, Row, changes, document, reindent
 
 if TYPE_CHECKING:
-    from mexc_plugin.store.verify import Finding
+    from mexc_plugin.store.verify.record import Finding
 
 SIDES = ("request", "response", "error")
 

@@ -11,7 +11,7 @@ from mexc_plugin.sandbox.faults import Fault, FaultKind
 from mexc_plugin.sandbox.keys import KeyInfo
 from mexc_plugin.sandbox.limits import RateLimit
 from mexc_plugin.sandbox.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Sandbox, run
-from mexc_plugin.sandbox.words import AnswerStyle, IdStyle
+from mexc_plugin.sandbox.vocabulary import AnswerStyle, IdStyle
 
 __all__ = [
     "DEFAULT_KEY",

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from mexc_plugin.sandbox.calls import Call
-from mexc_plugin.sandbox.words import Json
+from mexc_plugin.sandbox.messages import Call
+from mexc_plugin.sandbox.vocabulary import Json
 
 _SECRET = frozenset({"signature"})
 

@@ -4,7 +4,7 @@ import json
 import pprint
 import shlex
 
-from mexc_plugin.sandbox.words import Json
+from mexc_plugin.sandbox.vocabulary import Json
 
 DATABASE = "audit.db"
 # One that rests in the sandbox's book, under an id that nobody has to copy.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from mexc_plugin.sandbox.calls import Answer
-from mexc_plugin.sandbox.words import Json
+from mexc_plugin.sandbox.messages import Answer
+from mexc_plugin.sandbox.vocabulary import Json
 
 ELSEWHERE = "/sandbox/elsewhere"
 """Where a redirect leads unless it says otherwise; answers 200 and does nothing."""

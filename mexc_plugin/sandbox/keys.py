@@ -9,7 +9,7 @@ among them. What each endpoint needs stands on the venue's pages.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mexc_plugin.sandbox.words import Json
+from mexc_plugin.sandbox.vocabulary import Json
 
 SPOT_DEAL_READ = "SPOT_DEAL_READ"
 SPOT_DEAL_WRITE = "SPOT_DEAL_WRITE"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mexc_plugin.sandbox.faults import Fault, FaultKind
-from mexc_plugin.sandbox.words import Json
+from mexc_plugin.sandbox.vocabulary import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mexc_plugin.sandbox.markets import LEVELS, Market
-from mexc_plugin.sandbox.words import Json, Side, plain
+from mexc_plugin.sandbox.vocabulary import Json, Side, plain
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 
-from mexc_plugin.sandbox.refusals import Reason, RefusedError
-from mexc_plugin.sandbox.words import Side
+from mexc_plugin.sandbox.venue_errors import Reason, RefusedError
+from mexc_plugin.sandbox.vocabulary import Side
 
 LEVELS = 20
 TAKER_FEE = Decimal("0.0005")

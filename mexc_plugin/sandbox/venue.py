@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from mexc_plugin.sandbox.futures import Futures
+from mexc_plugin.sandbox.futures.futures_state import Futures
 from mexc_plugin.sandbox.keys import KeyInfo
 from mexc_plugin.sandbox.limits import RateLimit, RateLimiter
 from mexc_plugin.sandbox.markets import BALANCES
-from mexc_plugin.sandbox.orders import Ids
-from mexc_plugin.sandbox.state import Exchange
-from mexc_plugin.sandbox.words import AnswerStyle, IdStyle
+from mexc_plugin.sandbox.spot.orders import Ids
+from mexc_plugin.sandbox.spot.state import Exchange
+from mexc_plugin.sandbox.vocabulary import AnswerStyle, IdStyle
 
 
 def wall_clock_ms() -> int:

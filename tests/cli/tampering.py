@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from mexc_plugin.store.guards import GUARDS
+from mexc_plugin.store.schema.triggers import GUARDS
 
 
 def tamper(path: Path, *statements: str) -> None:

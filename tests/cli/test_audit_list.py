@@ -7,8 +7,8 @@ import pytest
 
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
-from mexc_plugin.store import queries
-from mexc_plugin.store.schema import HISTORY_COLUMNS
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.schema.tables import HISTORY_COLUMNS
 
 STORED = sorted(set(Outcome) - {Outcome.PENDING})
 

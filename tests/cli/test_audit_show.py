@@ -6,7 +6,7 @@ from mexc_plugin.audit import chain
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.outcome import UNRESOLVED, Outcome
 from mexc_plugin.review.summary import summarize
-from mexc_plugin.store.schema import HISTORY_COLUMNS
+from mexc_plugin.store.schema.tables import HISTORY_COLUMNS
 from tests.cli.tampering import tamper
 
 BODY = '{"symbol":"LTCBTC","orderId":4,"price":"2.00000000","executedQty":1.50}'

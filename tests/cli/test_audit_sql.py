@@ -10,8 +10,8 @@ from contextlib import closing
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from mexc_plugin.review.moments import moment
-from mexc_plugin.store import own_sql, questions
+from mexc_plugin.review.times import moment
+from mexc_plugin.store.read import own_sql, questions
 from tests.cli.conftest import NOON, Ledger
 from tests.cli.tampering import tamper
 from tests.command_line import invoke

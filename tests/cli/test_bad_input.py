@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mexc_plugin.cli.audit import audit
-from mexc_plugin.cli.filters import MOST_VALUES
-from mexc_plugin.cli.problems import Exit
+from mexc_plugin.cli.errors import Exit
+from mexc_plugin.cli.options.filters import MOST_VALUES
 from tests.cli.tampering import tamper
 
 ROOT = Path(__file__).resolve().parents[2]

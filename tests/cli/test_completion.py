@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mexc_plugin.cli import completing
+from mexc_plugin.cli.options import completing
 
 ROOT = Path(__file__).resolve().parents[2]
 CANCEL = "01a20652-d3ab-70ca-8bc7-731c07817623"

@@ -4,7 +4,8 @@ from contextlib import closing
 import pytest
 
 from mexc_plugin.config import URL_VARIABLE
-from mexc_plugin.store import engine, migrate, schema
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate, tables
 from tests.cli.tampering import remove_guard
 
 READS = [["audit", "list"], ["audit", "show", "0"], ["audit", "verify"]]
@@ -24,7 +25,7 @@ def other(tmp_path):
 
 
 def test_reading_knows_the_newest_revision() -> None:
-    assert migrate.head() == schema.HEAD
+    assert migrate.head() == tables.HEAD
 
 
 def test_upgrade_makes_a_new_database_and_says_so(run, other):
@@ -191,7 +192,7 @@ def test_a_missing_table_is_one_line_that_says_what_to_do(run, path, url):
 
 
 def test_a_locked_database_is_one_line(run, path, url, monkeypatch):
-    monkeypatch.setattr("mexc_plugin.store.engine.BUSY_TIMEOUT_MS", 10)
+    monkeypatch.setattr("mexc_plugin.store.connect.engine.BUSY_TIMEOUT_MS", 10)
     monkeypatch.setitem(engine.create.__kwdefaults__, "timeout_ms", 10)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from mexc_plugin.cli import cursors, exports
-from mexc_plugin.store import exporting
+from mexc_plugin.cli.exporting import checkpoint, exports
+from mexc_plugin.store.read import exporting
 from tests.cli.tampering import tamper
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -288,9 +288,9 @@ def test_killed_between_file_and_cursor_nothing_is_missed_and_nothing_doubled(
             original(self, *_)
         raise SystemExit(9)
 
-    original = cursors.Cursor.prepare
+    original = checkpoint.Cursor.prepare
     with monkeypatch.context() as patched:
-        patched.setattr(cursors.Cursor, died, die)
+        patched.setattr(checkpoint.Cursor, died, die)
         export("killed.jsonl", "--cursor", tmp_path / "cursor")
     assert (tmp_path / "killed.jsonl").exists() == published
     assert (tmp_path / "cursor.next").exists()

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from mexc_plugin.audit import chain
 from mexc_plugin.audit.events import COLUMNS
-from mexc_plugin.cli import encoders
-from mexc_plugin.cli.encoders import Gzip, JsonLines, Proofs
-from mexc_plugin.cli.render import RENDERERS, cell
-from mexc_plugin.cli.terminal import Screen
-from mexc_plugin.store.schema import HISTORY_COLUMNS
+from mexc_plugin.cli.exporting import encoders
+from mexc_plugin.cli.exporting.encoders import Gzip, JsonLines, Proofs
+from mexc_plugin.cli.output.formats import RENDERERS, cell
+from mexc_plugin.cli.output.terminal import Screen
+from mexc_plugin.store.schema.tables import HISTORY_COLUMNS
 
 Run = Callable[..., Result]
 TEXT = st.text() | st.text(alphabet="\x00\x07\x1b[2J\r\n\t\x7f\x9b\u202e\u2028=+-@'\",a1é漢＝")
@@ -185,7 +185,7 @@ def test_a_parquet_file_s_row_groups_are_bounded(
     ledger, exported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoders, "GROUP_ROWS", 2)
-    monkeypatch.setattr("mexc_plugin.store.exporting.BATCH", 2)
+    monkeypatch.setattr("mexc_plugin.store.read.exporting.BATCH", 2)
     for at in range(5):
         ledger.cancel(at=at)
     assert pq.ParquetFile(exported("x.parquet")).metadata.num_row_groups == 3

@@ -8,9 +8,9 @@ import shutil
 
 import pytest
 
-from mexc_plugin.cli.listing import Page
-from mexc_plugin.store import cursors, queries
-from mexc_plugin.store.schema import HISTORY_COLUMNS
+from mexc_plugin.cli.commands.listing import Page
+from mexc_plugin.store.read import page_token, queries
+from mexc_plugin.store.schema.tables import HISTORY_COLUMNS
 from tests.cli.conftest import Ledger
 
 CURSOR = re.compile(r"--after (\S+)")
@@ -106,7 +106,7 @@ def test_a_cursor_names_the_place_of_its_row(ledger, url):
     ledger.cancel()
     with queries.reading(url) as connection:
         (row,) = queries.history(connection, queries.Filters())
-        place = cursors.found(connection, cursors.written(row))
+        place = page_token.found(connection, page_token.written(row))
     assert place == queries.Position(row["requested_at"], row["cancel_id"], row["attempt"])
 
 

@@ -11,7 +11,7 @@ import ccxt
 import pytest
 
 from mexc_plugin.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Fault, FaultKind, Sandbox
-from mexc_plugin.store import recorders, spool
+from mexc_plugin.store.write import recorders, spool
 from tests.cli.tampering import tamper
 from tests.conftest import Audit, Bot
 
@@ -123,7 +123,7 @@ def test_reconcile_with_a_wrong_secret_says_why(sandbox, audit: Audit, unknown: 
 def test_recover_brings_spooled_events_home_and_verify_is_content_again(audit: Audit) -> None:
     code = f"""
 import os, sqlite3
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write.writer import Writer
 w = Writer({audit.url!r})
 assert w.submit({{"kind": "request", "occurred_ns": 1, "cancel_id": "a", "attempt": 1}}, 10).wait(10)
 lock = sqlite3.connect({str(audit.path)!r}, isolation_level=None)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mexc_plugin.store.positions import Positions, Writer
+from mexc_plugin.store.read.sequence_runs import Positions, Writer
 
 SEQUENCES = st.lists(st.sets(st.integers(1, 60), min_size=1).map(sorted), max_size=8)
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mexc_plugin.cli import progress
-from mexc_plugin.cli.terminal import Screen, cells
+from mexc_plugin.cli.output import progress
+from mexc_plugin.cli.output.terminal import Screen, cells
 
 ROOT = Path(__file__).resolve().parents[2]
 

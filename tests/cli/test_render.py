@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.cli import options, table
-from mexc_plugin.cli.grid import as_grid
-from mexc_plugin.cli.render import RENDERERS, cell
-from mexc_plugin.cli.terminal import COLOURS, Screen, cells, cut
+from mexc_plugin.cli.options import common
+from mexc_plugin.cli.output import table
+from mexc_plugin.cli.output.formats import RENDERERS, cell
+from mexc_plugin.cli.output.grid import as_grid
+from mexc_plugin.cli.output.terminal import COLOURS, Screen, cells, cut
 from mexc_plugin.review.events import reindent
 from mexc_plugin.review.text import encode, visible
-from mexc_plugin.store.schema import HISTORY_COLUMNS
+from mexc_plugin.store.schema.tables import HISTORY_COLUMNS
 
 ROW = dict.fromkeys(HISTORY_COLUMNS) | {
     "cancel_id": "01a20652-d3ab-70ca-8bc7-731c07817623",
@@ -39,7 +40,7 @@ def rendered(form: str, *rows: dict, screen: Screen = OFF) -> list[str]:
 
 
 def test_every_format_that_is_offered_has_a_renderer() -> None:
-    assert set(options.FORMATS) == set(RENDERERS)
+    assert set(common.FORMATS) == set(RENDERERS)
 
 
 def test_every_outcome_has_a_colour() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mexc_plugin.cli import sandbox as command
+from mexc_plugin.cli.commands import sandbox as command
 from mexc_plugin.sandbox import (
     DEFAULT_KEY,
     DEFAULT_SECRET,
@@ -21,8 +21,8 @@ from mexc_plugin.sandbox import (
     IdStyle,
     RateLimit,
 )
-from mexc_plugin.sandbox.server import LOOPBACK
-from mexc_plugin.store import recorders
+from mexc_plugin.sandbox.http.server import LOOPBACK
+from mexc_plugin.store.write import recorders
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, "-m", "mexc_plugin"]

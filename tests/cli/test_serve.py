@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from mexc_plugin.cli import serve as command
-from mexc_plugin.web import gate
+from mexc_plugin.cli.commands import serve as command
+from mexc_plugin.review.web.access import gate
 from tests.cli.conftest import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -227,7 +227,7 @@ def test_the_help_needs_no_web_framework() -> None:
 
 def test_serving_never_imports_ccxt(url: str) -> None:
     code = (
-        "import sys\nfrom mexc_plugin.web import serving\n"
+        "import sys\nfrom mexc_plugin.review.web import serving\n"
         "print([n for n in ('ccxt', 'altair') if n in sys.modules])"
     )
     done = subprocess.run(

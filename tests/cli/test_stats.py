@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from mexc_plugin.cli.stats import BY
+from mexc_plugin.cli.commands.stats import BY
 from mexc_plugin.review.figures import FIGURES, milliseconds, share
-from mexc_plugin.store.statistics import By
+from mexc_plugin.store.read.statistics.counts import By
 
 REFUSED = {
     "venue_code": "-2011",

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin.audit.ids import uuid7
-from mexc_plugin.cli.tail import Lines, _renderer
-from mexc_plugin.cli.terminal import Screen, cells
-from mexc_plugin.store import following, queries
+from mexc_plugin.cli.commands.tail import Lines, _renderer
+from mexc_plugin.cli.output.terminal import Screen, cells
+from mexc_plugin.store.read import follow, queries
 from tests.cli.conftest import Ledger
 from tests.cli.test_render import ROW
 
@@ -106,7 +106,7 @@ def test_lines_have_the_time_of_this_place(ledger, tailed, berlin):
 def look(ledger, url):
     """Gives the (cancel_id, final_outcome) of what changed since the last look."""
     with queries.reading(url) as connection:
-        follower = following.Follower(connection)
+        follower = follow.Follower(connection)
 
     def looked(wanted=None):
         with queries.reading(url) as connection:
@@ -162,7 +162,7 @@ def test_a_gap_from_before_the_follower_began_is_seen_when_it_is_filled(url):
     spooled = ledger.seal(kind="request", cancel_id=uuid7(), attempt=1, occurred_ns=now)
     ledger.store(ledger.seal(kind="stop", occurred_ns=now))
     with queries.reading(url) as connection:
-        follower = following.Follower(connection)
+        follower = follow.Follower(connection)
     ledger.store(spooled)
     with queries.reading(url) as connection:
         rows = follower.changed(connection, queries.Filters())

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mexc_plugin.review.moments import UNITS, moment, window
+from mexc_plugin.review.times import UNITS, moment, window
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 250_000)
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from mexc_plugin.audit import events
 from mexc_plugin.evidence.words import MEANINGS
-from mexc_plugin.store.guards import GUARDS
-from mexc_plugin.store.verify import Fault, Verifier
+from mexc_plugin.store.schema.triggers import GUARDS
+from mexc_plugin.store.verify.record import Fault, Verifier
 from tests.cli.tampering import remove_guard, tamper
 from tests.evidence.records import honest, sealed, store
 

@@ -12,8 +12,8 @@ import pytest
 
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store import writer as writing
-from mexc_plugin.store.database import Database
+from mexc_plugin.store.write import writer as writing
+from mexc_plugin.store.write.inserts import Database
 from tests.conftest import placed
 
 from .audits import Audit

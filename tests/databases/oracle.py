@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mexc_plugin.audit.events import Event, project
-from mexc_plugin.store.schema import KEPT_COLUMNS
+from mexc_plugin.store.schema.tables import KEPT_COLUMNS
 
 Row = dict[str, Any]
 

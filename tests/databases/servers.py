@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import URL, make_url
 
-from mexc_plugin.store import engine, migrate
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate
 
 from .audits import ServerAudit
 from .proxy import Address

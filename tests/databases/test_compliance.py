@@ -13,7 +13,10 @@ import pytest
 from click.testing import Result
 
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.store import engine, migrate, questions, recorders, schema
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.read import questions
+from mexc_plugin.store.schema import migrate, tables
+from mexc_plugin.store.write import recorders
 
 from . import known
 from .audits import Audit
@@ -124,7 +127,7 @@ def test_the_unresolved_are_those_that_the_history_calls_so(known_audit: Audit) 
 
 def test_the_facts_are_the_history_but_for_the_numbers(known_audit: Audit) -> None:
     columns = ", ".join(
-        name for name in schema.HISTORY_COLUMNS if name not in ("price", "amount", "filled", "cost")
+        name for name in tables.HISTORY_COLUMNS if name not in ("price", "amount", "filled", "cost")
     )
     of = "SELECT {} FROM {} ORDER BY cancel_id, attempt"
     history = rows(known_audit, of.format(columns, "cancel_history"))

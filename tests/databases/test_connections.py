@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store import spool
-from mexc_plugin.store import writer as writers
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write import spool
+from mexc_plugin.store.write import writer as writers
+from mexc_plugin.store.write.writer import Writer
 from tests.conftest import Audit, MakeBot
 from tests.test_store import assert_chain_holds, draft, seqs
 

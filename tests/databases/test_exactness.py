@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store import queries, verify
-from mexc_plugin.store.database import Database
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.verify import record
+from mexc_plugin.store.write.inserts import Database
+from mexc_plugin.store.write.writer import Writer
 from tests.conftest import Audit
 
 on_one_database = settings(
@@ -61,10 +62,10 @@ drafts = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-def findings(url: str) -> list[verify.Finding]:
+def findings(url: str) -> list[record.Finding]:
     with queries.reading(url) as connection, queries.reading(url) as second:
-        orders = verify.OrderRows(second)
-        return list(verify.verify(verify.chained(connection), verify.Verifier(), orders))
+        orders = record.OrderRows(second)
+        return list(record.verify(record.chained(connection), record.Verifier(), orders))
 
 
 @pytest.fixture

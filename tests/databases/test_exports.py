@@ -13,8 +13,8 @@ import pytest
 from click.testing import Result
 
 from mexc_plugin.audit import chain, events
-from mexc_plugin.store import exporting
-from mexc_plugin.store.database import Database
+from mexc_plugin.store.read import exporting
+from mexc_plugin.store.write.inserts import Database
 from tests.conftest import Audit
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from mexc_plugin.audit.events import Event
-from mexc_plugin.store import database as opening
-from mexc_plugin.store import engine, migrate, queries
-from mexc_plugin.store.database import Database
-from mexc_plugin.store.verify import check_guards, check_history
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.schema import migrate
+from mexc_plugin.store.verify.record import check_guards, check_history
+from mexc_plugin.store.write import inserts as opening
+from mexc_plugin.store.write.inserts import Database
 from tests.conftest import Audit
 
 from . import oracle

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
-from mexc_plugin.store.database import Database
-from mexc_plugin.store.schema import KEPT_COLUMNS
+from mexc_plugin.store.schema.tables import KEPT_COLUMNS
+from mexc_plugin.store.write.inserts import Database
 from tests.conftest import Audit
 
 from . import oracle

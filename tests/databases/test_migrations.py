@@ -20,9 +20,12 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.config import URL_VARIABLE
 from mexc_plugin.errors import StoreError
-from mexc_plugin.store import engine, guards, migrate, queries, schema, verify
-from mexc_plugin.store.database import Insert
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.schema import migrate, tables, triggers
+from mexc_plugin.store.verify import record
+from mexc_plugin.store.write.inserts import Insert
+from mexc_plugin.store.write.writer import Writer
 from tests.conftest import Audit
 from tests.test_store import draft, seqs
 
@@ -77,16 +80,16 @@ def assert_evidence(url: str, revision: str) -> None:
     """Every event is there, the chains hold, the columns fit, and the guards stand."""
     made = engine.create(url, read_only=True)
     with made.connect() as connection, made.connect() as second:
-        verifier = verify.Verifier()
-        orders = verify.OrderRows(second) if revision != "0001" else None
-        assert list(verify.verify(verify.chained(connection), verifier, orders)) == []
+        verifier = record.Verifier()
+        orders = record.OrderRows(second) if revision != "0001" else None
+        assert list(record.verify(record.chained(connection), verifier, orders)) == []
         assert (verifier.events, verifier.writers) == (EVENTS, WRITERS)
-        missing = " ".join(guards.missing(second))
-        standing = [name for name in guards.GUARDS[made.dialect.name] if name not in missing]
+        missing = " ".join(triggers.missing(second))
+        standing = [name for name in triggers.GUARDS[made.dialect.name] if name not in missing]
     made.dispose()
     of_order = [name for name in standing if name.startswith("cancel_audit_order")]
     assert bool(of_order) == (revision != "0001")
-    assert len(standing) - len(of_order) == len(guards.GUARDS[made.dialect.name]) // 2
+    assert len(standing) - len(of_order) == len(triggers.GUARDS[made.dialect.name]) // 2
 
 
 def test_every_revision_up_and_down_keeps_every_event_guarded_and_whole(
@@ -94,7 +97,7 @@ def test_every_revision_up_and_down_keeps_every_event_guarded_and_whole(
 ) -> None:
     made = engine.create(database.url)
     migrate.upgrade(made, REVISIONS[0])
-    insert = Insert(schema.cancel_audit, made.dialect)
+    insert = Insert(tables.cancel_audit, made.dialect)
     with made.begin() as connection:
         for start in range(0, len(rows), BATCH):
             for statement in insert.statements(rows[start : start + BATCH]):
@@ -131,11 +134,11 @@ def test_an_empty_audit_can_be_removed_and_made_again(database: Audit) -> None:
     made = engine.create(database.url)
     migrate.upgrade(made)
     migrate.downgrade(made, "base")
-    assert database.tables() == {schema.VERSION_TABLE}
+    assert database.tables() == {tables.VERSION_TABLE}
     migrate.upgrade(made)
     with made.connect() as connection:
         assert migrate.state(connection) is migrate.State.CURRENT
-        assert guards.missing(connection) == []
+        assert triggers.missing(connection) == []
     made.dispose()
 
 
@@ -152,12 +155,12 @@ def alembic(folder: Path, url: str, *arguments: str) -> str:
 def test_alembic_s_own_program_runs_the_migrations_too(database: Audit) -> None:
     alembic(ROOT, database.url, "upgrade", "0002")
     alembic(ROOT, database.url, "upgrade", "head")
-    assert alembic(ROOT, database.url, "current") == f"{schema.HEAD} (head)\n"
+    assert alembic(ROOT, database.url, "current") == f"{tables.HEAD} (head)\n"
     assert "No new upgrade operations" in alembic(ROOT, database.url, "check")
     with queries.reading(database.url) as connection:
-        assert guards.missing(connection) == []
+        assert triggers.missing(connection) == []
     alembic(ROOT, database.url, "downgrade", "base")
-    assert database.tables() == {schema.VERSION_TABLE}
+    assert database.tables() == {tables.VERSION_TABLE}
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
@@ -208,7 +211,7 @@ def test_the_second_revision_can_be_repeated_after_an_interruption(database: Ser
     database.execute("CREATE TABLE cancel_audit_order (x INT)")
     migrate.upgrade(made)
     with made.connect() as connection:
-        assert guards.missing(connection) == []
+        assert triggers.missing(connection) == []
     made.dispose()
 
 
@@ -232,4 +235,4 @@ def test_reading_needs_nothing_but_select(audit: Audit) -> None:
     made.dispose()
     with queries.reading(audit.url) as connection:
         assert list(queries.history(connection, queries.Filters())) == []
-        assert guards.missing(connection) == []
+        assert triggers.missing(connection) == []

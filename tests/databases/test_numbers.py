@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.ids import uuid7
-from mexc_plugin.store import engine, migrate
-from mexc_plugin.store.database import Database
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate
+from mexc_plugin.store.write.inserts import Database
 from tests.conftest import Audit
 
 from .conftest import SERVERS

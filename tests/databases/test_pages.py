@@ -21,11 +21,12 @@ from benchmarks.traffic import Traffic
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
-from mexc_plugin.store import engine as engines
-from mexc_plugin.store import migrate, queries, schema
-from mexc_plugin.store.database import Database
-from mexc_plugin.store.direction import Position, key
-from mexc_plugin.store.filters import Filters
+from mexc_plugin.store.connect import engine as engines
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.read.filters import Filters
+from mexc_plugin.store.read.ordering import Position, key
+from mexc_plugin.store.schema import migrate, tables
+from mexc_plugin.store.write.inserts import Database
 from tests.conftest import BACKENDS, Audit
 
 DAY = 86_400_000_000_000
@@ -143,7 +144,7 @@ def paged(connection: Any, wanted: Filters, size: int, *, oldest_first: bool) ->
 
 def check(url: str, wanted: Filters, size: int, *, oldest_first: bool) -> None:
     with queries.reading(url) as connection:
-        rows = list(queries.stream(connection, queries.sa.select(schema.cancel_history)))
+        rows = list(queries.stream(connection, queries.sa.select(tables.cancel_history)))
         right = expected(rows, wanted, oldest_first=oldest_first)
         whole = list(queries.history(connection, wanted, oldest_first=oldest_first))
         pages = list(paged(connection, wanted, size, oldest_first=oldest_first))

@@ -8,9 +8,10 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.hosting import checks
-from mexc_plugin.store import engine, migrate, partitions
-from mexc_plugin.store.database import Database
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate, partitions
+from mexc_plugin.store.write.inserts import Database
+from mexc_plugin.store.write.writer import Writer
 from tests.conftest import Audit
 from tests.test_store import assert_chain_holds, draft, seqs
 

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
-from mexc_plugin.store import queries, schema, verify
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.schema import tables
+from mexc_plugin.store.verify import record
 from tests.conftest import Audit
 from tests.test_store import assert_chain_holds
 
@@ -12,7 +14,7 @@ import sys, time
 import alembic.command, sqlalchemy
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.store import engine, migrate
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write.writer import Writer
 url, count = sys.argv[1], int(sys.argv[2])
 engine.validate(url)
 print("ready", flush=True)
@@ -50,15 +52,15 @@ def at_once(processes: int, url: str, count: int) -> list[str]:
 
 def whole(url: str) -> bool:
     with queries.reading(url) as connection, queries.reading(url) as second:
-        orders = verify.OrderRows(second)
-        found = list(verify.verify(verify.chained(connection), verify.Verifier(), orders))
-        return found + verify.check_guards(second) == []
+        orders = record.OrderRows(second)
+        found = list(record.verify(record.chained(connection), record.Verifier(), orders))
+        return found + record.check_guards(second) == []
 
 
 def test_eight_processes_that_find_an_empty_database_make_it_once(database: Audit) -> None:
     assert at_once(8, database.url, 1) == [""] * 8
-    assert database.query(f"SELECT version_num FROM {schema.VERSION_TABLE}") == [
-        {"version_num": schema.HEAD}
+    assert database.query(f"SELECT version_num FROM {tables.VERSION_TABLE}") == [
+        {"version_num": tables.HEAD}
     ]
     assert len({row["writer_id"] for row in database.events()}) == 8
     assert len(database.events()) == 8 * 3

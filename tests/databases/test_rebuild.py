@@ -2,8 +2,9 @@
 
 import pytest
 
-from mexc_plugin.store import engine, migrate, projection
-from mexc_plugin.store.database import Database
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import history_rows, migrate
+from mexc_plugin.store.write.inserts import Database
 from tests.conftest import Audit
 
 from . import oracle
@@ -92,7 +93,7 @@ def test_rows_that_differ_are_found_and_made_again(audit: Audit, recorded: list,
 def test_a_rebuild_goes_on_where_it_was_ended(
     audit: Audit, recorded: list, run, monkeypatch
 ) -> None:
-    monkeypatch.setattr(projection, "BATCH", 1)
+    monkeypatch.setattr(history_rows, "BATCH", 1)
     without_guards(audit, "DELETE FROM cancel_history")
     ids = sorted({row["cancel_id"] for row in oracle.rows(recorded)})
     made = run("db", "rebuild", "--after", ids[0], "--database-url", audit.url)

@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write.writer import Writer
 from tests.conftest import Audit, placed
 from tests.test_store import assert_chain_holds, draft, seqs
 

@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.store.following import heads
-from mexc_plugin.store.patience import TooLong, stopped_after
-from mexc_plugin.web.reading import Reader
+from mexc_plugin.review.web.data.reading import Reader
+from mexc_plugin.store.connect.query_timeout import TooLong, stopped_after
+from mexc_plugin.store.read.follow import heads
 from tests.cli.conftest import Ledger
 from tests.web.conftest import served
 

@@ -14,8 +14,9 @@ import pytest
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.errors import StoreError
 from mexc_plugin.hosting import checks
-from mexc_plugin.store import bounded, durability, engine, migrate
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.connect import durability, engine, psycopg_timeout
+from mexc_plugin.store.schema import migrate
+from mexc_plugin.store.write.writer import Writer
 from tests.conftest import Audit
 from tests.test_store import draft, seqs
 
@@ -133,12 +134,12 @@ def test_a_server_that_says_nothing_is_waited_for_no_longer_than_told(
 
 @only_postgresql
 def test_a_slow_answer_that_keeps_coming_is_not_cut_off(server: Server, audit: ServerAudit) -> None:
-    patient = bounded.connect(0.5, **{"dbname": audit.name, **_where(server)})
+    patient = psycopg_timeout.connect(0.5, **{"dbname": audit.name, **_where(server)})
     rows = patient.execute(
         "SELECT repeat('x', 9000), pg_sleep(0.02) FROM generate_series(1, 50) n"
     ).fetchall()
     assert len(rows) == 50
-    with pytest.raises(bounded.Silent):
+    with pytest.raises(psycopg_timeout.Silent):
         patient.execute("SELECT pg_sleep(3)")
     assert patient.closed
     with pytest.raises(Exception, match="closed"):

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin.autogenerate import include_name
-from mexc_plugin.store import engine, migrate, schema, views
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate, tables, views
+from mexc_plugin.store.write.writer import Writer
 from tests.conftest import Audit
 from tests.test_store import draft
 
@@ -49,8 +50,8 @@ def test_alembic_wants_to_drop_the_record_until_env_py_has_the_two_lines(
     url = shared(bot, database.url, run)
     before = bot.autogenerate(url)
     assert set(re.findall(r"op.drop_table\('(\w+)'\)", before)) == {
-        *schema.metadata.tables,
-        schema.VERSION_TABLE,
+        *tables.metadata.tables,
+        tables.VERSION_TABLE,
     }
     add_the_two_lines(bot)
     assert "op." not in bot.autogenerate(url)
@@ -88,7 +89,7 @@ def test_both_version_tables_say_what_their_owner_says(
     url = shared(bot, database.url, run)
     assert database.query("SELECT version_num FROM alembic_version") == [{"version_num": "b5"}]
     assert database.query("SELECT version_num FROM cancel_audit_version") == [
-        {"version_num": schema.HEAD}
+        {"version_num": tables.HEAD}
     ]
     assert bot.run(url, "downgrade", "base").returncode == 0
     assert run("db", "check", "--database-url", database.url).exit_code == 0
@@ -117,7 +118,7 @@ def test_a_bot_s_migration_may_make_a_record_and_go_on(
     done = bot.run(f"sqlite:///{tmp_path}/bot.db", "upgrade", "head")
     assert done.returncode == 0, done.stderr
     assert "bot_afterwards" in Audit(tmp_path / "bot.db").tables()
-    assert set(schema.metadata.tables) <= database.tables()
+    assert set(tables.metadata.tables) <= database.tables()
     assert "bot_afterwards" not in database.tables()
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mexc_plugin.store import queries, short_ids
+from mexc_plugin.store.read import queries, short_ids
 from tests.cli.conftest import Ledger
 from tests.conftest import Audit
 

@@ -1,8 +1,9 @@
 """The figures are the same on every database."""
 
-from mexc_plugin.store import highlights, overview, queries, statistics
-from mexc_plugin.store.queries import Filters
-from mexc_plugin.store.statistics import By
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.read.queries import Filters
+from mexc_plugin.store.read.statistics import counts, highlights, overview
+from mexc_plugin.store.read.statistics.counts import By
 from tests.cli.conftest import Ledger
 from tests.test_statistics import KEYS, NOON, ONE, SWAPPED, counted, naively, plain, record, wanted
 
@@ -29,11 +30,11 @@ def test_the_figures_are_those_of_the_rows(audit, run):
     run("db", "upgrade", "--database-url", audit.url)
     record(Ledger(audit.url), AUDIT)
     with queries.reading(audit.url) as connection:
-        statistics.steady(connection)
+        counts.steady(connection)
         for filters in FILTERS:
             rows = wanted(connection, filters)
             for what in KEYS:
-                groups = statistics.by(connection, filters, what)
+                groups = counts.by(connection, filters, what)
                 found = {name: counted(tally) for name, tally in groups}
                 assert found == naively(rows, what), (filters, what)
             seen = overview.read(connection, filters, NOON)
@@ -48,8 +49,8 @@ def test_it_is_all_of_one_moment(audit, run):
     ledger = Ledger(audit.url)
     ledger.cancel()
     with queries.reading(audit.url) as connection:
-        statistics.steady(connection)
-        before = statistics.by(connection, Filters(), By.DAY)
+        counts.steady(connection)
+        before = counts.by(connection, Filters(), By.DAY)
         ledger.cancel()
-        after = statistics.by(connection, Filters(), By.DAY)
+        after = counts.by(connection, Filters(), By.DAY)
     assert [tally.attempts for _, tally in (*before, *after)] == [1, 1]

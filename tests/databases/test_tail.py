@@ -2,8 +2,8 @@
 
 import pytest
 
-from mexc_plugin.store import cursors, queries
-from mexc_plugin.store.schema import HISTORY_COLUMNS
+from mexc_plugin.store.read import page_token, queries
+from mexc_plugin.store.schema.tables import HISTORY_COLUMNS
 from tests.cli.conftest import Ledger
 from tests.cli.test_tail import Followed
 
@@ -36,7 +36,7 @@ def test_a_cursor_and_a_page_are_the_same_on_every_database(audit: Audit, prepar
     made = [ledger.cancel(at=second) for second in range(3)]
     with queries.reading(audit.url) as connection:
         (newest,) = queries.history(connection, queries.Filters(), 1)
-        place = cursors.found(connection, cursors.written(newest))
+        place = page_token.found(connection, page_token.written(newest))
         rest = list(queries.history(connection, queries.Filters(), after=place))
     assert [row["cancel_id"] for row in rest] == made[1::-1]
     assert tuple(newest) == HISTORY_COLUMNS

@@ -2,8 +2,9 @@
 
 import pytest
 
-from mexc_plugin.store import engine, guards, migrate, partitions, views
-from mexc_plugin.store.view_columns import VIEW_COLUMNS, VIEW_PURPOSES
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate, partitions, triggers, views
+from mexc_plugin.store.schema.view_columns import VIEW_COLUMNS, VIEW_PURPOSES
 from tests.conftest import BACKENDS, Audit
 
 from .audits import ServerAudit
@@ -17,7 +18,7 @@ def missing(audit: Audit) -> list[str]:
     made = engine.create(audit.url, read_only=True)
     try:
         with made.connect() as connection:
-            return guards.missing(connection)
+            return triggers.missing(connection)
     finally:
         made.dispose()
 

@@ -10,9 +10,9 @@ import ccxt
 from mexc_plugin import mexc
 from mexc_plugin.evidence import verifying
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
-from mexc_plugin.store import recorders
-from mexc_plugin.store.findings import Degree
-from mexc_plugin.store.findings import Fault as Found
+from mexc_plugin.store.verify.findings import Degree
+from mexc_plugin.store.verify.findings import Fault as Found
+from mexc_plugin.store.write import recorders
 from tests.conftest import Audit
 from tests.torture import ledger
 from tests.torture.processes import Child

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mexc_plugin.evidence import verifying
-from mexc_plugin.store.findings import Degree, Fault
+from mexc_plugin.store.verify.findings import Degree, Fault
 from tests.conftest import BACKENDS, Audit
 
 from . import records

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mexc_plugin.store import recorders
+from mexc_plugin.store.write import recorders
 
 
 @pytest.fixture(autouse=True)

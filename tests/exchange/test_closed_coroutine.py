@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
-from mexc_plugin.store import recorders
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write import recorders
+from mexc_plugin.store.write.writer import Writer
 from tests.conftest import Audit, Bot, MakeBot, assert_complete
 
 pytestmark = pytest.mark.parametrize("colour", ["async", "pro"])

@@ -21,7 +21,7 @@ import pytest
 
 from mexc_plugin import async_support, mexc, pro
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
-from mexc_plugin.store import recorders
+from mexc_plugin.store.write import recorders
 
 COLOURS = {
     "sync": (ccxt.mexc, mexc),

@@ -11,7 +11,7 @@ import pytest
 
 from mexc_plugin import mexc
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store import recorders, spool
+from mexc_plugin.store.write import recorders, spool
 from tests.conftest import Audit, assert_complete
 
 START = """

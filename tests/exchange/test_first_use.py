@@ -65,7 +65,7 @@ def test_importing_the_sync_class_loads_no_async_library_and_nothing_that_only_m
         {"aiohttp", "alembic", "click", "platformdirs", "psycopg", "pymysql"}
     )
     assert "asyncio" in theirs  # so that it costs nothing that we use it
-    assert ours.isdisjoint({"mexc_plugin.store.queries", "mexc_plugin.store.migrate"})
+    assert ours.isdisjoint({"mexc_plugin.store.read.queries", "mexc_plugin.store.schema.migrate"})
 
 
 @pytest.mark.parametrize("package", ["async_support", "pro"])
@@ -73,7 +73,7 @@ def test_importing_an_async_class_loads_what_its_first_cancel_needs(
     config: dict[str, Any], package: str
 ) -> None:
     loaded = live(f"from mexc_plugin.{package} import mexc", config)["loaded"]
-    assert "mexc_plugin.exchange.async_transport" in loaded
+    assert "mexc_plugin.exchange.transport.aiohttp_guard" in loaded
 
 
 def test_the_first_exchange_and_the_first_cancel_load_nothing(

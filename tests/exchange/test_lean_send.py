@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 
 from mexc_plugin import mexc
-from mexc_plugin.exchange import lean_send
+from mexc_plugin.exchange.transport import lean_send
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 from mexc_plugin.sandbox.configuration import ccxt_urls
 from tests.conftest import Audit

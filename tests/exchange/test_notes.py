@@ -6,7 +6,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from mexc_plugin.exchange import notes
+from mexc_plugin.exchange.cancels import notes
 from mexc_plugin.exchange.context import Scope
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 from tests.conftest import Audit, Bot, MakeBot

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from mexc_plugin.sandbox import DEFAULT_KEY, Fault, FaultKind, Sandbox
-from mexc_plugin.store import recorders
+from mexc_plugin.store.write import recorders
 from tests.conftest import Audit, Bot, MakeBot, assert_complete
 
 SYMBOL = "LTC/BTC"

@@ -5,7 +5,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from mexc_plugin.exchange import async_transport
+from mexc_plugin.exchange.transport import aiohttp_guard
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 from tests.conftest import Audit, Bot, MakeBot
 
@@ -20,7 +20,7 @@ def colour() -> str:
 @pytest.fixture
 def ready(make_bot: MakeBot, monkeypatch: pytest.MonkeyPatch) -> Bot:
     """A bot whose sessions are guarded as those of an old aiohttp."""
-    guard = async_transport.guard
+    guard = aiohttp_guard.guard
 
     def guard_as_before(session: Any) -> bool:
         kept = session.__dict__.pop("_middlewares", ())
@@ -29,7 +29,7 @@ def ready(make_bot: MakeBot, monkeypatch: pytest.MonkeyPatch) -> Bot:
         finally:
             session._middlewares = kept
 
-    monkeypatch.setattr(async_transport, "guard", guard_as_before)
+    monkeypatch.setattr(aiohttp_guard, "guard", guard_as_before)
     bot = make_bot()
     bot.load_markets()
     return bot

@@ -9,9 +9,14 @@ import ccxt
 import pytest
 import requests
 
-from mexc_plugin.exchange.transport import NEVER_CONNECTED, NOT_FOLLOWED, failed_unsent
+from mexc_plugin.exchange.transport.requests_guard import (
+    NEVER_CONNECTED,
+    NOT_FOLLOWED,
+    failed_unsent,
+)
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
-from mexc_plugin.store import queries, recorders
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.write import recorders
 from tests.conftest import Audit, Bot, MakeBot
 
 SYMBOL, SWAP = "LTC/BTC", "BTC/USDT:USDT"

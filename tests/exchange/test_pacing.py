@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mexc_plugin.exchange.pacing import LONGEST_WAIT_S, PER_SECOND, Pace, choose_wait
+from mexc_plugin.exchange.cancels.pacing import LONGEST_WAIT_S, PER_SECOND, Pace, choose_wait
 from mexc_plugin.exchange.recording import _retry_after
 from mexc_plugin.sandbox import Fault, FaultKind, RateLimit, Sandbox
 from tests.conftest import Audit, Bot, MakeBot, assert_complete

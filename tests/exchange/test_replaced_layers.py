@@ -15,7 +15,7 @@ import ccxt.async_support
 import ccxt.pro
 import pytest
 
-from mexc_plugin.exchange.methods import BYPASSED
+from mexc_plugin.exchange.cancels.methods import BYPASSED
 from mexc_plugin.sandbox import Sandbox
 from tests.conftest import Audit, Bot, MakeBot, logged
 

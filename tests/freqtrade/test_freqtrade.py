@@ -10,7 +10,7 @@ import pytest
 
 from mexc_plugin import mexc
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
-from mexc_plugin.store import recorders
+from mexc_plugin.store.write import recorders
 from tests.conftest import Audit, assert_complete
 
 from .conftest import (

@@ -78,7 +78,7 @@ def test_no_cancel_waits_for_the_versions_of_its_start(tmp_path: Path) -> None:
     code = """
     import sys, time
     from mexc_plugin.audit import events
-    from mexc_plugin.store.recorders import recorder_for
+    from mexc_plugin.store.write.recorders import recorder_for
     recorder_for(sys.argv[1]).prepare()
     until = time.monotonic() + 20
     while not events.versions.cache_info().currsize and time.monotonic() < until:

@@ -17,9 +17,9 @@ from mexc_plugin.cli import program as command_line
 from mexc_plugin.hosting import checks, clocks
 from mexc_plugin.hosting.checks import Finding
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
-from mexc_plugin.store import engine as engines
-from mexc_plugin.store import migrate
-from mexc_plugin.store.spool import Spool
+from mexc_plugin.store.connect import engine as engines
+from mexc_plugin.store.schema import migrate
+from mexc_plugin.store.write.spool import Spool
 
 from .conftest import program
 

@@ -14,14 +14,15 @@ from click.testing import CliRunner
 from mexc_plugin import config
 from mexc_plugin.audit import chain, events
 from mexc_plugin.cli import program as command_line
-from mexc_plugin.cli.hosting import _line
-from mexc_plugin.cli.terminal import Screen
+from mexc_plugin.cli.commands.hosting import _line
+from mexc_plugin.cli.output.terminal import Screen
 from mexc_plugin.hosting import checks, clocks, starting
 from mexc_plugin.hosting.checks import Finding
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store import engine as engines
-from mexc_plugin.store import migrate, schema, spool_folder
-from mexc_plugin.store.spool import Spool
+from mexc_plugin.store.connect import engine as engines
+from mexc_plugin.store.schema import migrate, tables
+from mexc_plugin.store.write import spool_folder
+from mexc_plugin.store.write.spool import Spool
 
 from .conftest import start
 
@@ -99,7 +100,7 @@ class Place:
 
 
 def outdated(place: Place) -> Iterable[Finding]:
-    place.made().execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '0001'")
+    place.made().execute(f"UPDATE {tables.VERSION_TABLE} SET version_num = '0001'")
     return place.database()
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mexc_plugin.hosting import checks, refusals, starting
-from mexc_plugin.hosting.refusals import find
+from mexc_plugin.hosting import checks, starting, why_not
+from mexc_plugin.hosting.why_not import find
 from mexc_plugin.sandbox import Sandbox
 from tests.conftest import Audit
 
@@ -273,7 +273,7 @@ def test_a_shell_whose_start_up_files_replace_pythonpath_is_refused(
 def test_a_shell_that_does_not_end_is_not_waited_for(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusals.probe, "SHELL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(why_not.probe, "SHELL_TIMEOUT_S", 0.2)
     (home / ".bash_profile").write_text("sleep 20\n")
     assert refusal("bash -lc 'python3 bot.py'") is None
 

@@ -8,9 +8,10 @@ import sys
 import pytest
 
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.report import LIBRARIES, charts, periods
-from mexc_plugin.report.page import TEMPLATES, script_safe
-from mexc_plugin.store.tallies import Part, Tally
+from mexc_plugin.review.charts import drawings, periods
+from mexc_plugin.review.report import LIBRARIES
+from mexc_plugin.review.report.page import TEMPLATES, script_safe
+from mexc_plugin.store.read.statistics.tallies import Part, Tally
 
 
 def tally(**counts):
@@ -102,22 +103,22 @@ def test_without_a_library_it_says_what_to_install(run, url, tmp_path, monkeypat
 
 
 def test_every_outcome_is_drawn_in_exactly_one_series():
-    members = [outcome for series in charts.SERIES.values() for outcome in series]
+    members = [outcome for series in drawings.SERIES.values() for outcome in series]
     assert sorted(members) == sorted(Outcome)
 
 
 def test_every_colour_of_a_chart_is_one_that_the_page_defines():
-    svg = charts.latency_heat([("2026-11-23", tally(canceled=3))], width=charts.NARROW)
+    svg = drawings.latency_heat([("2026-11-23", tally(canceled=3))], width=drawings.NARROW)
     palette = (TEMPLATES / "palette.css").read_text()
     defined = set(re.findall(r"(--chart-[\w-]+):", palette))
-    assert set(charts.COLOURS.values()) == defined
+    assert set(drawings.COLOURS.values()) == defined
     assert set(re.findall(r"var\((--[\w-]+)\)", svg)) <= defined
     assert "#0a0b" not in svg
 
 
 def test_a_chart_has_a_name_and_escapes_what_it_draws():
     groups = [("</svg><script>", tally(canceled=2)), (None, tally(unknown=1))]
-    svg = charts.outcomes_of(groups, "bot", link=lambda name, series: f"#rows?{series}")
+    svg = drawings.outcomes_of(groups, "bot", link=lambda name, series: f"#rows?{series}")
     assert svg.startswith('<svg role="img"')
     assert "<title>Outcomes by bot</title>" in svg
     assert "<script" not in svg

@@ -8,7 +8,7 @@ import pytest
 
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 from mexc_plugin.sandbox.faults import FAULTS, Ending, fault_from_json
-from mexc_plugin.sandbox.front import _ENDINGS
+from mexc_plugin.sandbox.http.handler import _ENDINGS
 
 CANCEL = "/api/v3/order"
 

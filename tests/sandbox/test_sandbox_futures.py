@@ -1,6 +1,6 @@
 import pytest
 
-from mexc_plugin.sandbox.refusals import CHINESE, Reason
+from mexc_plugin.sandbox.venue_errors import CHINESE, Reason
 
 ITEM = {"errorCode": 0, "errorMsg": "success"}
 UNKNOWN = {"errorCode": 2040, "errorMsg": "order not exist"}

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from mexc_plugin.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Fault, FaultKind, RateLimit, Sandbox
+from mexc_plugin.sandbox.http.routes import LIMITED, ROUTES
 from mexc_plugin.sandbox.limits import rate_limit_from_json
-from mexc_plugin.sandbox.routes import LIMITED, ROUTES
 
 START = 1_800_000_000_000
 OTHER = ("mx0otherkey", "another-secret")

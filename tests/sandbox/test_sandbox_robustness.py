@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from mexc_plugin.sandbox.routes import ROUTES, Api
+from mexc_plugin.sandbox.http.routes import ROUTES, Api
 
 ODD = ["", "0", "-1", "1e999999", "1e30", "-0", "Infinity", "NaN", "1e-400", "x", "é", "[]", "null"]
 NAMES = ["orderId", "quantity", "price", "quoteOrderQty", "limit", "startTime", "symbols"]

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mexc_plugin.sandbox.refusals import RefusedError
-from mexc_plugin.sandbox.words import StpMode
+from mexc_plugin.sandbox.venue_errors import RefusedError
+from mexc_plugin.sandbox.vocabulary import StpMode
 
 # Between the best bid and the best ask of the sandbox's LTCBTC: it rests.
 PRICE = "2.5"

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 import pytest
 
 from mexc_plugin.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Sandbox
-from mexc_plugin.sandbox.signing import signature_of, signed_text
+from mexc_plugin.sandbox.http.signing import signature_of, signed_text
 
 
 def now_ms():

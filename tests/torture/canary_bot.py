@@ -16,7 +16,8 @@ from typing import Any
 import ccxt
 
 from mexc_plugin import async_support, mexc, pro
-from mexc_plugin.store import engine, recorders
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.write import recorders
 
 SYMBOL = "LTC/BTC"
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from mexc_plugin import async_support, mexc, pro
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store import engine, migrate
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate
 
 from .one_cancel import WRITER, wait_for_the_tracer
 from .processes import Child

@@ -8,8 +8,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from mexc_plugin.audit.events import Event
-from mexc_plugin.store import engine, queries, spool, verify
-from mexc_plugin.store.database import Database
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.verify import record
+from mexc_plugin.store.write import spool
+from mexc_plugin.store.write.inserts import Database
 
 # What names a cancel both on the wire and in its signed URL.
 NAMES = ("symbol", "orderId", "origClientOrderId", "timestamp")
@@ -63,13 +66,13 @@ def replay(url: str) -> int:
         database.close()
 
 
-def findings(url: str, writer_ids: set[str] | None = None) -> list[verify.Finding]:
+def findings(url: str, writer_ids: set[str] | None = None) -> list[record.Finding]:
     """Everything that verify finds, about some writers or about all."""
     with queries.reading(url) as connection:
-        rows = verify.chained(connection)
+        rows = record.chained(connection)
         if writer_ids is not None:
             rows = (row for row in rows if row["writer_id"] in writer_ids)
-        return list(verify.verify(rows, verify.Verifier()))
+        return list(record.verify(rows, record.Verifier()))
 
 
 def events(url: str, kind: str) -> int:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store import recorders
-from mexc_plugin.store.turns import Turns
+from mexc_plugin.store.write import recorders
+from mexc_plugin.store.write.write_queue import Turns
 
 DEADLINE = 0.25
 

@@ -15,7 +15,9 @@ from alembic import command
 
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.autogenerate import include_name
-from mexc_plugin.store import engine, guards, migrate, recorders
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate, triggers
+from mexc_plugin.store.write import recorders
 from tests.databases.bots_alembic import TABLES, BotsAlembic
 
 from .load import drafts
@@ -87,7 +89,7 @@ def _faults_of(url: str) -> Faults:
         state = migrate.state(connection)
         if state is not migrate.State.CURRENT:
             return [f"the record is {state.value}"]
-        faults = guards.missing(connection)
+        faults = triggers.missing(connection)
         foreign = [name for name in _tables(connection) if include_name(name, "table")]
         events = connection.scalar(sa.text("SELECT COUNT(*) FROM cancel_audit"))
     made.dispose()

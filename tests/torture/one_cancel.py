@@ -11,7 +11,7 @@ from typing import Any
 import ccxt
 
 from mexc_plugin import mexc
-from mexc_plugin.store import recorders
+from mexc_plugin.store.write import recorders
 
 WRITER = "00000000-0000-4000-8000-000000000001"
 # prctl(2): lets a process that is no ancestor trace this one, where Yama would refuse it.

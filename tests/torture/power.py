@@ -13,9 +13,10 @@ import apsw
 
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
-from mexc_plugin.store import engine as engines
-from mexc_plugin.store import migrate, spool
-from mexc_plugin.store.database import Inserts
+from mexc_plugin.store.connect import engine as engines
+from mexc_plugin.store.schema import migrate
+from mexc_plugin.store.write import spool
+from mexc_plugin.store.write.inserts import Inserts
 
 from .disk import Disk, Survivors
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from mexc_plugin.store import engine as engines
+from mexc_plugin.store.connect import engine as engines
 
 PATHS = "/usr/local/sbin:/usr/sbin:/usr/lib/postgresql/bin"
 

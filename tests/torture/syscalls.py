@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store import engine, migrate
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate
 
 from . import ledger
 from .one_cancel import WRITER, when_traced

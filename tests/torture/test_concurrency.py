@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store import engine, migrate
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate
 
 from . import ledger, load, servers, victims
 from .processes import Child, together

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store import engine, migrate
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate
 
 from . import frozen, ledger, servers
 from .scale import DATABASES, keep, scaled

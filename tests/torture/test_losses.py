@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store.verify import Fault
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.verify.record import Fault
+from mexc_plugin.store.write.writer import Writer
 
 from . import ledger
 

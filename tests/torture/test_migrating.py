@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mexc_plugin.store import engine
+from mexc_plugin.store.connect import engine
 from tests.databases.bots_alembic import BotsAlembic
 
 from . import migrating, servers

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mexc_plugin.store import spool
+from mexc_plugin.store.write import spool
 
 from . import power
 from .disk import Disk, Survivors

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store.turns import SUFFIX, Turns
-from mexc_plugin.store.writer import Writer
+from mexc_plugin.store.write.write_queue import SUFFIX, Turns
+from mexc_plugin.store.write.writer import Writer
 
 from . import load
 from .processes import Child

@@ -14,7 +14,8 @@ import platformdirs
 from sqlalchemy.dialects import sqlite
 
 from mexc_plugin import async_support, mexc
-from mexc_plugin.store import migrate, recorders, spool, writer
+from mexc_plugin.store.schema import migrate
+from mexc_plugin.store.write import recorders, spool, writer
 
 # What is imported as late as the first cancel, is imported here: a forked process has it then.
 WARM = (

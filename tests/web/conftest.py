@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from mexc_plugin.store import engine as engines
-from mexc_plugin.store import migrate
-from mexc_plugin.web import serving
-from mexc_plugin.web.gate import Gate
+from mexc_plugin.review.web import serving
+from mexc_plugin.review.web.access.gate import Gate
+from mexc_plugin.store.connect import engine as engines
+from mexc_plugin.store.schema import migrate
 from tests.browser import browse, browser
 from tests.cli.conftest import Ledger, run
 

@@ -133,7 +133,7 @@ def test_a_new_cancel_of_a_bot_appears_by_itself(
     site: Site, browse: Browse, sandbox: Sandbox, url: str
 ) -> None:
     from mexc_plugin import mexc
-    from mexc_plugin.store import recorders
+    from mexc_plugin.store.write import recorders
 
     visit = browse(site.url)
     is_live(visit)

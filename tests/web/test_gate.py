@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from mexc_plugin.web import login
-from mexc_plugin.web.gate import COOKIE, SESSION_S, Asked, Gate, host_name
-from mexc_plugin.web.guard import HEADERS
+from mexc_plugin.review.web.access import login
+from mexc_plugin.review.web.access.gate import COOKIE, SESSION_S, Asked, Gate, host_name
+from mexc_plugin.review.web.access.middleware import HEADERS
 
 from .conftest import Serve, Site
 

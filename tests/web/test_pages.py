@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.review.asking import NAMES
+from mexc_plugin.review.query_string import NAMES
 from tests.cli.conftest import Ledger
 from tests.cli.tampering import tamper
 
@@ -94,7 +94,7 @@ def test_the_query_filters_as_the_command_line_does(
 
 
 def test_the_command_line_has_the_same_filters(run) -> None:
-    from mexc_plugin.cli.listing import list_
+    from mexc_plugin.cli.commands.listing import list_
 
     options = {name.removeprefix("--") for option in list_.params for name in option.opts}
     assert set(NAMES) <= options

@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.errors import StoreError
-from mexc_plugin.review import asking, showing
-from mexc_plugin.review.asking import Asking
-from mexc_plugin.web import feed as feeds
-from mexc_plugin.web import reading, spans
-from mexc_plugin.web.feed import Crowded, Feed
-from mexc_plugin.web.keeping import MOST, Ending, Kept
-from mexc_plugin.web.reading import Busy, Reader
-from mexc_plugin.web.spans import SPANS
-from mexc_plugin.web.threads import Threads
+from mexc_plugin.review import query_string, showing
+from mexc_plugin.review.query_string import Asking
+from mexc_plugin.review.web import ranges
+from mexc_plugin.review.web.data import feed as feeds
+from mexc_plugin.review.web.data import reading
+from mexc_plugin.review.web.data.feed import Crowded, Feed
+from mexc_plugin.review.web.data.keeping import MOST, Ending, Kept
+from mexc_plugin.review.web.data.reading import Busy, Reader
+from mexc_plugin.review.web.data.threads import Threads
+from mexc_plugin.review.web.ranges import SPANS
 
 NOW = datetime(2026, 11, 23, 14, 5, 6)  # noqa: DTZ001 - naive UTC, as filters are
 WORDS = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=40).filter(str.strip)
@@ -27,17 +28,17 @@ WORDS = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=40)
 # -- asking
 
 
-@given(st.lists(st.tuples(st.sampled_from(sorted(asking.SEVERAL)), WORDS), max_size=20))
+@given(st.lists(st.tuples(st.sampled_from(sorted(query_string.SEVERAL)), WORDS), max_size=20))
 def test_what_is_asked_for_is_the_same_when_it_is_read_again(pairs: list[tuple[str, str]]) -> None:
-    once = asking.read(pairs)
-    assert asking.read(once.pairs) == once
+    once = query_string.read(pairs)
+    assert query_string.read(once.pairs) == once
     assert set(once.pairs) == {(name, value.strip()) for name, value in pairs}
 
 
-@given(st.lists(st.tuples(st.sampled_from(asking.NAMES) | st.text(), st.text()), max_size=5))
+@given(st.lists(st.tuples(st.sampled_from(query_string.NAMES) | st.text(), st.text()), max_size=5))
 def test_any_words_are_filters_or_a_sentence(pairs: list[tuple[str, str]]) -> None:
     try:
-        asking.read(pairs).filters(NOW)
+        query_string.read(pairs).filters(NOW)
     except ValueError as error:
         assert len(str(error)) > 10
 
@@ -57,7 +58,7 @@ def test_every_filter_has_a_name() -> None:
         )
     )
     found = given.filters(NOW)
-    assert {name for name, _ in given.pairs} == set(asking.NAMES)
+    assert {name for name, _ in given.pairs} == set(query_string.NAMES)
     assert [found.since, found.until] == [NOW - timedelta(hours=hours) for hours in (2, 1)]
     assert [found.symbols, found.bots, found.accounts] == [("ltc/btc", "LTC/BTC"), ("b",), ("a",)]
     assert [found.order_ids, found.client_order_ids] == [("1",), ("c",)]
@@ -121,7 +122,7 @@ def test_a_span_begins_with_a_whole_bar_and_ends_with_the_one_of_now(name: str) 
         assert name == "all"
         return
     assert span.back is not None
-    assert spans.bounds(span.period(since))[0] == since.isoformat() + "Z"
+    assert ranges.bounds(span.period(since))[0] == since.isoformat() + "Z"
     assert span.back - timedelta(days=1) < NOW - since <= span.back
 
 
@@ -135,7 +136,7 @@ def test_a_span_begins_with_a_whole_bar_and_ends_with_the_one_of_now(name: str) 
     ],
 )
 def test_a_bar_s_filters_are_its_beginning_and_end(period: str, since: str, until: str) -> None:
-    assert (since, until) == spans.bounds(period)
+    assert (since, until) == ranges.bounds(period)
 
 
 # -- keeping

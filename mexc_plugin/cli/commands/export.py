@@ -1,0 +1,111 @@
+"""`audit export`: the record in a file, whole or filtered, once or every night."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from mexc_plugin.cli.errors import Misuse
+from mexc_plugin.cli.options import common
+from mexc_plugin.cli.options.common import Chosen
+from mexc_plugin.cli.options.filters import filters as filter_options
+
+if TYPE_CHECKING:
+    from mexc_plugin.store.read.queries import Filters
+
+FORMATS = ("jsonl", "csv", "parquet")
+WHATS = ("history", "events")
+ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+STDOUT = "-"
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="Where to: its ending chooses the format, with .gz behind it is compressed. - is stdout.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), help="Default: by the ending of FILE."
+)
+@click.option(
+    "--what",
+    type=click.Choice(WHATS),
+    help="history: a row for each attempt, as `audit list` has them (the default); "
+    "events: what is recorded, with its hashes.",
+)
+@filter_options
+@click.option(
+    "--cursor",
+    metavar="STATE",
+    help="Export the events that no export with this file had yet; it is made if it is not there.",
+)
+@click.option("--resume", is_flag=True, help="Continue what an interrupted export left of FILE.")
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@common.spool
+@common.database
+@click.pass_context
+def export(
+    ctx: click.Context,
+    output: str,
+    form: str | None,
+    what: str | None,
+    filters: "Filters",
+    cursor: str | None,
+    resume: bool,
+    force: bool,
+    database: Chosen,
+) -> None:
+    """Export the record to a file: jsonl, csv or parquet, as its name ends.
+
+    FILE appears when it is complete, never before; until then it is FILE.part. Filters are those of
+    `audit list`. The last line on stderr says how many rows there are, and up to where.
+    """
+    from mexc_plugin.cli.exporting import exports
+
+    if resume:
+        _require_nothing_else(ctx)
+        if output == STDOUT:
+            raise Misuse("stdout cannot be resumed; name the file")
+        exports.resumed(database, Path(output), force=force)
+        return
+    path = None if output == STDOUT else Path(output)
+    form, gzipped = _form(output, form)
+    if cursor is not None:
+        cursor = str(Path(cursor).absolute())
+    job = exports.Job(what or ("events" if cursor else "history"), form, gzipped, filters, cursor)
+    job.require_sense()
+    exports.begun(database, job, path, force=force)
+
+
+def _form(output: str, given: str | None) -> tuple[str, bool]:
+    """The format, and whether it is compressed. Raises Misuse."""
+    name = output.lower()
+    gzipped = name.endswith(".gz")
+    form = given or ENDINGS.get(Path(name.removesuffix(".gz")).suffix)
+    if output == STDOUT:
+        form = form or "jsonl"
+    if form is None:
+        raise Misuse(
+            f"{output!r} does not say which format; "
+            f"end it with one of {', '.join(ENDINGS)}, or name one with --format"
+        )
+    if gzipped and form == "parquet":
+        raise Misuse("parquet is compressed by itself; leave .gz out")
+    if form == "parquet" and output == STDOUT and sys.stdout.isatty():
+        raise Misuse("parquet is not for a terminal; name a file")
+    return form, gzipped
+
+
+def _require_nothing_else(ctx: click.Context) -> None:
+    """With --resume everything is as it was begun. Raises Misuse."""
+    for parameter in ctx.command.params:
+        given = ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if given and parameter.name not in ("output", "resume", "force", "database", "spool"):
+            raise Misuse(
+                f"--resume goes on with what the export was begun with; leave {parameter.opts[0]} out"
+            )

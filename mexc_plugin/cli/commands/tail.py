@@ -1,0 +1,192 @@
+"""`audit tail`: the newest attempts, and with -f those that come, as they come."""
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mexc_plugin.cli.options import common
+from mexc_plugin.cli.options.common import Chosen
+from mexc_plugin.cli.options.display import clock, columns, full_ids, nothing_matches
+from mexc_plugin.cli.options.filters import filters as filter_options
+from mexc_plugin.cli.output.table import TABLE, Layout, stacked, wrapped
+from mexc_plugin.cli.output.terminal import Screen, emit, say
+from mexc_plugin.review.text import visible
+
+if TYPE_CHECKING:
+    from mexc_plugin.store.read.queries import Filters, Row
+
+MOST_ROWS = 100_000
+EVERY_S = 0.5
+RETRY_S = 1.0
+# How long ago something was is wrong as soon as the line has stood for a while.
+COLUMNS = tuple(column for column in TABLE if column.name != "ago")
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is recorded from now on.")
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(0, MOST_ROWS),
+    default=10,
+    show_default=True,
+    help="So many of the newest first.",
+)
+@filter_options
+@columns
+@full_ids
+@clock
+@common.output("table", "jsonl")
+@common.database
+def tail(
+    follow: bool,
+    lines: int,
+    filters: "Filters",
+    columns: list[str] | None,
+    full_ids: bool,
+    utc: bool,
+    form: str,
+    database: Chosen,
+) -> None:
+    """Show the newest attempts, oldest of them first; with -f follow what comes, until Ctrl-C.
+
+    An attempt is shown when it is asked for, and again when its answer comes or a reconciliation
+    says more. What a spool kept back is shown when it is replayed, with the time that it has.
+    """
+    from mexc_plugin.errors import StoreError, StoreTooNew
+
+    screen = Screen.detect(utc=utc)
+    show = _renderer(form, columns, screen)
+    short = form == "table" and screen.width is not None and not full_ids
+    watch = Watch(database.url, filters, lines, follow=follow, short=short)
+    while True:
+        try:
+            with closing(watch.looks()) as looks:
+                for rows in looks:
+                    emit(show(rows))
+                    if form == "table" and lines and not rows and not follow:
+                        say(nothing_matches(filters, utc=utc))
+        except StoreError as error:
+            if not watch.began or isinstance(error, StoreTooNew):
+                raise
+            watch.lost(error)
+            time.sleep(RETRY_S)
+        else:
+            return
+
+
+class Watch:
+    """What was shown of a database, over all connections to it."""
+
+    def __init__(
+        self, url: str, filters: "Filters", lines: int, *, follow: bool, short: bool = False
+    ) -> None:
+        self._url = url
+        self._filters = filters
+        self._lines = lines
+        self._follow = follow
+        self._short = short
+        self._follower: Any = None
+        self._is_lost = False
+
+    @property
+    def began(self) -> bool:
+        """Whether the database was there once: until then, an error is the user's to see."""
+        return self._follower is not None
+
+    def looks(self) -> Generator[list["Row"], None, None]:
+        """The rows of each look, as long as the connection lives. Raises StoreError."""
+        from mexc_plugin.store.read import queries
+        from mexc_plugin.store.read.follow import Follower
+
+        with queries.reading(self._url) as connection:
+            if not self.began:
+                follower = Follower(connection) if self._follow else None
+                yield self._named(connection, self._newest(connection))
+                self._follower = follower
+            while self._follow:
+                changed = self._follower.changed(connection, self._filters)
+                rows = self._named(connection, changed)
+                connection.rollback()  # the next look is to see what is new
+                self._found()
+                if rows:
+                    yield rows
+                time.sleep(EVERY_S)
+
+    def lost(self, error: Exception) -> None:
+        """Say once what is wrong, until it is well again."""
+        if not self._is_lost:
+            say(f"{visible(str(error))}; waiting for it")
+        self._is_lost = True
+
+    def _found(self) -> None:
+        if self._is_lost:
+            say("the database is back")
+        self._is_lost = False
+
+    def _named(self, connection: Any, rows: list["Row"]) -> list["Row"]:  # noqa: ANN401 - SQLAlchemy's
+        """The rows with the ids that they are shown with."""
+        from mexc_plugin.store.read import short_ids
+
+        return list(short_ids.shortened(connection, rows)) if self._short else rows
+
+    def _newest(self, connection: Any) -> list["Row"]:  # noqa: ANN401 - SQLAlchemy's
+        from mexc_plugin.store.read import queries
+
+        with closing(queries.history(connection, self._filters, self._lines)) as rows:
+            return list(rows)[::-1]
+
+
+def _renderer(
+    form: str, columns: list[str] | None, screen: Screen
+) -> Callable[[Iterable["Row"]], Iterator[str]]:
+    from mexc_plugin.cli.output.formats import as_jsonl
+    from mexc_plugin.store.schema.tables import HISTORY_COLUMNS
+
+    if form == "jsonl":
+        return lambda rows: as_jsonl(rows, columns or HISTORY_COLUMNS, screen)
+    if columns:
+        return lambda rows: (line for row in rows for line in _picked(row, columns, screen))
+    return Lines(screen).of
+
+
+def _picked(row: "Row", columns: list[str], screen: Screen) -> Iterator[str]:
+    values = (row[name] for name in columns)
+    texts = ["-" if value is None else visible(screen.text(value)) for value in values]
+    if screen.width is None:
+        yield "  ".join(texts)
+    else:
+        yield from wrapped(texts, screen.width)
+
+
+class Lines:
+    """The table of `audit list`, without an end: laid out anew, with a heading, where rows outgrow it."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._layout: Layout | None = None
+
+    def of(self, rows: Iterable["Row"]) -> Iterator[str]:
+        """The next lines."""
+        rest = list(rows)
+        while rest:
+            line = self._layout.line(rest[0], self._screen) if self._layout else None
+            if line is None:
+                line = yield from self._lay_out(rest)
+            if line is None:
+                yield from stacked(rest[0], self._screen)
+            else:
+                yield line
+            del rest[0]
+
+    def _lay_out(self, rows: list["Row"]) -> Generator[str, None, str | None]:
+        self._layout = Layout.of(rows, self._screen, COLUMNS, more=True)
+        if self._layout is None:
+            self._layout = Layout.of(rows[:1], self._screen, COLUMNS, more=True)
+        if self._layout is None:
+            return None
+        yield self._screen.styled(self._layout.heading(self._screen), bold=True)
+        return self._layout.line(rows[0], self._screen)

@@ -1,0 +1,1 @@
+"""Parts of db: what only some databases have, and what takes long."""

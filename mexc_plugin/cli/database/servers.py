@@ -1,0 +1,96 @@
+"""`db grants` and `db partitions`: what only database servers have."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from mexc_plugin.cli.errors import Misuse
+from mexc_plugin.cli.options import common
+from mexc_plugin.cli.options.common import Chosen
+from mexc_plugin.cli.output.terminal import emit, say
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+MOST_MONTHS = 120
+
+
+@contextlib.contextmanager
+def opened(url: str, *, read_only: bool = True, answer_ms: int | None = None) -> Iterator["Engine"]:
+    """An engine for that database, whose errors are lines for people. answer_ms: as `create`."""
+    from mexc_plugin.store.connect import engine as engines
+    from mexc_plugin.store.connect.error_messages import explained
+
+    patience = engines.ANSWER_TIMEOUT_MS if answer_ms is None else answer_ms
+    engine = engines.create(url, read_only=read_only, answer_ms=patience)
+    try:
+        with explained(url):
+            yield engine
+    finally:
+        engine.dispose()
+
+
+def say_unchecked(url: str) -> None:
+    """Say which views could not be compared, for want of a right to see what they select."""
+    from mexc_plugin.store.schema import views
+
+    with opened(url) as engine, engine.connect() as connection:
+        unseen = views.unchecked(connection)
+    if unseen:
+        say(
+            f"not compared, for want of the right SHOW VIEW: {', '.join(unseen)}; "
+            "grants for an auditor: mexc-plugin db grants --role auditor"
+        )
+
+
+@click.command()
+@click.option(
+    "--role",
+    type=click.Choice(["bot", "auditor"]),
+    required=True,
+    help="bot: may record; auditor: may only read.",
+)
+@click.option(
+    "--to",
+    "account",
+    metavar="ACCOUNT",
+    help="The account: a role on PostgreSQL, user or user@host on MySQL. Default: the role's name.",
+)
+@common.database
+def grants(database: Chosen, role: str, account: str | None) -> None:
+    """Print the least-privilege GRANTs for a bot's or an auditor's account.
+
+    Touches no server: the owner of the tables runs them, after `db upgrade`.
+    """
+    from mexc_plugin.store.schema import grants as granting
+
+    if account is not None and not account.strip("@ "):
+        raise Misuse("--to names no account")
+    emit(granting.statements(database.url, role, account or role))
+
+
+@click.command()
+@click.option(
+    "--months",
+    type=click.IntRange(0, MOST_MONTHS),
+    default=12,
+    show_default=True,
+    help="How many months after this one have a partition afterwards.",
+)
+@common.database
+def partitions(database: Chosen, months: int) -> None:
+    """Make the partitions of the months to come, and list all. PostgreSQL, partitioned, only.
+
+    Names go to stdout, with their bounds; what was made is said on stderr.
+    """
+    from mexc_plugin.store.read import queries
+    from mexc_plugin.store.schema import partitions as parts
+
+    with opened(database.url, read_only=False) as engine, engine.begin() as connection:
+        queries.require_current(connection, database.url)
+        made = parts.make_ahead(connection, months)
+        found = parts.existing(connection)
+    emit(f"{partition.name}  {partition.bounds}" for partition in found)
+    say(f"made: {', '.join(made)}" if made else "made: none, all are there")

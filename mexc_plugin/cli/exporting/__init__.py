@@ -1,0 +1,1 @@
+"""An export from beginning to end: rows, formats, files that are whole or not there."""

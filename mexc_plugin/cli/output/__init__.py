@@ -1,0 +1,1 @@
+"""Rows, tables and progress on a terminal or in a pipe."""

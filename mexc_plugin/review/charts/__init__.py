@@ -1,0 +1,1 @@
+"""Statistics as pictures, for the report and the live page."""

@@ -1,0 +1,100 @@
+"""What the page tells: read from the record once, of one moment."""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mexc_plugin.audit.outcome import FAILED
+from mexc_plugin.review.charts import periods
+from mexc_plugin.review.charts.periods import Periods
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.read.queries import Filters, Row, Rows
+from mexc_plugin.store.read.statistics import counts, highlights, overview
+from mexc_plugin.store.read.statistics.counts import By
+from mexc_plugin.store.read.statistics.overview import Overview
+from mexc_plugin.store.read.statistics.tallies import Tally
+
+SLOWEST = 20
+# What is embedded at most: the newest of each kind, and the slowest.
+MOST = {"unresolved": 2_000, "failed": 3_000, "of any outcome": 2_000}
+
+Groups = list[tuple[str | None, Tally]]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """unit: what the periods are; rows: of `cancel_history`, newest first, each once."""
+
+    seen: Overview
+    unit: str
+    periods: Periods
+    groups: Mapping[str, Groups]
+    slowest: list[Row]
+    still_open: list[Row]
+    rows: list[Row]
+
+
+def gather(connection: Connection, filters: Filters, now: datetime) -> Facts:
+    """now: naive UTC."""
+    kinds = (By.DAY, By.BOT, By.SYMBOL, By.ACCOUNT)
+    groupings = [counts.GROUPINGS[kind] for kind in kinds]
+    seen = overview.read(connection, filters, now, groupings)
+    ordered = [
+        counts.ordered(groups, kind) for groups, kind in zip(seen.groups, kinds, strict=True)
+    ]
+    days, *others = ordered
+    unit = periods.spread(str(days[0][0]), str(days[-1][0])) if days else "day"
+    slowest = highlights.slowest(connection, filters, SLOWEST)
+    still_open = _first(highlights.still_open(connection, filters), MOST["unresolved"])
+    return Facts(
+        seen,
+        unit,
+        periods.whole(_in(unit, connection, filters, days)),
+        {kind.value: groups for kind, groups in zip(kinds[1:], others, strict=True)},
+        slowest,
+        still_open,
+        _embedded(connection, filters, still_open, slowest),
+    )
+
+
+def _in(unit: str, connection: Connection, filters: Filters, days: Groups) -> Periods:
+    named = [(str(name), tally) for name, tally in days]
+    if unit == "month":
+        return periods.by_month(named)
+    if unit == "day":
+        return named
+    hours = counts.by(connection, filters, By.HOUR)
+    return [(str(name), tally) for name, tally in hours]
+
+
+def _embedded(
+    connection: Connection, filters: Filters, still_open: Iterable[Row], slowest: Iterable[Row]
+) -> list[Row]:
+    outcomes = [o.value for o in FAILED if not filters.outcomes or o in filters.outcomes]
+    failed = _of(connection, filters, outcomes, MOST["failed"]) if outcomes else []
+    newest = _first(
+        queries.history(connection, filters, MOST["of any outcome"]), MOST["of any outcome"]
+    )
+    known = {
+        (row["cancel_id"], row["attempt"]): row for row in (*still_open, *slowest, *failed, *newest)
+    }
+    return sorted(known.values(), key=_newest, reverse=True)
+
+
+def _of(connection: Connection, filters: Filters, outcomes: list[str], most: int) -> list[Row]:
+    wanted = replace(filters, outcomes=tuple(sorted(outcomes)))
+    return _first(queries.history(connection, wanted, most), most)
+
+
+def _first(rows: Rows, most: int) -> list[Row]:
+    with closing(rows):
+        return list(itertools.islice(rows, most))
+
+
+def _newest(row: Row) -> tuple[Any, ...]:
+    return row["requested_at"], row["cancel_id"], row["attempt"]

@@ -1,0 +1,89 @@
+"""Rows of `cancel_history` as the page has them. Pure."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from mexc_plugin.review.charts.drawings import series_of
+from mexc_plugin.review.figures import milliseconds
+from mexc_plugin.review.text import visible
+from mexc_plugin.store.connect.rows import Row
+
+# Heading and class of every column; links and the script name them by their heading.
+COLUMNS = (
+    ("asked at", "time"),
+    ("outcome", ""),
+    ("symbol", ""),
+    ("order", "mono"),
+    ("answered", ""),
+    ("took", "number"),
+    ("code", "mono"),
+    ("message", "long"),
+    ("error", "mono"),
+    ("filled", "number"),
+    ("bot", ""),
+    ("account", "mono"),
+    ("client order", "mono"),
+    ("cancel", "mono"),
+    ("try", "number"),
+)
+
+
+def embedded(row: Row) -> list[str | int | None]:
+    """The values of COLUMNS; `took` in microseconds, `order` the id that it was asked for by."""
+    texts = {
+        "asked at": time(row["requested_at"]),
+        "symbol": row["symbol"],
+        "order": row["order_id"] or row["client_order_id"],
+        "outcome": row["final_outcome"],
+        "answered": row["outcome"],
+        "code": row["venue_code"],
+        "message": row["venue_message"],
+        "error": row["error_type"],
+        "filled": filled(row),
+        "bot": row["bot"],
+        "account": row["account"],
+        "client order": row["client_order_id"],
+        "cancel": row["cancel_id"],
+    }
+    numbers = {"took": row["latency_us"], "try": row["attempt"]}
+    return [numbers[name] if name in numbers else _text(texts[name]) for name, _ in COLUMNS]
+
+
+def shown(row: Row, now: datetime) -> dict[str, Any]:
+    """A row of a short table."""
+    return {
+        "time": time(row["requested_at"]),
+        "age": age(now - row["requested_at"]),
+        "took": milliseconds(row["latency_us"]),
+        "outcome": visible(str(row["final_outcome"])),
+        "series": series_of(row["final_outcome"]),
+        "symbol": _text(row["symbol"]) or "",
+        "order": _text(row["order_id"] or row["client_order_id"]) or "",
+        "bot": _text(row["bot"]) or "",
+        "cancel": _text(row["cancel_id"]),
+    }
+
+
+def time(moment: datetime) -> str:
+    """To the millisecond; what a link asks for is the beginning of it."""
+    return moment.isoformat(sep=" ", timespec="milliseconds")
+
+
+def age(age: timedelta) -> str:
+    """How long ago, in the largest unit that says it."""
+    seconds = int(age.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:,} {unit}"
+    return f"{seconds} s"
+
+
+def filled(row: Row) -> str | None:
+    """Filled of asked, as text."""
+    if row["filled"] is None and row["amount"] is None:
+        return None
+    return f"{row['filled'] or '?'}/{row['amount'] or '?'}"
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else visible(str(value))

@@ -1,0 +1,103 @@
+"""What the charts page counts, and its pictures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mexc_plugin.review.charts import drawings, periods
+from mexc_plugin.review.charts.periods import Periods
+from mexc_plugin.review.web.ranges import Span
+from mexc_plugin.store.read.statistics import counts, highlights
+from mexc_plugin.store.read.statistics.counts import GROUPINGS, REASONS, By
+from mexc_plugin.store.read.statistics.highlights import Reason
+from mexc_plugin.store.read.statistics.tallies import Tally
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from mexc_plugin.store.read.queries import Filters
+
+MOST_GROUPS = 12
+
+Groups = Sequence[tuple[str | None, Tally]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The figures of a span. periods: every bar, also the empty ones; bots, symbols: the largest.
+
+    since: where the first bar begins, None if nothing is left out; at: when it was counted.
+    """
+
+    since: datetime | None
+    at: datetime
+    total: Tally
+    periods: Periods
+    bots: Groups
+    symbols: Groups
+    reasons: Sequence[Reason]
+
+
+def read(connection: "Connection", filters: "Filters", span: Span, now: datetime) -> Counted:
+    """Count what the filters want of a span that ends now. now: naive UTC."""
+    since = max(filter(None, (filters.since, span.since(now))), default=None)
+    counts.steady(connection)
+    times, bots, symbols, reasons = counts.read(
+        connection,
+        replace(filters, since=since),
+        [GROUPINGS[span.by], GROUPINGS[By.BOT], GROUPINGS[By.SYMBOL], REASONS],
+    )
+    counted = {str(name): tally for name, tally in counts.ordered(times, span.by)}
+    return Counted(
+        since=since,
+        at=now,
+        total=Tally.together(counted.values()),
+        periods=_periods(counted, span, since, now),
+        bots=counts.ordered(bots, By.BOT)[:MOST_GROUPS],
+        symbols=counts.ordered(symbols, By.SYMBOL)[:MOST_GROUPS],
+        reasons=highlights.reasons(reasons)[:MOST_GROUPS],
+    )
+
+
+def _periods(
+    counted: dict[str, Tally], span: Span, since: datetime | None, now: datetime
+) -> Periods:
+    """From the beginning of the span to now, however little happened at its ends."""
+    if not counted:
+        return []
+    ends = {span.period(moment): Tally({}) for moment in (since, now) if moment is not None}
+    found = periods.whole(sorted((ends | counted).items()))
+    return periods.by_month(found) if len(found) > periods.MOST_DAYS else found
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart: its title and how it is drawn, for a width."""
+
+    title: str
+    draw: Callable[[Counted, int], str]
+
+
+PICTURES: Mapping[str, Picture] = {
+    "outcomes": Picture(
+        "Outcomes over time",
+        lambda seen, width: drawings.outcomes_over_time(seen.periods, width=width),
+    ),
+    "latency": Picture(
+        "Latency over time",
+        lambda seen, width: drawings.latency_over_time(seen.periods, width=width),
+    ),
+    "heat": Picture(
+        "How long answers took",
+        lambda seen, width: drawings.latency_heat(seen.periods, width=width),
+    ),
+    "bots": Picture(
+        "Outcomes by bot", lambda seen, width: drawings.outcomes_of(seen.bots, "bot", width=width)
+    ),
+    "symbols": Picture(
+        "Outcomes by symbol",
+        lambda seen, width: drawings.outcomes_of(seen.symbols, "symbol", width=width),
+    ),
+}
+WIDTHS: Mapping[str, int] = {"wide": drawings.WIDE, "narrow": drawings.NARROW}

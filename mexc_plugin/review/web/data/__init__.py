@@ -1,0 +1,1 @@
+"""What the live page reads, in threads, and how it learns of what is new."""

@@ -1,0 +1,48 @@
+"""What pages and JSON both answer: the record asked for what a request means."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from mexc_plugin.audit.outcome import UNRESOLVED
+from mexc_plugin.review.web import context
+from mexc_plugin.review.web.data import cancel_story, pages_of_rows
+from mexc_plugin.review.web.data.cancel_story import Several, Story
+from mexc_plugin.review.web.data.pages_of_rows import Listing
+from mexc_plugin.review.web.params import Nonsense, Query
+
+if TYPE_CHECKING:
+    from mexc_plugin.store.read.queries import Filters
+
+
+async def listed(request: Request, query: Query) -> Listing:
+    """Cancels, newest first. Raises Nonsense, ConfigError for a cursor, StoreError."""
+    filters = meant(query)
+    return await context.of(request).reader.ask(
+        lambda connection: pages_of_rows.read(connection, filters, query.place)
+    )
+
+
+async def open_cancels(request: Request, query: Query) -> Listing:
+    """Those without an outcome, oldest first, whatever outcome was asked for."""
+    filters = replace(meant(query), outcomes=tuple(sorted(UNRESOLVED)))
+    place = replace(query.place, oldest_first=True)
+    return await context.of(request).reader.ask(
+        lambda connection: pages_of_rows.read(connection, filters, place)
+    )
+
+
+async def told(request: Request, name: str) -> Story | Several:
+    """One cancel, by any of its names."""
+    return await context.of(request).reader.ask(
+        lambda connection: cancel_story.read(connection, name)
+    )
+
+
+def meant(query: Query) -> "Filters":
+    """The filters of a query. Raises Nonsense."""
+    try:
+        return query.asking.filters(context.now())
+    except ValueError as error:
+        raise Nonsense(str(error)) from None

@@ -1,0 +1,44 @@
+"""Server-sent events: the feed for browsers; and whether the server is well."""
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from mexc_plugin.errors import MexcPluginError
+from mexc_plugin.review.text import encode
+from mexc_plugin.review.web import context
+from mexc_plugin.review.web.data.feed import Feed
+
+HEALTH_S = 2.0
+RETRY_MS = 2_000
+
+
+async def events(request: Request) -> Response:
+    """`state` events: the record's version, and what is wrong with the database if anything is."""
+    feed = context.of(request).feed
+    feed.require_room()
+    if request.method == "HEAD":
+        return Response(media_type="text/event-stream")
+    return StreamingResponse(_told(feed), media_type="text/event-stream")
+
+
+async def health(request: Request) -> Response:
+    """200 when the record can be read, 503 when not. It says nothing of what is in it."""
+    common = context.of(request)
+    try:
+        await common.kept.get("health", HEALTH_S, lambda: common.reader.ask(lambda _: None))
+    except MexcPluginError:
+        return JSONResponse({"status": "no record"}, HTTPStatus.SERVICE_UNAVAILABLE)
+    return JSONResponse({"status": "ok"})
+
+
+async def _told(feed: Feed) -> AsyncIterator[str]:
+    yield f"retry: {RETRY_MS}\n\n"
+    async for state in feed.watch():
+        if state is None:
+            yield ": still there\n\n"
+        else:
+            said = encode({"version": state.version, "trouble": state.trouble})
+            yield f"event: state\ndata: {said}\n\n"

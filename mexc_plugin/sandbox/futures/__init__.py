@@ -1,0 +1,1 @@
+"""The futures venue of the sandbox."""

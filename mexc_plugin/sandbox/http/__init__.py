@@ -1,0 +1,1 @@
+"""The sandbox behind a socket."""

@@ -1,0 +1,1 @@
+"""The spot venue of the sandbox."""

@@ -1,0 +1,1 @@
+"""How a database is reached: engines, sessions, timeouts, and the words for what goes wrong."""

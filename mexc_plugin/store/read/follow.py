@@ -1,0 +1,124 @@
+"""What is new in the record since the last look, whenever it happened.
+
+By the place in each writer's sequence, never by time: a spool is replayed hours later, with times
+long past. Its events may also lie between others that are there already, so the gaps of a writer
+are looked at as well as its end.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from mexc_plugin.store.connect.rows import Row, stream
+from mexc_plugin.store.read.filters import Filters, wanted
+from mexc_plugin.store.read.ordering import key
+from mexc_plugin.store.read.sequence_runs import Writer
+from mexc_plugin.store.schema.tables import cancel_audit, cancel_history
+
+# Gaps that a running bot's spool may still fill: in the newest events of writers of late.
+LATE = timedelta(days=7)
+NEWEST = 2_000
+KINDS = ("request", "response", "reconciliation")
+_IDS = 500
+_FEW_GAPS = 50
+
+
+class Follower:
+    """Remembers what was seen, by writer. Keeps no connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Everything that is there now has been seen."""
+        self._writers: dict[str, Writer] = {}
+        # Seen, but not handed out yet: a connection may break between the two.
+        self._owed: dict[str, None] = {}
+        since = datetime.now(UTC).replace(tzinfo=None) - LATE
+        for writer_id, newest in heads(connection).items():
+            writer = self._writers[writer_id] = Writer()
+            writer.add(range(1, newest + 1), "")
+            if _is_of_late(connection, writer_id, newest, since):
+                self._writers[writer_id] = _with_gaps(connection, writer_id, newest)
+
+    def changed(self, connection: Connection, filters: Filters) -> list[Row]:
+        """The wanted attempts of which something was added, as they are now, oldest first."""
+        for writer_id, newest in heads(connection).items():
+            writer = self._writers.setdefault(writer_id, Writer())
+            self._owed |= dict.fromkeys(_added(connection, writer_id, writer, newest))
+        batches = _batches(list(self._owed))
+        rows = [row for batch in batches for row in _attempts(connection, batch, filters)]
+        self._owed = {}
+        return sorted(rows, key=key)
+
+
+def _added(connection: Connection, writer_id: str, writer: Writer, newest: int) -> Iterator[str]:
+    """The cancels of a writer's events that were not seen; they count as seen then."""
+    missing = writer.wanted()
+    if newest == writer.last and len(missing) == 1:
+        return
+    column = cancel_audit.c
+    ranges = [
+        column.seq.between(first, newest if last is None else last)
+        for first, last in missing[-_FEW_GAPS:]
+    ]
+    query = (
+        sa.select(column.seq, column.cancel_id, column.kind)
+        .where(column.writer_id == writer_id, sa.or_(*ranges))
+        .order_by(column.seq)
+    )
+    found = connection.execute(query).all()
+    writer.add((seq for seq, _, _ in found), "")
+    yield from (cancel_id for _, cancel_id, kind in found if kind in KINDS and cancel_id)
+
+
+def _attempts(connection: Connection, ids: list[str], filters: Filters) -> Iterator[Row]:
+    query = wanted(filters).where(cancel_history.c.cancel_id.in_(ids))
+    yield from stream(connection, query)
+
+
+def _batches(ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), _IDS):
+        yield ids[start : start + _IDS]
+
+
+def heads(connection: Connection) -> dict[str, int]:
+    """The newest of each writer's sequence: a few steps in the primary key for each of them."""
+    column = cancel_audit.c
+    writers = sa.select(sa.func.min(column.writer_id).label("id")).cte("writers", recursive=True)
+    following = (
+        sa.select(sa.func.min(column.writer_id))
+        .where(column.writer_id > writers.c.id)
+        .correlate(writers)
+        .scalar_subquery()
+    )
+    writers = writers.union_all(sa.select(following).where(writers.c.id.is_not(None)))
+    newest = (
+        sa.select(sa.func.max(column.seq))
+        .where(column.writer_id == writers.c.id)
+        .correlate(writers)
+        .scalar_subquery()
+    )
+    query = sa.select(writers.c.id, newest).where(writers.c.id.is_not(None))
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _is_of_late(connection: Connection, writer_id: str, newest: int, since: datetime) -> bool:
+    column = cancel_audit.c
+    query = sa.select(column.occurred_at).where(column.writer_id == writer_id, column.seq == newest)
+    occurred_at = connection.scalar(query)
+    return occurred_at is not None and occurred_at >= since
+
+
+def _with_gaps(connection: Connection, writer_id: str, newest: int) -> Writer:
+    """What of a writer is there, as far as it is looked at."""
+    column = cancel_audit.c
+    first = max(1, newest - NEWEST)
+    query = (
+        sa.select(column.seq)
+        .where(column.writer_id == writer_id, column.seq >= first)
+        .order_by(column.seq)
+    )
+    writer = Writer()
+    writer.add(range(1, first), "")
+    writer.add(connection.scalars(query), "")
+    return writer

@@ -1,0 +1,46 @@
+"""Everything that a reviewer is told about the attempts that the filters want, of one moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from mexc_plugin.store.read.filters import Filters
+from mexc_plugin.store.read.statistics import counts, highlights
+from mexc_plugin.store.read.statistics.counts import Grouping, Groups
+from mexc_plugin.store.read.statistics.highlights import Open, Reason, Repetitions
+from mexc_plugin.store.read.statistics.tallies import Tally
+
+MOST_BURSTS = 5
+MOST_REPEATED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """bursts: the busiest seconds, UTC, and how many attempts began in each; groups: as asked for."""
+
+    total: Tally
+    reasons: list[Reason]
+    bursts: list[tuple[str, int]]
+    repetitions: Repetitions
+    open: Open
+    groups: list[Groups]
+
+
+def read(
+    connection: Connection,
+    filters: Filters,
+    now: datetime,
+    groupings: Sequence[Grouping] = (counts.ALL,),
+) -> Overview:
+    """now: naive UTC, for the age of what is unresolved; groupings: each of every attempt."""
+    reasons, *groups = counts.read(connection, filters, [counts.REASONS, *groupings])
+    return Overview(
+        Tally.together(groups[0].values()),
+        highlights.reasons(reasons),
+        highlights.bursts(connection, filters, MOST_BURSTS),
+        highlights.repetitions(connection, filters, MOST_REPEATED),
+        highlights.unresolved(connection, filters, now),
+        groups,
+    )

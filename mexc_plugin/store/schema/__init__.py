@@ -1,0 +1,1 @@
+"""What is in a database: tables, views, triggers, grants, and how they come there."""

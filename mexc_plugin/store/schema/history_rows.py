@@ -1,0 +1,183 @@
+"""The table `cancel_history` against the events that it is made of: compare it, and make it again.
+
+How it is made stands in one place, migrations/frozen/history_0005.py: triggers keep it while events come
+in, and `derived` computes the same rows from all events. Both walks here go through the cancels in the
+order of their ids, a batch at a time and each batch of one moment, so that bots record meanwhile.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from mexc_plugin.store.schema.tables import KEPT_COLUMNS
+
+BATCH = 2_000  # events of one transaction, about
+REVISION = "0005"
+
+Values = tuple[Any, ...]
+Key = tuple[str, int]
+Bounds = dict[str, str]
+
+_BODY = re.compile(r"AS \$\$\n(.*) \$\$", re.DOTALL)
+_SCHEMA = r'(?:\w+\.|"[^"]+"\.)?'
+
+
+@functools.cache
+def _made() -> ModuleType:
+    from mexc_plugin.store.schema import migrate
+
+    return migrate.revision_module(REVISION)
+
+
+# -- what has to stand
+
+
+@functools.cache
+def definitions(backend: str) -> Mapping[str, str]:
+    """By name, a pattern for the whole definition of each trigger, as `guards` reads it, blanks folded."""
+    made = _made()
+    wanted = made.triggers(backend) | made.guards(backend)
+    if backend == "sqlite":
+        return {name: re.escape(_folded(text)) for name, text in wanted.items()}
+    if backend == "postgresql":
+        bodies = {
+            name: _folded(found[1])
+            for name, text in made.functions(backend).items()
+            if (found := _BODY.search(text))
+        }
+        return {name: _postgresql(_folded(text), bodies) for name, text in wanted.items()}
+    # What follows the name, without the table, which the server keeps elsewhere.
+    return {
+        name: re.escape(
+            re.sub(r" ON \w+ FOR EACH ROW ", " ", _folded(text).split(name + " ", 1)[1], count=1)
+        )
+        for name, text in wanted.items()
+    }
+
+
+def _postgresql(text: str, bodies: dict[str, str]) -> str:
+    head, _, function = text.rpartition(" EXECUTE FUNCTION ")
+    before, _, after = head.partition(" ON ")
+    pattern = rf"{re.escape(before)} ON {_SCHEMA}{re.escape(after)}"
+    name = function.removesuffix("()")
+    call = rf"{_SCHEMA}{name}\(\)"
+    return rf"{pattern} EXECUTE FUNCTION {call} {re.escape(bodies[name])}"
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
+
+
+# -- comparing
+
+
+def differences(connection: Connection) -> Iterator[tuple[Key, str]]:
+    """Each row that is not as its events say: cancel_id and attempt, and what is wrong with it.
+
+    The connection's transactions end in between, and see one moment each.
+    """
+    for bounds in _ranges(connection):
+        yield from sorted(_compare(connection, bounds).items())
+
+
+def _compare(connection: Connection, bounds: Bounds) -> dict[Key, str]:
+    within, found = _within(bounds), {}
+    with _steady(connection):
+        expected = _rows(connection, _made().derived(connection.dialect.name, within), bounds)
+        there = _rows(connection, _select(within), bounds)
+    for key in expected.keys() | there.keys():
+        if key not in there:
+            found[key] = "is missing"
+        elif key not in expected:
+            found[key] = "is of no event"
+        elif there[key] != expected[key]:
+            pairs = zip(KEPT_COLUMNS, there[key], expected[key], strict=True)
+            found[key] = f"differs in {', '.join(n for n, one, other in pairs if one != other)}"
+    return found
+
+
+def _rows(connection: Connection, query: str, bounds: Bounds) -> dict[Key, Values]:
+    # Without types: on SQLite a value may be anything, and must not end the reading.
+    found = connection.execute(sa.text(query), bounds)
+    return {(row[0], row[1]): tuple(row) for row in found}
+
+
+def _select(within: str) -> str:
+    return f"SELECT {', '.join(KEPT_COLUMNS)} FROM cancel_history WHERE {within}"  # noqa: S608 - constants
+
+
+def _within(bounds: Bounds) -> str:
+    return "cancel_id > :low" + (" AND cancel_id <= :high" if "high" in bounds else "")
+
+
+def _ranges(connection: Connection, low: str = "") -> Iterator[Bounds]:
+    """Parts of the cancels, one after the other; the last one has no end."""
+    query = sa.text(
+        "SELECT cancel_id FROM cancel_audit WHERE cancel_id > :low"
+        " ORDER BY cancel_id LIMIT 1 OFFSET :batch"
+    )
+    while True:
+        high = connection.scalar(query, {"low": low, "batch": BATCH})
+        connection.rollback()
+        yield {"low": low} | ({} if high is None else {"high": str(high)})
+        if high is None:
+            return
+        low = str(high)
+
+
+def _steady(connection: Connection) -> Any:  # noqa: ANN401 - SQLAlchemy's transaction
+    """A transaction that sees one moment, however many statements it has."""
+    if connection.dialect.name != "sqlite":
+        connection.execution_options(isolation_level="REPEATABLE READ")
+    return connection.begin()
+
+
+# -- making it again
+
+
+def rebuild(connection: Connection, begun: str, tell: Callable[[str, int], object]) -> int:
+    """Write every row that is not as its events say, and remove those of no event; return how many.
+
+    begun: the last cancel that an earlier run came to, "" for all; tell: takes the last cancel that is
+    done, and how many rows were written so far. Bots record meanwhile, and wait for one batch at most.
+    """
+    changed = 0
+    put = _made().put(connection.dialect.name, "cancel_history", "cancel_id IN :ids")
+    for bounds in _ranges(connection, begun):
+        found = _compare(connection, bounds)
+        if found:
+            ids = {"ids": sorted({cancel_id for cancel_id, _ in found})}
+            with connection.begin():
+                _alone(connection)
+                for statement in (put, _strays("cancel_id IN :ids")):
+                    connection.execute(_of_several(statement), ids)
+        changed += len(found)
+        tell(bounds.get("high", ""), changed)
+    return changed
+
+
+def _of_several(statement: str) -> sa.TextClause:
+    return sa.text(statement).bindparams(sa.bindparam("ids", expanding=True))
+
+
+def _alone(connection: Connection) -> None:
+    """No event comes in until the transaction ends, and the guards let it pass."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE cancel_audit IN SHARE ROW EXCLUSIVE MODE")
+        connection.exec_driver_sql("SET LOCAL mexc_plugin.rebuild = 'on'")
+    elif connection.dialect.name != "sqlite":  # whose guards look at the row, and whose BEGIN locks
+        # In READ COMMITTED, what INSERT … SELECT reads is not locked.
+        connection.exec_driver_sql("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.exec_driver_sql("SET @cancel_history_kept = 1")
+
+
+def _strays(within: str) -> str:
+    return f"""DELETE FROM cancel_history WHERE {within} AND NOT EXISTS (
+  SELECT 1 FROM cancel_audit e
+  WHERE e.cancel_id = cancel_history.cancel_id AND e.attempt = cancel_history.attempt
+  AND e.kind IN ('request', 'response', 'reconciliation'))"""  # noqa: S608 - constants

@@ -1,0 +1,213 @@
+"""Whether the views show what the migrations say: every database compares in its own words.
+
+A server keeps a view as it understood it, in a form that differs by version. So it is asked to
+explain both, the view that is there and the migration's text, and the explanations are compared:
+they name every table, column and condition. That needs no right but to read. SQLite keeps the text.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, exc
+
+# Each view, and the revision that made it as it now is.
+VIEWS = {
+    "cancel_facts": "0005",
+    "cancel_daily": "0005",
+    "cancel_unresolved": "0005",
+    "cancel_writers": "0003",
+    "cancel_gaps": "0003",
+    "cancel_spooled": "0003",
+}
+# MySQL and MariaDB show triggers only through it to those who may not drop them.
+GUARDS_VIEW = "cancel_audit_guards"
+
+# MySQL's error for a statement that an account may not run.
+DENIED = 1142
+
+_BLANKS = re.compile(r"\s+")
+# A stored function in a definition: quoted there, as the built-in ones are not.
+_ROUTINE = re.compile(r"`\s*\(")
+
+
+class Unreadable(Exception):
+    """This account may not see the definition of a view."""
+
+
+def faults(connection: Connection) -> list[str]:
+    """A line for each view that is missing or shows something else."""
+    return [line for name, body in _expected(connection) for line in _fault(connection, name, body)]
+
+
+def unchecked(connection: Connection) -> list[str]:
+    """The views whose definitions this account may not see: nothing can be said of them."""
+    found = []
+    for name, _ in _expected(connection):
+        try:
+            _definition(connection, name)
+        except Unreadable:
+            found.append(name)
+    return found
+
+
+def _fault(connection: Connection, name: str, body: str) -> Iterator[str]:
+    try:
+        stored = _definition(connection, name)
+    except Unreadable:
+        return
+    if stored is None or not _same(connection, name, stored, body):
+        yield f"view {name} is missing or no longer shows the record"
+
+
+def _expected(connection: Connection) -> list[tuple[str, str]]:
+    """Every view of this dialect, and what it selects, from the migration that made it."""
+    from mexc_plugin.store.schema import migrate
+
+    dialect = connection.dialect.name
+    found = []
+    for name, revision in VIEWS.items():
+        module = migrate.revision_module(revision)
+        body = module.views(dialect)[name] if hasattr(module, "views") else _body(module.VIEW)
+        found.append((name, body))
+    if dialect in migrate.PIECEMEAL:
+        found.append((GUARDS_VIEW, _body(migrate.revision_module("0005").GUARDS_VIEW)))
+    return found
+
+
+def _body(statement: str) -> str:
+    return statement.partition(" AS\n")[2].strip()
+
+
+def _definition(connection: Connection, name: str) -> str | None:
+    """What the database says that the view selects; None where there is no such view."""
+    return _DEFINITIONS[connection.dialect.name](connection, name)
+
+
+def _same(connection: Connection, name: str, stored: str, body: str) -> bool:
+    return _SAME[connection.dialect.name](connection, name, stored, body)
+
+
+# -- SQLite
+
+
+def _sqlite_definition(connection: Connection, name: str) -> str | None:
+    query = "SELECT sql FROM sqlite_master WHERE type = 'view' AND lower(name) = :name"
+    found = connection.scalar(sa.text(query), {"name": name})
+    return None if found is None else str(found)
+
+
+def _sqlite_same(_connection: Connection, name: str, stored: str, body: str) -> bool:
+    return _folded(stored) == _folded(f"CREATE VIEW {name} AS {body}")
+
+
+def _folded(text: str) -> str:
+    return _BLANKS.sub(" ", text).strip()
+
+
+# -- PostgreSQL
+
+_POSTGRESQL = """
+SELECT pg_get_viewdef(c.oid) FROM pg_class c
+WHERE c.oid = to_regclass(:name) AND c.relkind = 'v'"""
+# Functions and operators that somebody made: the server folds their results into an explanation.
+_MADE = """
+SELECT COUNT(*) FROM pg_rewrite w JOIN pg_depend d
+ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+WHERE w.ev_class = to_regclass(:name)
+AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)"""
+
+
+def _postgresql_definition(connection: Connection, name: str) -> str | None:
+    found = connection.scalar(sa.text(_POSTGRESQL), {"name": name})
+    return None if found is None else str(found).rstrip().rstrip(";")
+
+
+def _postgresql_same(connection: Connection, name: str, stored: str, body: str) -> bool:
+    if connection.scalar(sa.text(_MADE), {"name": name}):
+        return False
+    return _explained_alike(connection, stored, body, _explain_postgresql)
+
+
+def _explain_postgresql(connection: Connection, query: str) -> list[str]:
+    explain = f"EXPLAIN (VERBOSE, COSTS OFF) {_escaped(query)}"
+    return [str(row[0]) for row in connection.exec_driver_sql(explain)]
+
+
+# -- MySQL and MariaDB
+
+_MYSQL = """
+SELECT view_definition FROM information_schema.views
+WHERE table_schema = DATABASE() AND table_name = :name"""
+
+
+def _mysql_definition(connection: Connection, name: str) -> str | None:
+    row = connection.execute(sa.text(_MYSQL), {"name": name}).first()
+    if row is None and not _is_hidden(connection, name):
+        return None
+    if row is None or not row[0]:
+        raise Unreadable(name)
+    return str(row[0])
+
+
+def _is_hidden(connection: Connection, name: str) -> bool:
+    """Whether this account may not even know of it, as after an upgrade without new grants."""
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(f"SELECT 1 FROM {name} WHERE 1 = 0")  # noqa: S608 - a constant
+    except (exc.OperationalError, exc.ProgrammingError) as error:
+        return bool(error.orig and error.orig.args[0] == DENIED)
+    return False
+
+
+def _mysql_same(connection: Connection, _name: str, stored: str, body: str) -> bool:
+    if _ROUTINE.search(stored):
+        return False
+    return _explained_alike(connection, stored, body, _explain_mysql)
+
+
+def _explain_mysql(connection: Connection, query: str) -> list[str]:
+    dialect = connection.dialect
+    how = "EXPLAIN EXTENDED" if getattr(dialect, "is_mariadb", False) else "EXPLAIN"
+    connection.exec_driver_sql(f"{how} {_escaped(query)}").close()
+    # What it made of the query stands in a note; the plan is of no interest.
+    return [str(row[2]) for row in connection.exec_driver_sql("SHOW WARNINGS")]
+
+
+def _escaped(query: str) -> str:
+    return query.replace("%", "%%")  # both drivers look for parameters
+
+
+def _explained_alike(
+    connection: Connection,
+    stored: str,
+    body: str,
+    explain: Callable[[Connection, str], list[str]],
+) -> bool:
+    try:
+        with connection.begin_nested():
+            if _columns(connection, stored) != _columns(connection, body):
+                return False
+            # Once more where they differ: new statistics in between change a plan.
+            return any(explain(connection, stored) == explain(connection, body) for _ in range(2))
+    except exc.SQLAlchemyError:
+        return False  # a definition that cannot even be explained is not ours
+
+
+def _columns(connection: Connection, query: str) -> list[str]:
+    names = connection.exec_driver_sql(f"SELECT * FROM ({_escaped(query)}) AS named WHERE 1 = 0")  # noqa: S608 - definitions, of which nothing is read
+    return list(names.keys())
+
+
+_DEFINITIONS: Mapping[str, Callable[[Connection, str], str | None]] = {
+    "sqlite": _sqlite_definition,
+    "postgresql": _postgresql_definition,
+    "mysql": _mysql_definition,
+    "mariadb": _mysql_definition,
+}
+_SAME: Mapping[str, Callable[[Connection, str, str, str], bool]] = {
+    "sqlite": _sqlite_same,
+    "postgresql": _postgresql_same,
+    "mysql": _mysql_same,
+    "mariadb": _mysql_same,
+}

@@ -1,0 +1,1 @@
+"""Is the record what was written?"""

@@ -1,0 +1,1 @@
+"""From a draft to the disk: the writer, its spool, and its connection."""

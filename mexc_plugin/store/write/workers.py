@@ -1,0 +1,111 @@
+"""The writer's threads: how they are started and woken, hold still for a fork, and write to the log."""
+
+import contextlib
+import logging
+import sys
+import traceback
+from _queue import Empty, SimpleQueue
+from collections import deque
+from collections.abc import Callable
+
+from mexc_plugin import real_threads
+
+# How long a loop that broke off stays away.
+PAUSE_S = 0.5
+
+
+class QuietLog:
+    """What has to be said, until a thread of ours says it. A handler may raise, sleep, or cancel."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._said: deque[tuple[int, str, tuple[object, ...]]] = deque(maxlen=1_000)
+
+    def note(self, level: int, message: str, *args: object) -> None:
+        """Keep it for later. Takes no lock."""
+        self._said.append((level, message, args))
+
+    def write(self) -> None:
+        """Say it now, holding no lock."""
+        while self._said:
+            try:
+                level, message, args = self._said.popleft()
+                self._logger.log(level, message, *args)
+            except BaseException:  # noqa: BLE001, S112 - a log that breaks, or ends its thread, is no reason to stop recording
+                continue
+
+
+class Pause:
+    """A fork under way: `closed` holds something when the connection is closed, `resume` when it is over."""
+
+    def __init__(self) -> None:
+        self.closed: SimpleQueue[None] = SimpleQueue()
+        self.resume: SimpleQueue[None] = SimpleQueue()
+
+    def wait(self, seconds: float) -> bool:
+        """True when the connection is closed."""
+        return wait_for(self.closed, max(0.0, seconds))
+
+
+class Worker:
+    """A thread that is woken by a ring. A loop that breaks off is begun anew; one that returns has ended."""
+
+    def __init__(self, name: str, loop: Callable[[], None], log: QuietLog) -> None:
+        self.is_started = False
+        self._name = name
+        self._loop = loop
+        self._log = log
+        self._bell: SimpleQueue[None] = SimpleQueue()
+
+    def start(self) -> bool:
+        """Start it, if it is not there. No `threading.Thread`: starting one takes locks."""
+        # A thread that is started while Python takes itself apart never runs, and some versions do not say so.
+        if not self.is_started and not sys.is_finalizing():
+            self.is_started = True
+            try:
+                real_threads.start_new_thread(self._run, ())
+            except (RuntimeError, MemoryError):  # as Python ends, or there are too many
+                self.is_started = False
+        return self.is_started
+
+    def ring(self) -> None:
+        """Wake it."""
+        if self._bell.empty():
+            self._bell.put(None)
+
+    def wait(self, seconds: float | None) -> bool:
+        """Sleep until the bell rings, or for so long; True when it rang."""
+        return wait_for(self._bell, seconds)
+
+    def _run(self) -> None:
+        try:
+            while not self._returns():
+                wait_for(SimpleQueue(), PAUSE_S)
+                self.ring()  # what it left in the middle is there without another event
+        finally:
+            self.is_started = False
+
+    def _returns(self) -> bool:
+        """Go through the loop; False where it broke off, by whatever nobody expected."""
+        try:
+            self._loop()
+        except BaseException as error:  # noqa: BLE001 - without this thread nothing is stored
+            with contextlib.suppress(Exception):  # there may be no memory for saying so
+                self._log.note(
+                    logging.ERROR,
+                    "audit: the thread %s broke off and goes on: %s in %s",
+                    self._name,
+                    type(error).__name__,
+                    traceback.extract_tb(error.__traceback__)[-1].name,
+                )
+            return False
+        return True
+
+
+def wait_for(queue: "SimpleQueue[None]", seconds: float | None) -> bool:
+    """Sleep until something is in the queue, or for so long; True when there was, and it is taken out."""
+    try:
+        queue.get(timeout=seconds)
+    except Empty:
+        return False
+    return True
