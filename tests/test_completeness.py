@@ -702,7 +702,21 @@ def test_the_venue_s_word_resolves_an_unknown_cancel(bot: Bot, sandbox, audit, a
     assert row["reconciled_at"] > row["responded_at"]
     event = audit.payloads("reconciliation")[0]
     assert json.loads(event["response"]["body"])["status"] == "CANCELED"
+    assert (event["response"]["status"], event["http_status"]) == (200, 200)
     assert bot.reconcile_cancels() == []
+
+
+def test_a_cancel_of_several_orders_cannot_be_asked_about_which_is_said(bot: Bot, sandbox) -> None:
+    bot.load_markets()
+    sandbox.inject(Fault(FaultKind.DROP_AFTER, times=1))
+    with pytest.raises(ccxt.NetworkError):
+        bot.cancel_all_orders(SYMBOL)
+    before = len(sandbox.requests)
+
+    result = bot.reconcile_cancels()[0]
+
+    assert (result["outcome"], "no single spot order" in result["reason"]) == (None, True)
+    assert len(sandbox.requests) == before
 
 
 def test_a_dry_run_asks_and_writes_nothing(bot: Bot, sandbox, audit) -> None:

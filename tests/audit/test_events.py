@@ -131,6 +131,13 @@ def test_a_document_that_was_cleaned_is_read_again_from_its_payload() -> None:
     assert events.project(event)["symbol"] == "\ufffd"
 
 
+def test_a_writer_says_which_versions_a_cancel_goes_through() -> None:
+    versions = events.start_draft(1)["versions"]
+
+    assert versions.keys() == {"python", "mexc-plugin", "ccxt", "sqlalchemy"}
+    assert all(versions.values())
+
+
 def test_a_machine_or_a_user_without_a_name_stops_no_record(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -251,6 +251,21 @@ def test_a_redirect_is_on_record_with_where_it_led_and_what_it_said(
     assert not [path for _, path in sandbox.requests if path == "/sandbox/elsewhere"]
 
 
+def test_every_word_of_an_order_is_in_a_column_of_its_own(
+    ready: Bot, sandbox: Sandbox, audit: Audit
+) -> None:
+    said = {
+        "orderId": "4", "origClientOrderId": "mine", "clientOrderId": "c1", "symbol": "LTCBTC", "status": "PARTIALLY_CANCELED",
+        "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "2.0", "origQty": "1.0", "executedQty": "0.5", "cummulativeQuoteQty": "1.00",
+    }  # fmt: skip
+    sandbox.inject(Fault(FaultKind.RAW, times=1, body=json.dumps(said).encode()))
+    ready.cancel_order("4", SYMBOL)
+
+    names = ("order_id", "client_order_id", "cancel_client_order_id", "native_symbol", "order_status", "side", "type", "time_in_force", "price", "amount", "filled", "cost")  # fmt: skip
+    response = audit.events("response")[0]
+    assert [response[name] for name in names] == list(said.values())
+
+
 def test_a_header_of_our_own_name_makes_no_redirect_of_another_answer(
     ready: Bot, sandbox: Sandbox
 ) -> None:
