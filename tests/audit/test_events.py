@@ -2,9 +2,12 @@
 
 import getpass
 import os
+import platform
 import socket
 
+import ccxt
 import pytest
+import sqlalchemy
 
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import MAX_BODY, ORDER_COLUMNS, TEXT_COLUMNS, body_fields
@@ -135,7 +138,9 @@ def test_a_writer_says_which_versions_a_cancel_goes_through() -> None:
     versions = events.start_draft(1)["versions"]
 
     assert versions.keys() == {"python", "mexc-plugin", "ccxt", "sqlalchemy"}
-    assert all(versions.values())
+    assert versions["mexc-plugin"]
+    assert ccxt.__version__ in versions["ccxt"]  # beside it whose, where it is a repackaged one
+    assert (versions["python"], versions["sqlalchemy"]) == (platform.python_version(), sqlalchemy.__version__)  # fmt: skip
 
 
 def test_a_machine_or_a_user_without_a_name_stops_no_record(
