@@ -10,13 +10,14 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 
+from mexc_plugin import settings_file
 from mexc_plugin.config import VARIABLES
 
 log = logging.getLogger("mexc_plugin")
 
 PREFIX = "MEXC_PLUGIN_"
 # Read by the command line alone.
-OTHERS = ("MEXC_PLUGIN_PAGER", "MEXC_PLUGIN_AUTH_TOKEN")
+OTHERS = ("MEXC_PLUGIN_PAGER", "MEXC_PLUGIN_AUTH_TOKEN", settings_file.VARIABLE)
 KNOWN = (*VARIABLES.values(), *OTHERS)
 # What this project's own tests are told.
 OURS = ("MEXC_PLUGIN_TEST_", "MEXC_PLUGIN_TORTURE", "MEXC_PLUGIN_PICTURES")

@@ -144,14 +144,11 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
 
     Opens the database and tries to write nothing. Raises MexcPluginError where that fails.
     """
-    import sqlalchemy as sa
-
     from mexc_plugin.store.connect import durability
-    from mexc_plugin.store.connect import engine as engines
-    from mexc_plugin.store.connect.error_messages import explained
     from mexc_plugin.store.read import queries
-    from mexc_plugin.store.schema import partitions, tables, views
+    from mexc_plugin.store.schema import partitions, views
     from mexc_plugin.store.verify import record
+    from mexc_plugin.store.write import inserts
 
     with queries.reading(url) as connection:
         missing = [finding.message for finding in record.check_guards(connection)]
@@ -160,15 +157,7 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
         if shortage := partitions.shortage(connection):
             doubts.append(shortage)
     # Only now, when it is known to be ours: opening for writing sets SQLite's journal mode.
-    engine = engines.create(url, timeout_ms=PATIENCE_MS)
-    table = tables.cancel_audit
-    no_rows = sa.select(table).where(sa.false())
-    try:
-        with explained(url), engine.connect() as connection, connection.begin() as transaction:
-            connection.execute(sa.insert(table).from_select(list(table.c.keys()), no_rows))
-            transaction.rollback()
-    finally:
-        engine.dispose()
+    inserts.try_to_insert(url, PATIENCE_MS)
     return missing, unseen, doubts
 
 

@@ -118,8 +118,6 @@ def path(database: Chosen) -> None:
 
 
 def _faults(url: str) -> Iterator[str]:
-    import sqlalchemy as sa
-
     from mexc_plugin.store.connect import durability
     from mexc_plugin.store.schema import migrate, partitions, tables
     from mexc_plugin.store.verify import record
@@ -130,7 +128,7 @@ def _faults(url: str) -> Iterator[str]:
             remedy = REMEDIES[state.name].format(upgrade=distributions.upgrade_command())
             yield f"schema: {state.value}; {remedy}"
             return
-        if not sa.inspect(connection).has_table(tables.AUDIT_TABLE):
+        if not tables.is_there(connection, tables.AUDIT_TABLE):
             yield f"table {tables.AUDIT_TABLE} is missing; restore it from a backup"
             return
         for finding in record.check_guards(connection):

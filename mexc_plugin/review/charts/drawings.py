@@ -21,8 +21,8 @@ from itertools import pairwise
 from typing import Any
 
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
+from mexc_plugin.review.charts import altair
 from mexc_plugin.review.figures import PERCENTILES, milliseconds
-from mexc_plugin.review.report import altair
 from mexc_plugin.review.text import visible
 from mexc_plugin.store.read.statistics.tallies import Tally
 

@@ -5,9 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any
 
 from mexc_plugin.audit.outcome import FAILED
 from mexc_plugin.review.charts import periods
@@ -18,6 +16,9 @@ from mexc_plugin.store.read.statistics import counts, highlights, overview
 from mexc_plugin.store.read.statistics.counts import By
 from mexc_plugin.store.read.statistics.overview import Overview
 from mexc_plugin.store.read.statistics.tallies import Tally
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 SLOWEST = 20
 # What is embedded at most: the newest of each kind, and the slowest.
@@ -39,7 +40,7 @@ class Facts:
     rows: list[Row]
 
 
-def gather(connection: Connection, filters: Filters, now: datetime) -> Facts:
+def gather(connection: "Connection", filters: Filters, now: datetime) -> Facts:
     """now: naive UTC."""
     kinds = (By.DAY, By.BOT, By.SYMBOL, By.ACCOUNT)
     groupings = [counts.GROUPINGS[kind] for kind in kinds]
@@ -62,7 +63,7 @@ def gather(connection: Connection, filters: Filters, now: datetime) -> Facts:
     )
 
 
-def _in(unit: str, connection: Connection, filters: Filters, days: Groups) -> Periods:
+def _in(unit: str, connection: "Connection", filters: Filters, days: Groups) -> Periods:
     named = [(str(name), tally) for name, tally in days]
     if unit == "month":
         return periods.by_month(named)
@@ -73,7 +74,7 @@ def _in(unit: str, connection: Connection, filters: Filters, days: Groups) -> Pe
 
 
 def _embedded(
-    connection: Connection, filters: Filters, still_open: Iterable[Row], slowest: Iterable[Row]
+    connection: "Connection", filters: Filters, still_open: Iterable[Row], slowest: Iterable[Row]
 ) -> list[Row]:
     outcomes = [o.value for o in FAILED if not filters.outcomes or o in filters.outcomes]
     failed = _of(connection, filters, outcomes, MOST["failed"]) if outcomes else []
@@ -86,7 +87,7 @@ def _embedded(
     return sorted(known.values(), key=_newest, reverse=True)
 
 
-def _of(connection: Connection, filters: Filters, outcomes: list[str], most: int) -> list[Row]:
+def _of(connection: "Connection", filters: Filters, outcomes: list[str], most: int) -> list[Row]:
     wanted = replace(filters, outcomes=tuple(sorted(outcomes)))
     return _first(queries.history(connection, wanted, most), most)
 

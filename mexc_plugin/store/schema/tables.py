@@ -142,7 +142,12 @@ cancel_history = sa.Table(HISTORY_TABLE, sa.MetaData(), *(_kept(name) for name i
 
 def revision(connection: sa.Connection) -> str | None:
     """The revision of the database, None where it has none. Needs no alembic."""
-    if not sa.inspect(connection).has_table(VERSION_TABLE):
+    if not is_there(connection, VERSION_TABLE):
         return None
     version = sa.table(VERSION_TABLE, sa.column("version_num", sa.String()))
     return connection.scalar(sa.select(version.c.version_num))
+
+
+def is_there(connection: sa.Connection, table: str) -> bool:
+    """Whether the database has a table of that name."""
+    return sa.inspect(connection).has_table(table)

@@ -17,6 +17,7 @@ from mexc_plugin.audit.events import Event, project, project_orders
 from mexc_plugin.errors import StoreError
 from mexc_plugin.store.connect import durability, wal_checkpoints
 from mexc_plugin.store.connect import engine as engines
+from mexc_plugin.store.connect.error_messages import explained
 from mexc_plugin.store.schema.tables import HEAD, VERSION_TABLE, cancel_audit, cancel_audit_order
 from mexc_plugin.store.write.write_queue import Turns
 
@@ -356,3 +357,17 @@ def _is_current(connection: Connection) -> bool:
             return [row[0] for row in found] == [HEAD]
     except (sa.exc.OperationalError, sa.exc.ProgrammingError):
         return False
+
+
+def try_to_insert(url: str, timeout_ms: int) -> None:
+    """Insert nothing, and take that back: raises MexcPluginError where an event could not be inserted."""
+    engine = engines.create(url, timeout_ms=timeout_ms)
+    no_rows = sa.select(cancel_audit).where(sa.false())
+    try:
+        with explained(url), engine.connect() as connection, connection.begin() as transaction:
+            connection.execute(
+                sa.insert(cancel_audit).from_select(list(cancel_audit.c.keys()), no_rows)
+            )
+            transaction.rollback()
+    finally:
+        engine.dispose()
