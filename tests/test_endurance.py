@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mexc_plugin.store.writer import Writer
 
 from mexc_plugin import mexc
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store.connect import wal_checkpoints
-from mexc_plugin.store.write import recorders, spool
-from mexc_plugin.store.write.writer import Writer
+from mexc_plugin.store import checkpoints, recorders, spool
 
 from .conftest import Audit, MakeBot, logged, placed
 
@@ -102,7 +101,7 @@ def test_a_keeper_that_breaks_off_goes_on_with_what_it_had(
 def test_a_loop_that_breaks_off_each_time_neither_spins_nor_ends(
     audit: Audit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mexc_plugin.store.write.workers.PAUSE_S", 0.1)
+    monkeypatch.setattr("mexc_plugin.store.workers.PAUSE_S", 0.1)
     calls = []
 
     def broken() -> None:
@@ -359,31 +358,32 @@ def test_the_first_cancel_with_a_silent_server_takes_its_budget(
 def test_no_commit_brings_a_wal_in_that_a_reader_held_back_and_the_file_shrinks_again(
     audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wal_checkpoints, "LARGE", 2**20)
-    monkeypatch.setattr(wal_checkpoints, "AGAIN_S", 0.01)
+    monkeypatch.setattr(checkpoints, "LARGE", 2**20)
+    monkeypatch.setattr(checkpoints, "AGAIN_S", 0.01)
     made = Writer(audit.url)
     made.prepare()
     wal = Path(f"{audit.path}-wal")
     body = "x" * 200_000
 
-    def automatic() -> int:
-        return int(made._database._cursor.execute("PRAGMA wal_autocheckpoint").fetchone()[0])
+    def is_automatic() -> bool:
+        assert made._database._wal is not None
+        return not made._database._wal._is_ours
 
     assert made.commit(draft(), LONG) is Place.DATABASE
-    assert automatic() == wal_checkpoints.AUTOMATIC
+    assert is_automatic()
     with closing(sqlite3.connect(audit.path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM cancel_audit").fetchall()
         for n in range(60):
             assert made.commit(draft(n, request={"body": body}), LONG) is Place.DATABASE
         assert wal.stat().st_size > 8 * 2**20
-        eventually(lambda: automatic() == 0)
+        eventually(lambda: not is_automatic())
     # As the events of a bot come: one now and then.
     numbers = iter(range(100, 10_000))
 
     def is_small_again() -> bool:
         assert made.commit(draft(next(numbers)), LONG) is Place.DATABASE
-        return wal.stat().st_size <= 2**20 and automatic() == wal_checkpoints.AUTOMATIC
+        return wal.stat().st_size <= 2**20 and is_automatic()
 
     eventually(is_small_again)
     assert audit.path.stat().st_size > 8 * 2**20
@@ -397,25 +397,25 @@ def test_a_wal_is_brought_in_at_a_later_look_where_no_thread_was_to_be_had(
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(wal_checkpoints, "AGAIN_S", 0.0)
+    monkeypatch.setattr(checkpoints, "AGAIN_S", 0.0)
     path, wal = tmp_path / "some 1%.db", tmp_path / "some 1%.db-wal"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("CREATE TABLE t (x)")
-        connection.execute("INSERT INTO t VALUES (zeroblob(?))", (wal_checkpoints.LARGE + 1,))
-        looks = wal_checkpoints.Wal(str(path))
+        connection.execute("INSERT INTO t VALUES (zeroblob(?))", (checkpoints.LARGE + 1,))
+        looks = checkpoints.Wal(str(path))
         with monkeypatch.context() as patch:
-            patch.setattr("mexc_plugin.real_threads.start_new_thread", refuse)
+            patch.setattr("mexc_plugin.store.real_threads.start_new_thread", refuse)
             looks.look(connection.cursor())
         assert not looks.is_running
-        assert wal.stat().st_size > wal_checkpoints.LARGE
+        assert connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
+        assert wal.stat().st_size > checkpoints.LARGE
         looks.look(connection.cursor())
         eventually(lambda: not looks.is_running)
         assert wal.stat().st_size == 0  # and no commit was needed for it
         looks.look(connection.cursor())
         (pages,) = connection.execute("PRAGMA wal_autocheckpoint").fetchone()
-        assert pages == wal_checkpoints.AUTOMATIC
+        assert pages == checkpoints.AUTOMATIC
 
 
 def test_a_fork_while_a_wal_is_brought_in_gives_the_child_no_database(
