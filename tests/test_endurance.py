@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mexc_plugin.store.writer import Writer
 
 from mexc_plugin import mexc
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store import checkpoints, recorders, spool
+from mexc_plugin.store.connect import wal_checkpoints
+from mexc_plugin.store.write import recorders, spool
+from mexc_plugin.store.write.writer import Writer
 
 from .conftest import Audit, MakeBot, logged, placed
 
@@ -101,7 +102,7 @@ def test_a_keeper_that_breaks_off_goes_on_with_what_it_had(
 def test_a_loop_that_breaks_off_each_time_neither_spins_nor_ends(
     audit: Audit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mexc_plugin.store.workers.PAUSE_S", 0.1)
+    monkeypatch.setattr("mexc_plugin.store.write.workers.PAUSE_S", 0.1)
     calls = []
 
     def broken() -> None:
@@ -358,8 +359,8 @@ def test_the_first_cancel_with_a_silent_server_takes_its_budget(
 def test_no_commit_brings_a_wal_in_that_a_reader_held_back_and_the_file_shrinks_again(
     audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoints, "LARGE", 2**20)
-    monkeypatch.setattr(checkpoints, "AGAIN_S", 0.01)
+    monkeypatch.setattr(wal_checkpoints, "LARGE", 2**20)
+    monkeypatch.setattr(wal_checkpoints, "AGAIN_S", 0.01)
     made = Writer(audit.url)
     made.prepare()
     wal = Path(f"{audit.path}-wal")
@@ -397,25 +398,25 @@ def test_a_wal_is_brought_in_at_a_later_look_where_no_thread_was_to_be_had(
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(checkpoints, "AGAIN_S", 0.0)
+    monkeypatch.setattr(wal_checkpoints, "AGAIN_S", 0.0)
     path, wal = tmp_path / "some 1%.db", tmp_path / "some 1%.db-wal"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("CREATE TABLE t (x)")
-        connection.execute("INSERT INTO t VALUES (zeroblob(?))", (checkpoints.LARGE + 1,))
-        looks = checkpoints.Wal(str(path))
+        connection.execute("INSERT INTO t VALUES (zeroblob(?))", (wal_checkpoints.LARGE + 1,))
+        looks = wal_checkpoints.Wal(str(path))
         with monkeypatch.context() as patch:
-            patch.setattr("mexc_plugin.store.real_threads.start_new_thread", refuse)
+            patch.setattr("mexc_plugin.real_threads.start_new_thread", refuse)
             looks.look(connection.cursor())
         assert not looks.is_running
         assert connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
-        assert wal.stat().st_size > checkpoints.LARGE
+        assert wal.stat().st_size > wal_checkpoints.LARGE
         looks.look(connection.cursor())
         eventually(lambda: not looks.is_running)
         assert wal.stat().st_size == 0  # and no commit was needed for it
         looks.look(connection.cursor())
         (pages,) = connection.execute("PRAGMA wal_autocheckpoint").fetchone()
-        assert pages == checkpoints.AUTOMATIC
+        assert pages == wal_checkpoints.AUTOMATIC
 
 
 def test_a_fork_while_a_wal_is_brought_in_gives_the_child_no_database(
