@@ -12,6 +12,7 @@ import sqlalchemy
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import MAX_BODY, ORDER_COLUMNS, TEXT_COLUMNS, body_fields
 from mexc_plugin.audit.redaction import REPLACEMENT, Redactor
+from mexc_plugin.store.schema import cancel_audit
 
 
 def plain(text: str) -> str:
@@ -59,6 +60,11 @@ def test_a_column_is_cut_to_what_it_holds_and_the_payload_is_not(
 
     assert events.project(event)[name] == (long if length is None else long[:length])
     assert long in event.payload
+
+
+@pytest.mark.parametrize(("name", "length"), TEXT_COLUMNS.items())
+def test_a_column_has_room_for_just_that(name: str, length: int | None) -> None:
+    assert cancel_audit.c[name].type.length == length
 
 
 def test_a_nul_is_replaced_in_columns_and_escaped_in_the_payload() -> None:

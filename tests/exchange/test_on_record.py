@@ -181,8 +181,10 @@ def test_a_failed_order_of_several_swaps_raises_nothing_and_is_no_success(
 ) -> None:
     known = futures(sandbox)
 
-    ready.cancel_orders([known, "999"], SWAP)
+    orders = ready.cancel_orders([known, "999"], SWAP)
 
+    assert [order["info"].get("outcome") for order in orders] == [None, "not_found"]
+    assert orders[1]["status"] == "rejected"
     assert [row["outcome"] for row in audit.history()] == ["not_found"]
     named = {order["order_id"]: order["outcome"] for order in audit.payloads("response")[0]["orders"]}  # fmt: skip
     assert named == {known: "accepted", "999": "not_found"}
