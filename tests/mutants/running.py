@@ -34,7 +34,7 @@ SUITES = (
 )
 # No servers; of the two asynchronous classes one. What type checkers see is no change of these.
 CHOSEN = "not postgresql and not mariadb and not [pro and not -pro and not test_types"
-FEW = 20
+FEW = 8
 SHORT_S = 12
 COPIED = ("mexc_plugin", "tests", "migrations", "docs", "benchmarks")
 
