@@ -28,7 +28,7 @@ drafts = st.lists(
             "kind": st.sampled_from(["request", "response", "response", "reconciliation"]),
             "writer": st.integers(0, 2),
             "cancel": st.integers(0, 1),
-            "attempt": st.integers(1, 2),
+            "attempt": st.sampled_from([1, 1, 1, 2]),
             # Few, so that some share a nanosecond, and others only the microsecond.
             "occurred_ns": st.sampled_from([FIRST, FIRST + 1, FIRST + 2_000, FIRST + 10**9]),
             "outcome": st.none() | st.sampled_from(["canceled", "unknown", "still_open"]),
@@ -91,6 +91,30 @@ def test_whatever_comes_in_whatever_order_the_rows_are_those_of_the_events(
         assert kept(audit, coming) == oracle.rows(coming)
 
     check()
+
+
+LATE = FIRST + 10**9
+TWO_OF_A_KIND = [
+    [("request", LATE, "late"), ("request", FIRST, None), ("response", FIRST, "answered")],
+    [("request", FIRST, None), ("response", LATE, "late"), ("response", FIRST, "early")],
+    [("response", LATE, "late"), ("response", FIRST, None), ("request", FIRST, "asked")],
+    [("request", FIRST, "asked"), ("reconciliation", LATE, None), ("reconciliation", FIRST, None)],
+]
+
+
+@pytest.mark.parametrize("several", TWO_OF_A_KIND)
+def test_two_of_a_kind_come_in_in_every_order(
+    audit: Audit, store: Database, several: list[tuple[str, int, str | None]]
+) -> None:
+    wanted = [
+        draft(kind, writer=n, occurred_ns=at, order_id=order, bot=order, outcome=f"o{n}")
+        for n, (kind, at, order) in enumerate(several)
+    ]
+    for order in itertools.permutations(range(len(wanted))):
+        coming = sealed(wanted)
+        for place in order:
+            store.insert([coming[place]])
+        assert kept(audit, coming) == oracle.rows(coming), order
 
 
 def test_the_columns_are_those_that_the_schema_says(audit: Audit, store: Database) -> None:
