@@ -434,10 +434,19 @@ def test_a_trigger_that_swallows_inserts_swallows_no_event(
         "CREATE TRIGGER x BEFORE INSERT ON cancel_audit BEGIN SELECT RAISE(IGNORE); END",
         """DROP TRIGGER cancel_audit_no_update; CREATE TRIGGER cancel_audit_no_update
         BEFORE UPDATE ON cancel_audit WHEN 0 BEGIN SELECT RAISE(ABORT, 'append-only'); END""",
-        """DROP VIEW cancel_history;
+        """DROP TABLE cancel_history;
         CREATE VIEW cancel_history AS SELECT * FROM cancel_audit WHERE 0""",
+        """DROP VIEW cancel_facts;
+        CREATE VIEW cancel_facts AS SELECT * FROM cancel_audit WHERE 0""",
+        "DROP TRIGGER cancel_audit_response_kept",
     ],
-    ids=["another trigger", "a guard that is asleep", "a view that hides"],
+    ids=[
+        "another trigger",
+        "a guard that is asleep",
+        "a view in the table's place",
+        "a view that hides",
+        "answers that are not kept",
+    ],
 )
 def test_guards_that_were_tampered_with_are_found(
     make_sync: Callable[..., Bot], audit: Audit, attack: str
