@@ -46,8 +46,12 @@ def listed(audit: Audit) -> list[str]:
 def store(audit: Audit, *moments: int) -> None:
     database, last, writer_id = Database(audit.url, 5_000), chain.GENESIS, uuid7()
     for seq, ns in enumerate(moments, 1):
-        common = {"kind": "request", "cancel_id": uuid7(), "attempt": 1, "occurred_ns": ns}
-        event = events.seal(common, writer_id, seq, last)
+        ours = (
+            {"kind": "request", "cancel_id": uuid7(), "attempt": 1}
+            if seq > 1
+            else {"kind": "start"}
+        )
+        event = events.seal(ours | {"occurred_ns": ns}, writer_id, seq, last)
         database.insert([event])
         last = event.hash
     database.close()
