@@ -9,8 +9,10 @@ RANDOM_BYTES = 10
 AHEAD = 100
 
 _ahead: deque[bytes] = deque()
-# A forked child would give out what its parent does.
-os.register_at_fork(after_in_child=_ahead.clear)
+if hasattr(
+    os, "register_at_fork"
+):  # where there are forks: a child would give out what its parent does
+    os.register_at_fork(after_in_child=_ahead.clear)
 
 
 def uuid7(unix_ms: int | None = None) -> str:

@@ -28,7 +28,7 @@ COMMANDS = {
     "run": "mexc_plugin.cli.commands.hosting:run",
     "doctor": "mexc_plugin.cli.commands.hosting:doctor",
     "config": "mexc_plugin.cli.commands.settings:config",
-    "completion": "mexc_plugin.cli.commands.completion:completion",
+    "completion": "mexc_plugin.cli.completion:completion",
 }
 
 

@@ -12,7 +12,7 @@ import sqlalchemy
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import MAX_BODY, ORDER_COLUMNS, TEXT_COLUMNS, body_fields
 from mexc_plugin.audit.redaction import REPLACEMENT, Redactor
-from mexc_plugin.store.schema import cancel_audit
+from mexc_plugin.store.schema.tables import cancel_audit
 
 
 def plain(text: str) -> str:

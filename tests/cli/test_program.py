@@ -13,7 +13,7 @@ import pytest
 
 import mexc_plugin
 from mexc_plugin.cli import COMMANDS
-from mexc_plugin.cli.commands.completion import INSTALL
+from mexc_plugin.cli.completion import INSTALL
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, "-m", "mexc_plugin"]

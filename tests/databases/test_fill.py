@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from mexc_plugin.audit.events import Event
+from mexc_plugin.evidence.checking import check_history
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema import migrate
-from mexc_plugin.store.verify.record import check_guards, check_history
+from mexc_plugin.store.verify.record import check_guards
 from mexc_plugin.store.write import inserts as opening
 from mexc_plugin.store.write.inserts import Database
 from tests.conftest import Audit
@@ -58,7 +59,7 @@ def everything(audit: Audit) -> list[dict[str, Any]]:
 def assert_whole(audit: Audit) -> None:
     with queries.reading(audit.url) as connection:
         assert check_guards(connection) == []
-        assert list(check_history(connection)) == []
+    assert list(check_history(audit.url)) == []
 
 
 def test_the_rows_are_those_of_the_events_and_a_way_back_is_there(

@@ -74,7 +74,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=150)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--again", action="store_true", help="try those that survived once more")
-    parser.add_argument("rooms", nargs="*", default=["venue", "audit", "exchange"])
+    parser.add_argument(
+        "rooms",
+        nargs="*",
+        default=["venue", "audit", "exchange"],
+        help="folders below mexc_plugin/, such as store/write",
+    )
     chosen = parser.parse_args()
     # Tests send it; a shell that starts something in the background has it ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -189,7 +189,7 @@ class _Finder(ast.NodeVisitor):
 def find_mutants(rooms: tuple[str, ...]) -> Iterator[Mutant]:
     """Every change of the rooms that is still Python."""
     for room in rooms:
-        for path in sorted((ROOT / "mexc_plugin" / room).glob("*.py")):
+        for path in sorted((ROOT / "mexc_plugin" / room).rglob("*.py")):
             source = path.read_text()
             name = str(path.relative_to(ROOT))
             finder = _Finder(name, source)

@@ -25,6 +25,8 @@ SUITES = (
     "tests/test_faults.py",
     "tests/test_store.py",
     "tests/test_writer.py",
+    "tests/test_spool.py",
+    "tests/test_endurance.py",
     "tests/test_adapter.py",
     "tests/test_completeness.py",
     "tests/test_attacks.py",

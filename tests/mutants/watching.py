@@ -46,7 +46,9 @@ def pytest_configure() -> None:
         import coverage
 
         sys.addaudithook(_hear)
-        watched = [f"*/mexc_plugin/{room}/*" for room in ("venue", "audit", "exchange")]
+        watched = [
+            f"*/mexc_plugin/{room}/*" for room in ("venue", "audit", "exchange", "store/write")
+        ]
         _coverage = coverage.Coverage(data_file=COVERAGE, config_file=False, include=watched)
         _coverage.start()
 
