@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from multiprocessing.connection import wait
 from typing import Any
 
 from mexc_plugin.errors import MexcPluginError, StoreError
@@ -71,15 +72,16 @@ def _verify_in_processes(
 ) -> Iterator[Finding]:
     # New processes: one that is forked would have the connections and threads of this one.
     context = multiprocessing.get_context("spawn")
-    said: Any = context.SimpleQueue()
+    pipes = [context.Pipe(duplex=False) for _ in shares]
     workers = [
         context.Process(target=_work, args=(url, share, quick, said), daemon=True)
-        for share in shares
+        for share, (_, said) in zip(shares, pipes, strict=True)
     ]
     try:
-        for worker in workers:
+        for worker, (_, said) in zip(workers, pipes, strict=True):
             worker.start()
-        yield from _listen(said, len(workers), tell)
+            said.close()  # the worker's alone: it ends when that does
+        yield from _listen([reader for reader, _ in pipes], tell)
     finally:
         for worker in workers:
             if worker.pid is not None:
@@ -87,26 +89,31 @@ def _verify_in_processes(
                 worker.join()
 
 
-def _listen(said: Any, workers: int, tell: Tell) -> Iterator[Finding]:  # noqa: ANN401 - typed nowhere
-    while workers:
-        word = said.get()
-        if isinstance(word, Finding):
-            yield word
-        elif isinstance(word, int):
-            tell(word)
-        elif word is None:
-            workers -= 1
-        else:
-            raise StoreError(word)
+def _listen(readers: list[Any], tell: Tell) -> Iterator[Finding]:
+    while readers:
+        ready: list[Any] = wait(readers)
+        for reader in ready:
+            try:
+                word = reader.recv()
+            except EOFError as error:
+                raise StoreError("a process that verifies was ended from outside") from error
+            if isinstance(word, Finding):
+                yield word
+            elif isinstance(word, int):
+                tell(word)
+            elif word is None:
+                readers.remove(reader)
+            else:
+                raise StoreError(word)
 
 
 def _work(url: str, share: Sequence[Stretch], quick: bool, said: Any) -> None:  # noqa: ANN401 - what a process is given
     try:
-        for finding in check_stretches(url, share, said.put, quick=quick):
-            said.put(finding)
+        for finding in check_stretches(url, share, said.send, quick=quick):
+            said.send(finding)
     except MexcPluginError as error:
-        said.put(str(error))
+        said.send(str(error))
     except BaseException as error:
-        said.put(f"a process that verifies ended: {type(error).__name__}: {error}")
+        said.send(f"a process that verifies ended: {type(error).__name__}: {error}")
         raise
-    said.put(None)
+    said.send(None)

@@ -53,7 +53,12 @@ def find_doubles(connection: Connection) -> Iterator[Finding]:
 
 
 def _doubles(connection: Connection, cancel_id: str, attempt: int, kind: str) -> Iterator[Finding]:
-    there = [item for item in events_of(connection, cancel_id, attempt) if item.kind == kind]
+    known = events_of(connection, cancel_id, attempt)
+    asked = {item.writer_id for item in known if item.kind == "request"}
+    # Of several the asking writer's is the honest one, more likely than not.
+    there = sorted(
+        (item for item in known if item.kind == kind), key=lambda item: item.writer_id not in asked
+    )
     for item in there[1:]:
         message = (
             f"another {kind} of attempt {attempt}; there is one at "
