@@ -9,7 +9,7 @@ from mexc_plugin.hosting.installing import PLACES
 from mexc_plugin.store.schema.migrate import migrations_folder
 
 # For people, not for bots; a frozen program that imports mexc_plugin.cli has a hook of its own.
-FOR_PEOPLE = {"cli", "web", "report", "review", "sandbox", "__main__", "__pyinstaller"}
+FOR_PEOPLE = {"cli", "evidence", "review", "sandbox", "__main__", "__pyinstaller"}
 
 
 def _is_a_bots(module: str) -> bool:
