@@ -36,7 +36,7 @@ DEAD = "postgresql://me@127.0.0.1:9/audit"
 BOT = """
 import logging, sys, time
 from mexc_plugin import mexc
-from mexc_plugin.store import recorders
+from mexc_plugin.store.write import recorders
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
 exchange = mexc({config!r} | {{"options": {{"audit": {audit!r}}}}})
 for order_id in sys.argv[1:]:
@@ -333,7 +333,7 @@ def test_a_disk_without_room_keeps_no_bot_from_starting(tmp_path: Path) -> None:
     code = f"""
 import resource, signal
 from pathlib import Path
-from mexc_plugin.store import spool_folder
+from mexc_plugin.store.write import spool_folder
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, {resource.RLIM_INFINITY}))
 spool_folder.validate(Path({str(tmp_path)!r}))
@@ -542,7 +542,7 @@ def test_what_is_written_while_it_is_read_as_it_lies_is_an_error(of_others: Audi
     code = f"""
 import sys
 from mexc_plugin.errors import StoreError
-from mexc_plugin.store import queries
+from mexc_plugin.store.read import queries
 try:
     with queries.reading({of_others.url!r}) as connection:
         print("reading", flush=True)

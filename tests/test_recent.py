@@ -125,7 +125,7 @@ def test_a_home_that_hangs_holds_no_cancel(
 
 
 def test_many_bots_at_once_leave_a_whole_list(tmp_path: Path) -> None:
-    code = "import sys; from mexc_plugin.store import recent\nfor n in range(50): recent.remember(f'sqlite:///{sys.argv[1]}/{n % 7}.db')"
+    code = "import sys; from mexc_plugin.store.connect import recent\nfor n in range(50): recent.remember(f'sqlite:///{sys.argv[1]}/{n % 7}.db')"
     processes = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path / str(n))], env=os.environ)
         for n in range(3)

@@ -141,7 +141,7 @@ FULL = """
 import contextlib, json, os, sys
 from pathlib import Path
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store import queries, spool, verify
+from mexc_plugin.store.read import queries; from mexc_plugin.store.write import spool; from mexc_plugin.store.verify import record as verify
 from mexc_plugin.store.write.writer import Writer
 
 disk = Path(sys.argv[1])

@@ -141,7 +141,7 @@ def test_a_connection_that_no_lock_guards_refuses_every_thread_but_its_own(audit
 
 MARIADB_IN_TWO_THREADS = """
 import sys, threading
-from mexc_plugin.store import engine
+from mexc_plugin.store.connect import engine
 sys.setswitchinterval(1e-6)
 loading = threading.Thread(target=engine.validate, args=("mariadb://root@127.0.0.1/audit",))
 loading.start()

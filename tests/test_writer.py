@@ -157,7 +157,7 @@ def test_an_event_that_was_durable_only_late_is_named_by_the_next(
 
 VICTIM = """
 import os, sys, time, signal, threading
-from mexc_plugin.store import recorders
+from mexc_plugin.store.write import recorders
 {before}
 recorder = recorders.recorder_for({url!r})
 recorder.prepare()
@@ -226,7 +226,7 @@ def test_a_spawned_child_is_another_writer(audit: Audit) -> None:
     done = run(
         audit,
         "import multiprocessing as mp\n"
-        "def work(url):\n    from mexc_plugin.store import recorders\n"
+        "def work(url):\n    from mexc_plugin.store.write import recorders\n"
         "    recorders.recorder_for(url).commit({'kind': 'request', 'occurred_ns': 2}, 5)\n"
         "pid = os.fork()\n"
         "if pid == 0:\n    work({url!r})\n    recorders.close_all()\n    os._exit(0)\n"

@@ -646,8 +646,8 @@ def test_a_reader_that_goes_away_ends_an_export_quietly(url, form):
 def test_an_export_that_is_stopped_can_be_continued(url, tmp_path, number, code):
     slow = (
         "import time\n"
-        "from mexc_plugin.cli import exports, main\n"
-        "from mexc_plugin.store import exporting\n"
+        "from mexc_plugin.cli.exporting import exports; from mexc_plugin.cli import main\n"
+        "from mexc_plugin.store.read import exporting\n"
         "exports.KEEP_SECONDS = 0\n"
         "original = exporting.Events.batches\n"
         "def batches(self):\n"

@@ -13,7 +13,7 @@ PROGRAM = """
 import sys, time
 import alembic.command, sqlalchemy
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store import engine, migrate
+from mexc_plugin.store.connect import engine; from mexc_plugin.store.schema import migrate
 from mexc_plugin.store.write.writer import Writer
 url, count = sys.argv[1], int(sys.argv[2])
 engine.validate(url)

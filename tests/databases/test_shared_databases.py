@@ -99,7 +99,7 @@ def test_both_version_tables_say_what_their_owner_says(
 RECORDING = """
 import sqlalchemy as sa
 from alembic import op
-from mexc_plugin.store import recorders
+from mexc_plugin.store.write import recorders
 
 revision, down_revision = "recording", "b5"
 

@@ -136,7 +136,7 @@ def test_a_cancel_at_the_end_is_sent_and_on_record_by_the_async_class(
 FROZEN = """
 HOLD = '''
 import time
-from mexc_plugin.store import recorders
+from mexc_plugin.store.write import recorders
 
 def hold():
     with getattr(recorders.recorder_for(url), {lock!r}):
@@ -169,7 +169,7 @@ def test_a_lock_in_the_hand_of_a_frozen_thread_hangs_no_cancel(
 # No thread can be started, and a handler comes while this thread has a lock of the writer's.
 WITHOUT_THREADS = """
 import signal
-from mexc_plugin.store import real_threads, recorders
+from mexc_plugin import real_threads; from mexc_plugin.store.write import recorders
 
 def refuse(*_):
     raise RuntimeError("can't start new thread")
