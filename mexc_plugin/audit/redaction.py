@@ -164,6 +164,8 @@ def _secret_values(text: str) -> list[tuple[int, int]]:
             continue
         name = next(name for name in _PARAMETERS if word.endswith(name))
         before = text[at - len(name) - 1 : at - len(name)]
+        if text.startswith(REPLACEMENT, equals.end()):
+            continue  # done already
         value = _VALUE.match(text, equals.end())
         if value is not None and not before.isalnum() and before != "_":
             found.append(value.span())

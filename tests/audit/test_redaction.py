@@ -275,3 +275,10 @@ def test_the_exceptions_of_a_group_are_redacted_each() -> None:
     group = ExceptionGroup("several", [ValueError("key abcdefgh"), OSError("fine")])
     redact_exception(group, Redactor(["abcdefgh"]))
     assert [str(each) for each in group.exceptions] == ["key [redacted]", "fine"]
+
+
+@pytest.mark.parametrize("text", ["a?signature=abc&b=1", "token=x token=[redacted]", "x"])
+def test_what_is_redacted_already_is_left_as_it_is(text: str) -> None:
+    once = Redactor().text(text)
+    assert Redactor().text(once) == once
+    assert "]]" not in once

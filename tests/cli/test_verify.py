@@ -76,7 +76,10 @@ def test_quick_reads_sequences_and_hashes_alone(ledger, run, url, path):
 def test_since_is_a_time(run, url):
     store(url, sealed(honest()))
     result = run("audit", "verify", "--since", "2026-11-23 12:04", "--database-url", url)
-    assert [result.exit_code, result.stdout] == [0, "3 events of 1 writer: whole\n"]
+    assert [result.exit_code, result.stdout] == [
+        0,
+        "3 events of 1 writer: whole, as far as --since looks\n",
+    ]
 
 
 def test_every_kind_of_finding_says_what_it_can_mean():
@@ -223,3 +226,28 @@ def test_rows_that_make_no_sense_are_findings_and_never_errors(rows):
         whole = row | {"seq": row["seq"] if isinstance(row["seq"], int) else 1}
         texts = {name: str(row[name]) for name in ("writer_id", "payload", "prev_hash", "hash")}
         assert {finding.fault for finding in verifier.check(whole | texts)} <= set(Fault)
+
+
+@pytest.mark.parametrize("value", ["'x'", "x'ff00'", "1e300"])
+@pytest.mark.parametrize("column", ["attempt", "cancel_id", "latency_us", "final_outcome"])
+def test_a_history_with_values_of_any_kind_is_a_finding(run, url, path, column, value) -> None:
+    store(url, sealed(honest()))
+    newest = "(SELECT max(rowid) FROM cancel_history)"
+    tamper(path, f"UPDATE cancel_history SET {column} = {value} WHERE rowid = {newest}")
+    result = run("audit", "verify", "--database-url", url)
+    assert (result.exit_code, result.stderr) == (3, "")
+    assert "history: " in result.stdout
+    made = run("db", "rebuild", "--database-url", url)
+    assert made.exit_code == 0
+    assert "attempt" in made.stdout
+    assert run("audit", "verify", "--database-url", url).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "options", [["--quick"], ["--since", "2026-11-23"], ["--quick", "--since", "2026-11-23"]]
+)
+def test_what_was_not_looked_at_is_said(run, url, options) -> None:
+    store(url, sealed(honest()))
+    result = run("audit", "verify", *options, "--database-url", url)
+    looks = " and ".join(word for word in options if word.startswith("--"))
+    assert result.stdout.endswith(f"whole, as far as {looks} looks\n")

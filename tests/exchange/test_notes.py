@@ -59,7 +59,7 @@ def test_what_was_sent_is_named_with_its_outcome_and_how_to_see_it(
 ) -> None:
     error = raised(bot, "4", SYMBOL)
     (event,) = audit.events("response")
-    look = f"see it with: mexc-plugin audit show {event['cancel_id']}"
+    look = f"see it with: mexc-plugin audit show {event['cancel_id']} --db {audit.path}"
     assert note(error) == f"mexc-plugin: it was sent; recorded as not_found; {look}"
     sandbox.inject(Fault(FaultKind.DROP_AFTER, times=1))
     lost = raised(bot, sandbox.place("LTCBTC", "BUY", "1", "0.002"), SYMBOL)
@@ -103,7 +103,7 @@ def test_notes_survive_a_pickle_and_are_there_once() -> None:
     kind = errors.combine(errors.OrderNotFound, ccxt.InvalidOrder)
     error = kind("mexc {}")
     for _ in range(2):
-        notes.say_what_was_sent(error, Scope())
+        notes.say_what_was_sent(error, Scope(), "sqlite:///audit.db")
     copied = pickle.loads(pickle.dumps(error))
     assert (type(copied), copied.args, note(copied)) == (kind, ("mexc {}",), BEFORE)
 
@@ -112,7 +112,7 @@ def test_notes_survive_a_pickle_and_are_there_once() -> None:
 def test_an_error_that_takes_no_note_is_left_alone(odd: object) -> None:
     error = ccxt.ExchangeError("x")
     error.__notes__ = odd  # type: ignore[assignment]
-    notes.say_what_was_sent(error, Scope())
+    notes.say_what_was_sent(error, Scope(), "sqlite:///audit.db")
     assert error.__notes__ == odd
 
 
@@ -120,8 +120,8 @@ def test_the_notes_are_documented() -> None:
     page = read("docs/bots/own-scripts.md")
     scope = Scope(attempts=1, was_sent=True)
     shown = [
-        notes._words(Scope()),
+        notes._words(Scope(), "sqlite:///audit.db"),
         notes.UNSEEN.partition(",")[0],
-        notes._words(scope).partition(";")[0],
+        notes._words(scope, "sqlite:///audit.db").partition(";")[0],
     ]
     assert [words for words in shown if words not in page] == []

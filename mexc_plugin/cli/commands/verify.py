@@ -1,5 +1,6 @@
 """`audit verify`: is the record whole, and can what it says be?"""
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -49,7 +50,9 @@ def verify(
             database.url, plan, _adding(tell, plan.events), quick=quick, jobs=jobs
         )
         findings = _Counted(found)
-        emit((_findings_json if form == "json" else _findings_text)(findings, plan))
+        looked = [*(["--quick"] if quick else []), *(["--since"] if since else [])]
+        text = functools.partial(_findings_text, looked=" and ".join(looked))
+        emit((_findings_json if form == "json" else text)(findings, plan))
     _say_what_waits(database)
     say_unchecked(database.url)
     if findings.broken or (strict and findings.doubtful):
@@ -104,7 +107,7 @@ def _say_what_waits(database: Chosen) -> None:
         say(f"{files}, whose events are gaps here until: mexc-plugin audit recover")
 
 
-def _findings_text(findings: _Counted, plan: "Plan") -> Iterator[str]:
+def _findings_text(findings: _Counted, plan: "Plan", looked: str) -> Iterator[str]:
     from mexc_plugin.evidence.words import advice, meaning
 
     explained = set()
@@ -115,7 +118,9 @@ def _findings_text(findings: _Counted, plan: "Plan") -> Iterator[str]:
             yield f"  It can mean: {meaning(finding.fault)}."
             yield f"  What to do: {advice(finding.fault)}."
     events = _count(plan.events, "event", "events")
-    yield f"{events} of {_count(plan.writers, 'writer', 'writers')}: {_result(findings)}"
+    yield f"{events} of {_count(plan.writers, 'writer', 'writers')}: {_result(findings)}" + (
+        f", as far as {looked} looks" if looked else ""
+    )
 
 
 def _where(finding: "Finding") -> str:

@@ -8,6 +8,7 @@ from mexc_plugin.cli.database.servers import opened
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import emit, say
+from mexc_plugin.review.text import visible
 
 
 @click.command()
@@ -27,7 +28,9 @@ def rebuild(database: Chosen, after: str) -> None:
     from mexc_plugin.store.read import queries
     from mexc_plugin.store.schema import history_rows
 
-    done = after
+    # What is not there is not made here.
+    with queries.reading(database.url):
+        done = after
     shown = sys.stderr.isatty()
 
     def tell(cancel_id: str, changed: int) -> None:
@@ -36,11 +39,16 @@ def rebuild(database: Chosen, after: str) -> None:
         if shown:
             click.echo(f"\r{done}: {changed:,} rows made again …", err=True, nl=False)
 
+    def note(key: tuple[str, int], what: str) -> None:
+        if shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
+        emit([visible(f"cancel {key[0]} attempt {key[1]}: the row {what}")])
+
     with opened(database.url, read_only=False) as engine, engine.connect() as connection:
         queries.require_current(connection, database.url)
         connection.rollback()
         try:
-            changed = history_rows.rebuild(connection, after, tell)
+            changed = history_rows.rebuild(connection, after, tell, note)
         except BaseException:
             if done:
                 say(f"\ngo on with: mexc-plugin db rebuild --after {done}")

@@ -45,7 +45,7 @@ class CancelMethods(Interceptor):
         try:
             return await self._audit_cancel_within(scope, id, symbol, dict(params or {}))
         except Exception as error:
-            notes.say_what_was_sent(error, scope)
+            notes.say_what_was_sent(error, scope, self._audit_settings.url)
             raise
 
     async def cancel_unified_order(self, order: Any, params: Any = {}) -> Any:  # noqa: B006

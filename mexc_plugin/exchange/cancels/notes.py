@@ -4,6 +4,8 @@ A note (`add_note`), for it changes neither the class nor the text that bots loo
 """
 
 import contextlib
+import shlex
+from urllib.parse import unquote
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.exchange.context import Scope
@@ -16,20 +18,25 @@ UNSEEN = (
 )
 
 
-def say_what_was_sent(error: Exception, scope: Scope) -> None:
-    """Note on the error what became of that cancel. Total: the error is the bot's, whatever it is."""
-    note = PREFIX + _words(scope)
+def say_what_was_sent(error: Exception, scope: Scope, url: str) -> None:
+    """Note on the error what became of that cancel. Total: the error is the bot's, whatever it is.
+
+    url: of the record, which the command that shows the cancel is told.
+    """
+    note = PREFIX + _words(scope, url)
     with contextlib.suppress(Exception):
         # Calls that wait for the same markets get the same error.
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
 
 
-def _words(scope: Scope) -> str:
+def _words(scope: Scope, url: str) -> str:
     if scope.attempts == 0:
         return UNSEEN if scope.dispatched else BEFORE
     outcome = Outcome.UNKNOWN if scope.verdict is None else scope.verdict.outcome
-    look = f"see it with: mexc-plugin audit show {scope.cancel_id}"
+    path = url.removeprefix("sqlite:///")
+    name = "URL" if path == url else shlex.quote(unquote(path.partition("?")[0]))
+    look = f"see it with: mexc-plugin audit show {scope.cancel_id} --db {name}"
     if not scope.was_sent:
         return f"nothing was sent; recorded as {outcome.value}; {look}"
     if outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT):

@@ -250,7 +250,7 @@ def _prepare_file(path: Path, read_only: bool) -> None:
         if not path.is_file():
             raise StoreMissing(
                 f"there is no audit database at {path}; "
-                "cancel something first, or make it with: mexc-plugin db upgrade"
+                f"cancel something first, or make it with: mexc-plugin db upgrade --db {path}"
             )
         return
     _check_folder(path)

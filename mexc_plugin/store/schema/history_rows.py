@@ -82,7 +82,8 @@ def differences(connection: Connection) -> Iterator[tuple[Key, str]]:
     The connection's transactions end in between, and see one moment each.
     """
     for bounds in _ranges(connection):
-        yield from sorted(_compare(connection, bounds).items())
+        # By their looks: on SQLite an id may be anything that somebody put there.
+        yield from sorted(_compare(connection, bounds).items(), key=repr)
 
 
 def _compare(connection: Connection, bounds: Bounds) -> dict[Key, str]:
@@ -140,8 +141,15 @@ def _steady(connection: Connection) -> Any:  # noqa: ANN401 - SQLAlchemy's trans
 # -- making it again
 
 
-def rebuild(connection: Connection, begun: str, tell: Callable[[str, int], object]) -> int:
+def rebuild(
+    connection: Connection,
+    begun: str,
+    tell: Callable[[str, int], object],
+    note: Callable[[Key, str], object] = lambda _key, _what: None,
+) -> int:
     """Write every row that is not as its events say, and remove those of no event; return how many.
+
+    note: takes each of these, and what was wrong with it.
 
     begun: the last cancel that an earlier run came to, "" for all; tell: takes the last cancel that is
     done, and how many rows were written so far. Bots record meanwhile, and wait for one batch at most.
@@ -151,11 +159,13 @@ def rebuild(connection: Connection, begun: str, tell: Callable[[str, int], objec
     for bounds in _ranges(connection, begun):
         found = _compare(connection, bounds)
         if found:
-            ids = {"ids": sorted({cancel_id for cancel_id, _ in found})}
+            ids = {"ids": sorted({cancel_id for cancel_id, _ in found}, key=repr)}
             with connection.begin():
                 _alone(connection)
                 for statement in (put, _strays("cancel_id IN :ids")):
                     connection.execute(_of_several(statement), ids)
+        for key, what in sorted(found.items(), key=repr):
+            note(key, what)
         changed += len(found)
         tell(bounds.get("high", ""), changed)
     return changed
