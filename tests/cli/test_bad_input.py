@@ -22,6 +22,7 @@ from mexc_plugin.cli.audit import audit
 from mexc_plugin.cli.errors import Exit
 from mexc_plugin.cli.options.filters import MOST_VALUES
 from tests.cli.tampering import tamper
+from tests.evidence.records import honest, sealed, store
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, "-m", "mexc_plugin"]
@@ -284,3 +285,28 @@ def test_a_closed_stdout_ends_a_command_quietly(ledger, url, tmp_path, name):
     assert "Traceback" not in found.stderr
     # The ledger's record has no answers of a venue, which verify says.
     assert found.returncode in (Exit.FINE, Exit.FAILED) or name == "verify"
+
+
+@pytest.mark.parametrize("value", ["'abc'", "x'ff00'", "1e300"])
+@pytest.mark.parametrize("column", ["latency_us", "final_outcome", "symbol", "requested_at"])
+@pytest.mark.parametrize(
+    ("command", "out"),
+    [
+        ("list", None),
+        ("stats", None),
+        ("tail", None),
+        ("report", "out.html"),
+        ("export", "out.jsonl"),
+    ],
+)
+def test_a_history_with_values_that_are_none_is_shown_or_refused_in_one_line(
+    run, url, path, tmp_path, command, out, column, value
+) -> None:
+    store(url, sealed(honest()))
+    tamper(path, f"UPDATE cancel_history SET {column} = {value}")
+    into = ["-o", str(tmp_path / out)] if out else []
+    result = run("audit", command, *into, "--database-url", url)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    if result.exit_code:
+        assert result.stderr.startswith("mexc-plugin: ")
+        assert "somebody wrote to it" in result.stderr or "decode" in result.stderr

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
-from pathlib import PurePath
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -86,22 +85,6 @@ def explained(url: str) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise StoreError(sentence(error, url)) from None
-    except (ValueError, TypeError) as error:
-        if not _is_about_a_value(error):
-            raise
-        raise StoreError(
-            f"the audit database {name_of(url)} holds a time that is none: somebody wrote to it; "
-            "look with: mexc-plugin audit verify"
-        ) from None
-
-
-def _is_about_a_value(error: Exception) -> bool:
-    """Whether SQLAlchemy could not make of a stored value what its column is: SQLite keeps any."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    # processors.pyx, _py_processors.py or _processors_cy.py, by SQLAlchemy's version and build.
-    return trace is not None and "processors" in PurePath(trace.tb_frame.f_code.co_filename).name
 
 
 def sentence(error: SQLAlchemyError, url: str) -> str:

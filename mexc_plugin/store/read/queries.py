@@ -12,7 +12,7 @@ from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.connect import sessions
 from mexc_plugin.store.connect.error_messages import explained, name_of
 from mexc_plugin.store.connect.rows import BATCH, Row, Rows, stream
-from mexc_plugin.store.read import filters
+from mexc_plugin.store.read import filters, odd_values
 from mexc_plugin.store.read.filters import Filters, conditions
 from mexc_plugin.store.read.history import history, history_query
 from mexc_plugin.store.read.ordering import Position
@@ -53,7 +53,8 @@ def reading(url: str) -> Iterator[Connection]:
     try:
         with explained(url), connected(engine, url) as connection:
             require_current(connection, url)
-            yield connection
+            with odd_values.told_apart(connection, url):
+                yield connection
             if sessions.was_written(connection):
                 raise StoreError(
                     f"somebody wrote to the audit database {name_of(url)} while it was read; read it again"
