@@ -17,7 +17,6 @@ OPTIONS = {
     "--pair": "--symbol",
     "--status": "--outcome",
     "--id": "--order-id",
-    "--db": "--database-url",
     "--url": "--database-url",
     "--json": "--format json",
     "--jsonl": "--format jsonl",

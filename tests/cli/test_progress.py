@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mexc_plugin.cli.output import progress
 from mexc_plugin.cli.output.terminal import Screen, cells
+from tests.evidence.records import honest, sealed, store
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,10 +62,8 @@ def test_a_log_gets_none_of_it(monkeypatch):
     assert sys.stderr.getvalue() == ""
 
 
-def test_verify_shows_how_far_it_is_in_one_line(ledger, url):
-    ledger.store(
-        *(ledger.seal(kind="request", cancel_id=f"{n:036}", attempt=1) for n in range(2_500))
-    )
+def test_verify_shows_how_far_it_is_in_one_line(url):
+    store(url, *(sealed(honest()) for _ in range(170)))
     ours, theirs = pty.openpty()
     done = subprocess.run(
         [sys.executable, "-m", "mexc_plugin", "audit", "verify", "--database-url", url],

@@ -45,7 +45,7 @@ def verify(
     from mexc_plugin.evidence import verifying
 
     plan = verifying.make_plan(database.url, since)
-    with progress("Verifying") as tell:
+    with progress("verifying") as tell:
         found = verifying.verify(
             database.url, plan, _adding(tell, plan.events), quick=quick, jobs=jobs
         )
