@@ -16,7 +16,7 @@ lasts. Then it seals what the storer has not come to, and puts everything that i
 fsync for all, and no gap before what is durable. What the storer stores after all is found there again by the replay.
 
 Two more come for a moment. One prepares the spool when the keeper starts, one brings a large WAL in between two
-transactions (`checkpoints`): either may hang, too. A loop that breaks off is begun anew, with what it left.
+transactions (`wal_checkpoints`): either may hang, too. A loop that breaks off is begun anew, with what it left.
 
 The end. `close` puts `stop` into the inbox; whoever comes after it is handed to the successor, which is the next
 writer with a chain of its own. So is whoever comes when Python has begun to take itself apart: no thread runs any more
