@@ -146,9 +146,9 @@ def _look(
 def _stored(url: str) -> tuple[set[int], tuple[str, ...]]:
     """The events in the database, and what verify says but that some were lost."""
     with ledger.queries.reading(url) as connection:
-        found = {row["seq"] for row in ledger.verify.chained(connection)}
+        found = {row["seq"] for row in ledger.record.chained(connection)}
     findings = ledger.findings(url)
-    lost = ledger.verify.Fault.LOST
+    lost = ledger.record.Fault.LOST
     return found, tuple(str(finding) for finding in findings if finding.fault is not lost)
 
 
