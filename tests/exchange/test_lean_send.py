@@ -321,6 +321,17 @@ def test_a_proxy_is_used(wire: Wire, audit: Audit, known, taken: list[bool]) -> 
     assert wire.requests[0].startswith(b"DELETE http://venue.invalid/api/v3/order?")
 
 
+@pytest.mark.parametrize("name", ["send", "build_response", "request_url"])
+def test_so_is_one_of_its_adapter(wire: Wire, audit: Audit, known, name: str) -> None:
+    exchange = make(mexc, wire.url, audit, known)
+    original = getattr(HTTPAdapter, name)
+    with mock.patch.object(HTTPAdapter, name, autospec=True, side_effect=original) as replaced:
+        with contextlib.suppress(ccxt.BaseError):
+            exchange.cancel_order("1234", SPOT)
+        assert replaced.called
+    exchange.session.close()
+
+
 # -- the session's own connections and cookies
 
 

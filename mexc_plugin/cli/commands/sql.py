@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,9 @@ from mexc_plugin.cli.options.completing import complete_questions
 from mexc_plugin.cli.output.terminal import Screen, emit, say
 
 if TYPE_CHECKING:
-    from mexc_plugin.store.read.questions import Parameter, Question
+    from sqlalchemy import Connection
+
+    from mexc_plugin.store.read.questions import Answer, Parameter, Question
 
 TITLES = ("name", "title")
 LISTED = (*TITLES, "parameters")
@@ -68,7 +70,7 @@ def sql(
 
     Times are UTC, written as in `audit list`: 1h or 2d (ago), 14:03, today, a date or ISO time, or now.
     """
-    from mexc_plugin.store.read import questions
+    from mexc_plugin.store.read import own_sql, questions
 
     if name is None or listing:
         _refuse_rest(name, given, show)
@@ -79,7 +81,8 @@ def sql(
         return
     if not re.fullmatch(NAME, name):
         _refuse_with_sql(given, show)
-        _answer_own(_statement(name), timeout, database.url, form)
+        statement = _statement(name)
+        _answer(lambda connection: own_sql.ask(connection, statement, timeout), database.url, form)
         return
     question = questions.named(name)
     if show:
@@ -88,26 +91,15 @@ def sql(
         dialect = parse(database.url).get_backend_name()
         emit(question.text.get(dialect, question.text[""]).splitlines())
         return
-    _answer(question, _values(ctx, question, given), database.url, form)
+    values = _values(ctx, question, given)
+    _answer(lambda connection: questions.ask(connection, question, values), database.url, form)
 
 
-def _answer(question: "Question", values: Mapping[str, Any], url: str, form: str) -> None:
-    from mexc_plugin.store.read import queries, questions
-
-    with queries.reading(url) as connection:
-        answer = questions.ask(connection, question, values)
-        counted = _Counted(answer.rows)
-        with closing(answer.rows):
-            emit(_render(form, counted, answer.columns))
-    if form == "table" and not counted.rows:
-        say("no rows")
-
-
-def _answer_own(statement: str, timeout: int, url: str, form: str) -> None:
-    from mexc_plugin.store.read import own_sql, queries
+def _answer(ask: "Callable[[Connection], Answer]", url: str, form: str) -> None:
+    from mexc_plugin.store.read import queries
 
     with queries.reading(url) as connection:
-        answer = own_sql.ask(connection, statement, timeout)
+        answer = ask(connection)
         counted = _Counted(answer.rows)
         with closing(answer.rows):
             emit(_render(form, counted, answer.columns))

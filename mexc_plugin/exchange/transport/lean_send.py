@@ -37,10 +37,11 @@ _NO_RETRIES = urllib3.Retry(0, read=False)
 _SESSION = frozenset({*vars(requests.Session()), "request", "get_adapter"})
 _ADAPTER = frozenset(vars(HTTPAdapter()))
 _LIBRARY = tuple(
-    (kind, name, getattr(kind, name))
+    (kind, name, getattr(kind, name, None))
     for kind, names in (
         (requests.Session, ("request", "prepare_request", "merge_environment_settings", "send")),
         (requests.Session, ("get_adapter", "resolve_redirects", "get_redirect_target")),
+        (HTTPAdapter, ("build_response", "get_connection_with_tls_context", "request_url")),
         (requests.PreparedRequest, ("prepare", "prepare_headers", "prepare_url", "prepare_body")),
     )
     for name in names
@@ -80,7 +81,8 @@ def send(
 
 def shorten(adapter: BaseAdapter) -> BaseAdapter:
     """The same adapter with shorter ways, which never retries; the one that was given where it is no plain one."""
-    if type(adapter) is not HTTPAdapter or not vars(adapter).keys() <= _ADAPTER:
+    is_plain = type(adapter) is HTTPAdapter and vars(adapter).keys() <= _ADAPTER
+    if not is_plain or not _is_as_it_came():
         return adapter
     short = object.__new__(_Adapter)
     short.__dict__ = vars(adapter)
@@ -153,8 +155,13 @@ def _adds_nothing(session: requests.Session) -> bool:
         and not any(session.hooks.values())
         and type(session.cookies) is RequestsCookieJar
         and not len(session.cookies)
-        and all(getattr(kind, name) is method for kind, name, method in _LIBRARY)
+        and _is_as_it_came()
     )
+
+
+def _is_as_it_came() -> bool:
+    """Whether nobody has put a method of his own into the library."""
+    return all(getattr(kind, name, None) is method for kind, name, method in _LIBRARY)
 
 
 def _prepare(

@@ -6,6 +6,7 @@ import getpass
 import importlib
 import os
 import re
+import shlex
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -250,7 +251,7 @@ def _prepare_file(path: Path, read_only: bool) -> None:
         if not path.is_file():
             raise StoreMissing(
                 f"there is no audit database at {path}; "
-                f"cancel something first, or make it with: mexc-plugin db upgrade --db {path}"
+                f"cancel something first, or make it with: mexc-plugin db upgrade --db {shlex.quote(str(path))}"
             )
         return
     _check_folder(path)
