@@ -9,7 +9,7 @@ from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.redaction import REPLACEMENT
 from mexc_plugin.store.verify.findings import Degree
 from mexc_plugin.venue.endpoints import Endpoint, classify
-from mexc_plugin.venue.fields import event_fields
+from mexc_plugin.venue.fields import FIELDS, event_fields
 from mexc_plugin.venue.reconciliation import CLOCK_MARGIN_MS, judge
 from mexc_plugin.venue.requests import ParsedRequest, read_request
 from mexc_plugin.venue.responses import CancelAck, Refusal
@@ -17,22 +17,9 @@ from mexc_plugin.venue.verdict import HttpAnswer, Verdict, decide, order_outcome
 
 Document = Mapping[str, Any]
 
-# Of an order, only an answer says these.
-_ANSWERED = (
-    "order_status",
-    "side",
-    "type",
-    "time_in_force",
-    "price",
-    "amount",
-    "filled",
-    "cost",
-    "cancel_reason",
-    "stp_mode",
-    "venue_code",
-    "venue_message",
-)
 _IDS = ("order_id", "client_order_id", "cancel_client_order_id")
+# Of an order, only an answer says these.
+_ANSWERED = tuple(name for name in FIELDS if name not in _IDS)
 _WITHOUT_ANSWER = (Outcome.UNKNOWN, Outcome.NOT_SENT)
 
 

@@ -27,10 +27,11 @@ _NAMES = {
     )
 }
 
+FIELDS = tuple(_NAMES.values())
 _read = attrgetter(*_NAMES)
 
 
 def event_fields(ack: CancelAck) -> dict[str, str]:
     """The fields of an event that an acknowledgement fills, as received."""
-    values = zip(_NAMES.values(), _read(ack), strict=True)
+    values = zip(FIELDS, _read(ack), strict=True)
     return {name: value for name, value in values if value is not None}
