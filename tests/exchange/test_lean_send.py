@@ -128,7 +128,8 @@ def test_what_is_sent_is_what_plain_ccxt_sends_byte_by_byte(
     method, *args = CALLS[call]
     for kind in (ccxt.mexc, mexc):
         exchange = make(kind, wire.url, audit, known, **SETTINGS[settings])
-        with contextlib.suppress(ccxt.BaseError):
+        # Older ccxt raises AttributeError for an answer that says nothing: it was sent by then.
+        with contextlib.suppress(ccxt.BaseError, AttributeError):
             getattr(exchange, method)(*args)
         exchange.session.close()
     theirs, ours = wire.requests
