@@ -4,13 +4,13 @@ Nothing fails because of them, so that a bot would record elsewhere than its own
 named in a warning. Imports nothing heavy.
 """
 
-import contextlib
 import difflib
 import logging
 import os
 from collections.abc import Iterator, Mapping
 
 from mexc_plugin import settings_file
+from mexc_plugin.audit.interrupts import suppress_own
 from mexc_plugin.config import VARIABLES
 
 log = logging.getLogger("mexc_plugin")
@@ -50,7 +50,7 @@ def find_misplaced(config: object, options: Mapping[object, object]) -> Iterator
 def warn_once(config: object, options: object) -> None:
     """Log what is not read, once in a process for each."""
     # A bot's own mapping or log handler may raise: that must not keep it from trading.
-    with contextlib.suppress(Exception):
+    with suppress_own():
         found = [*find_unknown_variables(os.environ)]
         if isinstance(options, Mapping):
             found += find_misplaced(config, options)

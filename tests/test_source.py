@@ -1,6 +1,7 @@
 """Rules for the source that no linter of ours states alone."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import mexc_plugin
@@ -18,6 +19,48 @@ def test_no_assert_decides_anything_at_run_time() -> None:
         or (isinstance(node, ast.Name) and node.id == "AssertionError")
     ]
     assert found == []
+
+
+# Where a bot's own thread runs, and a handler of its signals may throw.
+CALLERS = ("audit", "exchange", "misspellings.py")
+# `BaseException` kept in a name and raised by the same function, or by the one who waits for it.
+KEPT = (
+    "exchange/recording.py send",
+    "exchange/waiting.py in_own_thread",
+    "exchange/waiting.py work",
+)
+
+
+def _is_broad(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("Exception", "BaseException")
+
+
+def _swallowers(path: Path) -> Iterator[str]:
+    """Functions that take every error for their own."""
+    for function in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for node in ast.walk(function):
+            handles = isinstance(node, ast.ExceptHandler) and (
+                node.type is None or _is_broad(node.type)
+            )
+            text = ast.unparse(node)
+            lets_through = "is_from_handler" in text or (
+                handles and isinstance(node.body[-1], ast.Raise)
+            )
+            suppresses = (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func).endswith("suppress")
+                and any(map(_is_broad, node.args))
+            )
+            if (handles and not lets_through) or suppresses:
+                yield f"{path.relative_to(PACKAGE)} {function.name}"
+
+
+def test_what_a_handler_of_the_bots_throws_is_nowhere_taken_for_an_error_of_ours() -> None:
+    paths = [path for name in CALLERS for path in [PACKAGE / name, *(PACKAGE / name).rglob("*.py")]]
+    found = [each for path in paths if path.is_file() for each in _swallowers(path)]
+    assert sorted(set(found)) == sorted(KEPT)
 
 
 def test_no_folder_has_more_than_seventeen_files() -> None:

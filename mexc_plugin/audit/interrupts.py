@@ -4,8 +4,20 @@ The first must not stop a cancel, the second must go through: Ctrl-C, a task's t
 """
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import CodeType
 from typing import Any
+
+
+@contextmanager
+def suppress_own() -> Iterator[None]:
+    """Suppress every Exception but those that a signal handler of the bot's threw."""
+    try:
+        yield
+    except Exception as error:
+        if is_from_handler(error):
+            raise
 
 
 def is_from_handler(error: BaseException) -> bool:

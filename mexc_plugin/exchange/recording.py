@@ -8,7 +8,6 @@ Whatever fails in describing a cancel, it is sent all the same; whatever fails i
 policy decides (`on_failure`).
 """
 
-import contextlib
 import json
 import logging
 import time
@@ -18,7 +17,7 @@ from typing import Any
 
 from ccxt.base import errors as ccxt_errors
 
-from mexc_plugin.audit.interrupts import is_from_handler
+from mexc_plugin.audit.interrupts import is_from_handler, suppress_own
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import as_text, redact_exception
@@ -52,7 +51,7 @@ class Unrecorded:
 
     def say(self, level: int, message: str, *args: object) -> None:
         """Write to the log, here: there is no thread for it."""
-        with contextlib.suppress(Exception):  # the log's handlers are the bot's
+        with suppress_own():  # the log's handlers are the bot's
             log.log(level, message, *args)
 
 

@@ -9,6 +9,7 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
+from mexc_plugin.audit.interrupts import is_from_handler
 from mexc_plugin.audit.redaction import REPLACEMENT, SECRET_NAMES, Redactor, as_text
 from mexc_plugin.exchange.context import ATTEMPT, SENDING
 from mexc_plugin.exchange.drafts import redactor_of
@@ -95,7 +96,9 @@ def _redact_safely(redactor: Redactor, pair: tuple[Any, Any], otherwise: tuple[A
     """For a log, which must neither show a secret nor stop a cancel over an object that is odd."""
     try:
         return redact(redactor, pair)
-    except Exception:  # noqa: BLE001 - endless, or of a class that raises when it is looked at
+    except Exception as error:  # endless, or of a class that raises when it is looked at
+        if is_from_handler(error):
+            raise
         return otherwise
 
 
@@ -134,5 +137,7 @@ def _redact_mapping(redactor: Redactor, value: Mapping[Any, Any]) -> Mapping[Any
 def _repr(value: object) -> str:
     try:
         return repr(value)
-    except Exception:  # noqa: BLE001 - whoever formats it will see for themselves
+    except Exception as error:  # whoever formats it will see for themselves
+        if is_from_handler(error):
+            raise
         return ""

@@ -4,11 +4,16 @@ import functools
 import signal
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from mexc_plugin import misspellings
 from mexc_plugin.audit.interrupts import is_from_handler
 from mexc_plugin.audit.redaction import Redactor, as_text, redact_exception
+from mexc_plugin.exchange import redacted_logging
+from mexc_plugin.exchange.cancels import notes
+from mexc_plugin.exchange.context import Scope
 from mexc_plugin.exchange.drafts import unified_symbol
 
 
@@ -59,6 +64,27 @@ class Odd:
         return str(self)
 
 
+class Settings(dict[str, object]):
+    def __init__(self, odd: Odd) -> None:
+        super().__init__()
+        self.odd = odd
+
+    def items(self) -> Any:
+        return str(self.odd)
+
+    def __iter__(self) -> Any:
+        return iter(str(self.odd))
+
+
+class Noted(Exception):
+    def __init__(self, odd: Odd) -> None:
+        self.odd = odd
+
+    @property
+    def __notes__(self) -> Any:
+        return str(self.odd)
+
+
 def interrupt() -> None:
     signal.raise_signal(signal.SIGUSR1)
 
@@ -70,6 +96,10 @@ def fail() -> None:
 LOOKING: dict[str, tuple[Callable[[Odd], object], object]] = {
     "as a text": (as_text, "<Odd>"),
     "in an error's arguments": (lambda odd: redact_exception(ValueError(odd), Redactor()), None),
+    "in a log": (lambda odd: redacted_logging.redact(Redactor(), [odd]) and None, None),
+    "in a call of a logger": (lambda odd: redacted_logging._redact_safely(Redactor(), (Settings(odd), {}), None), None),
+    "among the settings": (lambda odd: misspellings.warn_once({}, Settings(odd)), None),
+    "as an error's notes": (lambda odd: notes.say_what_was_sent(Noted(odd), Scope(), "sqlite:///"), None),
     "among the markets": (lambda odd: unified_symbol(SimpleNamespace(markets_by_id=odd), "A"), None),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ccxt.base import errors as ccxt_errors
 
+from mexc_plugin.audit.interrupts import is_from_handler
 from mexc_plugin.audit.outcome import UNRESOLVED, Outcome
 from mexc_plugin.exchange.cancels import arguments, notes, pacing, unified_orders
 from mexc_plugin.exchange.context import Scope, scoped
@@ -170,7 +171,9 @@ class CancelMethods(Interceptor):
                 answer = await self._audit_finish(
                     scope, self.spotPrivateDeleteOrder(request.encode())
                 )
-            except Exception:
+            except Exception as error:
+                if is_from_handler(error):
+                    raise
                 confirmed = await self._audit_confirm(scope, market) if confirm else None
                 if confirmed is None:
                     raise

@@ -3,10 +3,10 @@
 A note (`add_note`), for it changes neither the class nor the text that bots look at.
 """
 
-import contextlib
 import shlex
 from urllib.parse import unquote
 
+from mexc_plugin.audit.interrupts import suppress_own
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.exchange.context import Scope
 
@@ -24,7 +24,7 @@ def say_what_was_sent(error: Exception, scope: Scope, url: str) -> None:
     url: of the record, which the command that shows the cancel is told.
     """
     note = PREFIX + _words(scope, url)
-    with contextlib.suppress(Exception):
+    with suppress_own():
         # Calls that wait for the same markets get the same error.
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
