@@ -10,14 +10,14 @@ from mexc_plugin.cli.groups import DefaultGroup
 
 COMMANDS = {
     "list": "mexc_plugin.cli.commands.listing:list_",
-    "tail": "mexc_plugin.cli.commands.tail:tail",
+    "tail": "mexc_plugin.cli.commands.watching.tail:tail",
     "show": "mexc_plugin.cli.commands.show:show",
     "stats": "mexc_plugin.cli.commands.stats:stats",
     "export": "mexc_plugin.cli.commands.export:export",
     "report": "mexc_plugin.cli.commands.report:report",
-    "serve": "mexc_plugin.cli.commands.serve:serve",
+    "serve": "mexc_plugin.cli.commands.watching.serve:serve",
     "sql": "mexc_plugin.cli.commands.sql:sql",
-    "verify": "mexc_plugin.cli.commands.verify:verify",
+    "verify": "mexc_plugin.cli.commands.evidence.verify:verify",
     "reconcile": "mexc_plugin.cli.commands.reconcile:reconcile",
     "recover": "mexc_plugin.cli.commands.reconcile:recover",
 }

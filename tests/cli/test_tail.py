@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin.audit.ids import uuid7
-from mexc_plugin.cli.commands.tail import Lines, _renderer
+from mexc_plugin.cli.commands.watching.tail import Lines, _renderer
 from mexc_plugin.cli.output.terminal import Screen, cells
 from mexc_plugin.store.read import follow, queries
 from tests.cli.conftest import Ledger

@@ -1,0 +1,1 @@
+"""Commands that prove something: that the record is whole, and what it said when."""
