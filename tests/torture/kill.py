@@ -64,7 +64,7 @@ class Killing:
         locked = chance.random() < LOCKED
         orders = [self._sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(ORDERS)]
         # Where the database is locked, it is the spool that the victim dies over.
-        audit = {"url": self.url} | ({"deadline_ms": 20} if locked else {})
+        audit = {"url": self.url} | ({"deadline_ms": 100} if locked else {})
         # A busy machine is no fault of the venue: ccxt's own 10 s are not to end a victim.
         options = {"audit": audit, "recvWindow": 60_000}
         config = {**self._sandbox.ccxt_config(), "timeout": PATIENCE * 1000, "options": options}
