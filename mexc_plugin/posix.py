@@ -1,8 +1,12 @@
-"""POSIX's file locks and user names; one sentence on a system that has none.
+"""POSIX's file locks and user names, and files handled warily; one sentence on a system that has none.
 
 Whoever locks a file takes `fcntl` from here, and the store imports this before all else: so nothing is
 recorded, half or otherwise, where the locks that the record rests on are missing.
 """
+
+import os
+import stat
+from pathlib import Path
 
 from mexc_plugin.errors import UnsupportedPlatform
 
@@ -15,4 +19,34 @@ except ImportError:
         "on Windows, run the bot and mexc-plugin in WSL"
     ) from None
 
-__all__ = ["fcntl", "pwd"]
+__all__ = ["fcntl", "names_file", "open_warily", "pwd", "sync_folder"]
+
+# What lies in a file's place may be a link, a FIFO or a device: none may be followed or waited for.
+_WARY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+def open_warily(path: Path, mode: int) -> int:
+    """Open a file of this user. Raises OSError for anything else, and never waits."""
+    fd = os.open(path, mode | _WARY)
+    found = os.fstat(fd)
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+        return fd
+    os.close(fd)
+    raise PermissionError(0, "not a regular file of this user", str(path))
+
+
+def names_file(path: Path, fd: int) -> bool:
+    """Whether that path still names this open file."""
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk. Raises OSError."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -27,7 +27,7 @@ from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import triggers
 from mexc_plugin.store.verify import record
-from mexc_plugin.store.write import recorders, spool
+from mexc_plugin.store.write import recorders, spool_folder
 from mexc_plugin.venue import endpoints
 
 from .conftest import Audit, Bot, assert_complete
@@ -480,7 +480,7 @@ def test_verify_survives_any_row(
 def test_the_spool_of_a_database_with_brackets_in_its_name_is_found(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/[prod].db"
     (tmp_path / f"[prod].db.{NOBODY}.spool").touch()
-    assert spool.files(url)
+    assert spool_folder.files(url)
 
 
 def test_a_forged_spool_keeps_the_others_from_nothing(

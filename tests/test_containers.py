@@ -21,7 +21,7 @@ from mexc_plugin.audit import events
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.errors import ConfigError
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store.write import recorders, spool, spool_folder
+from mexc_plugin.store.write import recorders, spool, spool_folder, spool_replay
 from mexc_plugin.store.write.writer import Writer
 
 from . import nameless
@@ -81,7 +81,7 @@ def spooled(url: str, folder: Path | None = None) -> list[str]:
     files = spool_folder.files(url, folder)
     for path in files:
         os.chown(path, os.geteuid(), os.getegid())
-    found = [event for path in files for event in spool.read(path).events]
+    found = [event for path in files for event in spool_replay.read(path).events]
     return [events.project(event)["kind"] for event in found]
 
 

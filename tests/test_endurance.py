@@ -23,7 +23,7 @@ from mexc_plugin import mexc
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.store.connect import wal_checkpoints
-from mexc_plugin.store.write import recorders, spool
+from mexc_plugin.store.write import recorders, spool, spool_folder, spool_replay
 from mexc_plugin.store.write.writer import Writer
 
 from .conftest import Audit, MakeBot, logged, placed
@@ -283,8 +283,10 @@ def test_a_child_whose_parent_could_not_close_its_connection_only_spools_and_it_
                 os._exit(code)
         assert os.waitpid(pid, 0)[1] == 0
         assert sandbox.arrivals[-1].params["orderId"] == order_id
-        (path,) = [each for each in spool.files(audit.url) if parent.writer_id not in each.name]
-        waiting = [json.loads(event.payload)["kind"] for event in spool.read(path).events]
+        (path,) = [
+            each for each in spool_folder.files(audit.url) if parent.writer_id not in each.name
+        ]
+        waiting = [json.loads(event.payload)["kind"] for event in spool_replay.read(path).events]
         assert waiting == ["start", "request", "response", "stop"]
     assert stuck.wait(LONG)
     recorders.close_all()
@@ -293,7 +295,7 @@ def test_a_child_whose_parent_could_not_close_its_connection_only_spools_and_it_
     recorders.close_all()
     assert sorted(map(len, kinds(audit))) == [4, 5]
     assert {row["order_id"] for row in audit.history()} >= {order_id}
-    assert spool.files(audit.url) == []
+    assert spool_folder.files(audit.url) == []
 
 
 def test_a_fork_leaves_the_parent_s_prepared_spool_where_it_is(
@@ -461,7 +463,7 @@ def test_a_file_that_goes_away_behind_a_link_is_noticed(tmp_path: Path, part: st
     assert made.commit(draft(), LONG) is Place.DATABASE
     Path(f"{target}{part}").unlink()
     if made.commit(draft(1), LONG) is not Place.DATABASE:
-        eventually(lambda: not spool.files(f"sqlite:///{link}"))
+        eventually(lambda: not spool_folder.files(f"sqlite:///{link}"))
     # As after a kill: what a new connection finds, without the old one.
     code = f"import sqlite3; print(sqlite3.connect('file:{link}?mode=ro', uri=True).execute(\"SELECT count(*) FROM cancel_audit WHERE cancel_id = 'c1'\").fetchone()[0])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

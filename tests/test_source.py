@@ -80,7 +80,6 @@ LONG = {
     "review/charts/drawings.py": "one function for each picture",
     "store/read/exporting.py": "two sources that share their batches",
     "store/write/inserts.py": "one connection, from opening to closing",
-    "store/write/spool.py": "one file format: to be split into format, file and replay",
     "store/write/writer.py": "two threads that share their state: to be split into storer and keeper",
 }
 

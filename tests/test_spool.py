@@ -15,7 +15,7 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store.write import spool, spool_folder
+from mexc_plugin.store.write import spool, spool_folder, spool_format, spool_replay
 from mexc_plugin.store.write.writer import Writer
 
 from .conftest import Audit, MakeBot, logged, placed
@@ -75,7 +75,7 @@ def test_a_writer_has_its_spool_ready_before_it_needs_it_and_removes_it(audit: A
     made._spool_tried.put(None)
     (ready,) = spool_folder.prepared(audit.url)
     assert (ready.stat().st_mode & 0o777, ready.stat().st_blocks * 512) >= (0o600, spool.ROOM)
-    assert spool.files(audit.url) == []
+    assert spool_folder.files(audit.url) == []
     made.close()
     assert spool_folder.prepared(audit.url) == []
 
@@ -87,17 +87,17 @@ def test_what_is_prepared_is_used_and_prepared_again_when_it_was_replayed(
     inode = ready.stat().st_ino
     with audit.locked():
         assert placed(writer, draft(1)) is Place.SPOOL
-        (used,) = spool.files(audit.url)
+        (used,) = spool_folder.files(audit.url)
         assert used.stat().st_ino == inode
         assert spool_folder.prepared(audit.url) == []
-        assert len(spool.read(used).events) == 1
+        assert len(spool_replay.read(used).events) == 1
     until = time.monotonic() + 20
     while not (found := spool_folder.prepared(audit.url)) and time.monotonic() < until:
         time.sleep(0.01)
     assert [path.stat().st_ino for path in found] == [inode]
     with audit.locked():
         assert placed(writer, draft(2)) is Place.SPOOL
-        assert len(spool.read(used).events) == 1
+        assert len(spool_replay.read(used).events) == 1
     writer.close()
     assert seqs(audit, writer.writer_id) == [1, 2, 3, 4, 5]
 
@@ -122,7 +122,7 @@ def test_a_file_system_that_reserves_nothing_takes_events_all_the_same(
     other.prepare()
     other.append(chained(3))
     assert other.path is not None
-    assert [event.seq for event in spool.read(other.path).events] == [1, 2, 3]
+    assert [event.seq for event in spool_replay.read(other.path).events] == [1, 2, 3]
 
 
 def test_a_system_without_posix_fallocate_reserves_by_writing(
@@ -133,7 +133,7 @@ def test_a_system_without_posix_fallocate_reserves_by_writing(
     other.append(chained(3))
     assert other.path is not None
     assert other.path.stat().st_blocks * 512 >= spool.ROOM
-    assert [event.seq for event in spool.read(other.path).events] == [1, 2, 3]
+    assert [event.seq for event in spool_replay.read(other.path).events] == [1, 2, 3]
 
 
 # A disk of one megabyte, in a mount namespace that goes with the process.
@@ -141,7 +141,7 @@ FULL = """
 import contextlib, json, os, sys
 from pathlib import Path
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store.read import queries; from mexc_plugin.store.write import spool; from mexc_plugin.store.verify import record as verify
+from mexc_plugin.store.read import queries; from mexc_plugin.store.write import spool, spool_folder, spool_format, spool_replay; from mexc_plugin.store.verify import record as verify
 from mexc_plugin.store.write.writer import Writer
 
 disk = Path(sys.argv[1])
@@ -163,8 +163,8 @@ while places[-1] is not Place.LOST:
     places.append(commit(len(places)))
 places += [commit(len(places) + n) for n in range(3)]
 writer.close()
-(path,) = spool.files(url)
-last = json.loads(spool.read(path).events[-1].payload)
+(path,) = spool_folder.files(url)
+last = json.loads(spool_replay.read(path).events[-1].payload)
 (disk / "filler").unlink()
 after = Writer(url)
 after.prepare()
@@ -220,8 +220,10 @@ def test_within_its_budget_nothing_is_sent_before_the_spool_has_it(
     waiting: list[str] = []
 
     def fetch(*request: object, **named: object) -> object:
-        for path in spool.files(audit.url):
-            waiting.extend(json.loads(event.payload)["kind"] for event in spool.read(path).events)
+        for path in spool_folder.files(audit.url):
+            waiting.extend(
+                json.loads(event.payload)["kind"] for event in spool_replay.read(path).events
+            )
         return send(*request, **named)
 
     bot.exchange.fetch = fetch
@@ -255,7 +257,7 @@ def test_the_database_is_in_use_again_within_a_second_of_its_return(audit: Audit
         assert made.commit(draft(), 20) is Place.SPOOL
         aside.replace(audit.path)
         began = time.monotonic()
-        while spool.files(audit.url) and time.monotonic() < began + 30:
+        while spool_folder.files(audit.url) and time.monotonic() < began + 30:
             time.sleep(0.01)
         took.append(time.monotonic() - began)
     made.close()
@@ -270,13 +272,13 @@ def test_a_spool_that_goes_away_between_two_appends_is_there_again_with_all_of_i
 ) -> None:
     with audit.locked():
         assert placed(writer, draft(1)) is Place.SPOOL
-        (path,) = spool.files(audit.url)
+        (path,) = spool_folder.files(audit.url)
         if how == "moved":
             path.rename(path.with_name("elsewhere"))
         else:
             path.unlink()
         assert placed(writer, draft(2)) is Place.SPOOL
-        assert [event.seq for event in spool.read(path).events] == [3, 4]
+        assert [event.seq for event in spool_replay.read(path).events] == [3, 4]
     writer.close()
     assert seqs(audit, writer.writer_id) == [1, 2, 3, 4, 5]
 
@@ -286,8 +288,8 @@ def test_what_was_prepared_and_swept_away_is_made_again(writer: Writer, audit: A
         path.unlink()
     with audit.locked():
         assert placed(writer, draft(1)) is Place.SPOOL
-        (path,) = spool.files(audit.url)
-        assert [event.seq for event in spool.read(path).events] == [3]
+        (path,) = spool_folder.files(audit.url)
+        assert [event.seq for event in spool_replay.read(path).events] == [3]
 
 
 @pytest.mark.parametrize("by", ["its own writer", "another"])
@@ -308,7 +310,7 @@ def test_an_event_of_the_largest_size_comes_home(writer: Writer, audit: Audit, b
             assert placed(writer, following) is Place.SPOOL
         writer.close()
         assert seqs(audit, writer.writer_id) == [1, 2, 3, 4, 5]
-    assert spool.files(audit.url) == []
+    assert spool_folder.files(audit.url) == []
     assert max(len(event["payload"]) for event in audit.events()) > events.MAX_BODY
 
 
@@ -328,12 +330,12 @@ def test_one_hostile_line_keeps_no_other_from_the_database(audit: Audit, what: s
     first, second = chained(2)
     line = HOSTILE[what] + b"\n"
     if what == "another writer":
-        line = spool._line(chained(1, "f" * 36)[0])
+        line = spool_format.write_line(chained(1, "f" * 36)[0])
     path = audit.path.with_name(f"{audit.path.name}.{OTHER}.spool")
-    path.write_bytes(spool._line(first) + line + spool._line(second))
+    path.write_bytes(spool_format.write_line(first) + line + spool_format.write_line(second))
     replay_others(audit)
     assert seqs(audit, OTHER) == [1, 2]
-    assert spool.files(audit.url) == []
+    assert spool_folder.files(audit.url) == []
     assert line in path.with_suffix(".torn").read_bytes()
 
 
@@ -343,13 +345,13 @@ def test_what_is_no_spool_of_this_user_is_left_alone_and_said(
 ) -> None:
     path = audit.path.with_name(f"{audit.path.name}.{OTHER}.spool")
     if what == "another user's":
-        path.write_bytes(spool._line(chained(1)[0]))
+        path.write_bytes(spool_format.write_line(chained(1)[0]))
         os.chown(path, 54_321, 54_321)
     elif what == "a folder":
         path.mkdir()
     elif what == "a link":
         elsewhere = audit.path.with_name("elsewhere")
-        elsewhere.write_bytes(spool._line(chained(1)[0]))
+        elsewhere.write_bytes(spool_format.write_line(chained(1)[0]))
         path.symlink_to(elsewhere)
     else:
         os.mkfifo(path)
@@ -371,7 +373,9 @@ def test_a_spool_that_was_closed_goes_on_where_it_ended(audit: Audit) -> None:
     made.append([first])
     made.close()
     assert made.path is not None
-    assert made.path.stat().st_size == len(spool._line(first))  # nothing is reserved any more
+    assert made.path.stat().st_size == len(
+        spool_format.write_line(first)
+    )  # nothing is reserved any more
     made.append([second])
     made.append([third])
     assert [event.seq for event in made.take(0)[0]] == [1, 2, 3]

@@ -29,7 +29,7 @@ from mexc_plugin.errors import (
 from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import migrate, tables
-from mexc_plugin.store.write import recorders, spool
+from mexc_plugin.store.write import recorders, spool_folder, spool_replay
 from mexc_plugin.store.write.inserts import Database
 from mexc_plugin.store.write.writer import Writer
 
@@ -296,11 +296,13 @@ def test_a_locked_database_costs_the_deadline_once_and_loses_nothing(audit: Audi
             assert made.is_down
             assert made.commit(draft(2), 20) is Place.SPOOL  # at once: nobody waits for it any more
         assert [record.levelname for record in caplog.records] == ["ERROR"]
-        assert [len(spool.read(path).events) for path in spool.files(audit.url)] == [2]
+        assert [len(spool_replay.read(path).events) for path in spool_folder.files(audit.url)] == [
+            2
+        ]
     made.close()
     assert len(seqs(audit)) == 5
     assert_chain_holds(audit)
-    assert spool.files(audit.url) == []
+    assert spool_folder.files(audit.url) == []
 
 
 def test_what_a_dead_process_spooled_is_replayed_by_the_next(audit: Audit) -> None:
@@ -322,7 +324,7 @@ os._exit(9)
     with audit.locked():
         child.communicate("\n")
     assert child.returncode == 9
-    path = spool.files(audit.url)[0]
+    path = spool_folder.files(audit.url)[0]
     with path.open("ab") as file:
         file.write(b'{"torn')
     assert len(seqs(audit)) in (2, 3)  # a server may end what the dead process had asked for
@@ -331,7 +333,7 @@ os._exit(9)
     made.close()
     assert len(seqs(audit)) == 5
     assert_chain_holds(audit)
-    assert spool.files(audit.url) == []
+    assert spool_folder.files(audit.url) == []
     assert path.with_suffix(".torn").exists()
 
 
@@ -408,7 +410,9 @@ def test_a_broken_database_stops_no_cancel(
     bot.close()
     recorders.close_all()
     spooled = [
-        event for path in spool.files(broken_database.url) for event in spool.read(path).events
+        event
+        for path in spool_folder.files(broken_database.url)
+        for event in spool_replay.read(path).events
     ]
     assert [events.project(event)["kind"] for event in spooled] == [
         "start",

@@ -16,7 +16,7 @@ import pytest
 
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Sandbox
-from mexc_plugin.store.write import spool
+from mexc_plugin.store.write import spool_folder, spool_replay
 from mexc_plugin.store.write.writer import Writer
 
 from .conftest import Audit, Bot, MakeBot
@@ -77,7 +77,7 @@ def test_an_outage_costs_each_event_its_budget_at_most_and_soon_nothing(
     held.close()
     writer.close()
     assert seqs(audit) == list(range(1, 9))
-    assert spool.files(audit.url) == []
+    assert spool_folder.files(audit.url) == []
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) <= 1
 
 
@@ -118,7 +118,7 @@ def test_the_database_is_used_again_when_it_is_back_without_another_event(
     assert writer.commit(draft(1), 0.05) in (Place.SPOOL, Place.PENDING)
     held.close()
     deadline = time.monotonic() + 10
-    while len(seqs(audit)) < 3 or spool.files(audit.url):
+    while len(seqs(audit)) < 3 or spool_folder.files(audit.url):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert seqs(audit) == [1, 2, 3]
@@ -206,7 +206,9 @@ def test_sigterm_in_the_middle_of_commits_neither_hangs_nor_loses(
         "    print(recorder.commit({'kind': 'request', 'occurred_ns': 1}, 5).value, flush=True)",
     )
     assert done.returncode == -signal.SIGTERM
-    stored = len(seqs(audit)) + sum(len(spool.read(p).events) for p in spool.files(audit.url))
+    stored = len(seqs(audit)) + sum(
+        len(spool_replay.read(p).events) for p in spool_folder.files(audit.url)
+    )
     assert stored >= len(done.stdout.splitlines())
     assert "lost" not in done.stdout
 
@@ -259,7 +261,9 @@ def test_a_silent_server_delays_a_cancel_by_no_more_than_the_deadline(
         took.append(time.monotonic() - started)
     # The request's deadline is paid once; 1.5 s is what a busy machine may add, not 2 s more.
     assert max(took) < 1.5, took
-    assert sum(len(spool.read(path).events) for path in spool.files(silent_server)) >= 6
+    assert (
+        sum(len(spool_replay.read(path).events) for path in spool_folder.files(silent_server)) >= 6
+    )
 
 
 # -- the kill switch
@@ -293,7 +297,7 @@ def test_the_kill_switch_goes_out_all_the_same(
     refusing.cancel_all_orders(SYMBOL, {"killSwitch": True})
     assert [sandbox.order(order_id).status for order_id in (first, second)] == ["CANCELED"] * 2
     assert all("killSwitch" not in arrival.params for arrival in sandbox.arrivals)
-    assert spool.files(f"sqlite:///{tmp_path}/broken.db")
+    assert spool_folder.files(f"sqlite:///{tmp_path}/broken.db")
 
 
 @pytest.mark.parametrize(("force", "code"), [(False, 1), (True, 0)])

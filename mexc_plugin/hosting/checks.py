@@ -235,12 +235,12 @@ def spool(url: str, named: Path | None = None) -> Iterator[Finding]:
 
 
 def _waiting(files: Sequence[Path]) -> Iterator[Finding]:
-    from mexc_plugin.store.write import spool as spools
+    from mexc_plugin.store.write import spool_replay
 
     events, readable = 0, []
     for path in files:
         try:
-            events += len(spools.read(path).events)
+            events += len(spool_replay.read(path).events)
             readable.append(path)
         except OSError as error:
             yield Finding(

@@ -11,7 +11,7 @@ import ccxt
 import pytest
 
 from mexc_plugin.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Fault, FaultKind, Sandbox
-from mexc_plugin.store.write import recorders, spool
+from mexc_plugin.store.write import recorders, spool_folder
 from tests.cli.tampering import tamper
 from tests.conftest import Audit, Bot
 
@@ -132,7 +132,7 @@ assert w.submit({{"kind": "request", "occurred_ns": 2, "cancel_id": "b", "attemp
 os._exit(9)
 """
     subprocess.run([sys.executable, "-c", code], check=False)
-    assert len(spool.files(audit.url)) == 1
+    assert len(spool_folder.files(audit.url)) == 1
     before = run("audit", "verify", "--database-url", audit.url)
     assert "audit recover" in before.stderr
     done = run("audit", "recover", "--database-url", audit.url)

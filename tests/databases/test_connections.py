@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store.write import spool
+from mexc_plugin.store.write import spool_folder
 from mexc_plugin.store.write import writer as writers
 from mexc_plugin.store.write.writer import Writer
 from tests.conftest import Audit, MakeBot
@@ -142,7 +142,7 @@ def test_what_was_recorded_before_the_server_was_there_is_stored_when_it_is(
     eventually_stored(behind_proxy, 7)
     made.close()
     assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.WARNING]
-    assert spool.files(behind_proxy.url) == []
+    assert spool_folder.files(behind_proxy.url) == []
     behind_proxy.close()
 
 

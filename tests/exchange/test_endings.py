@@ -11,7 +11,7 @@ import pytest
 
 from mexc_plugin import mexc
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store.write import recorders, spool
+from mexc_plugin.store.write import recorders, spool_folder
 from tests.conftest import Audit, assert_complete
 
 START = """
@@ -106,7 +106,7 @@ def assert_on_record(sandbox: Sandbox, audit: Audit) -> None:
     """The next bot starts; then every request and every answer is in the database."""
     mexc({**sandbox.ccxt_config(), "options": {"audit": {"url": audit.url}}}).session.close()
     recorders.close_all()
-    assert spool.files(audit.url) == []
+    assert spool_folder.files(audit.url) == []
     # urllib3 imports something to read an answer with, which fails as Python takes itself apart; plain ccxt hears none.
     assert {row["outcome"] for row in audit.history()} <= {"canceled", "unknown"}
     assert_complete(sandbox, audit)

@@ -11,7 +11,7 @@ from mexc_plugin.audit.events import Event
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import record
-from mexc_plugin.store.write import spool
+from mexc_plugin.store.write import spool_folder, spool_replay
 from mexc_plugin.store.write.inserts import Database
 
 # What names a cancel both on the wire and in its signed URL.
@@ -43,7 +43,7 @@ def arrived(log: Path, skip: int = 0) -> list[Key]:
 
 def spooled(url: str) -> list[Event]:
     """Every event in a spool file of that database."""
-    return [event for path in spool.files(url) for event in spool.read(path).events]
+    return [event for path in spool_folder.files(url) for event in spool_replay.read(path).events]
 
 
 def requests_of(payloads: list[str]) -> Counter[Key]:
@@ -61,7 +61,7 @@ def replay(url: str) -> int:
     """What `audit recover` does; returns how many events were stored."""
     database = Database(url, 5_000)
     try:
-        return sum(stored for _path, stored, _torn in spool.replay(url, database))
+        return sum(stored for _path, stored, _torn in spool_replay.replay(url, database))
     finally:
         database.close()
 

@@ -15,7 +15,7 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.schema import migrate
-from mexc_plugin.store.write import spool
+from mexc_plugin.store.write import spool, spool_replay
 from mexc_plugin.store.write.inserts import Inserts
 
 from .disk import Disk, Survivors
@@ -221,5 +221,5 @@ def cut_spool(recorded: Recorded, path: Path, survivors: Survivors, chance: rand
     path.write_bytes(recorded.disk.after_cut(at, survivors, chance).get("spool", b""))
     acknowledged = recorded.disk.acknowledged(at)
     safe = {event.seq for batch in recorded.batches[:acknowledged] for event in batch}
-    found = {event.seq for event in spool.read(path).events}
+    found = {event.seq for event in spool_replay.read(path).events}
     return Cut(len(safe), len(found), len(safe - found), intact=True)

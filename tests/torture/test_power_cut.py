@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mexc_plugin import posix
 from mexc_plugin.store.write import spool
 
 from . import power
@@ -80,7 +81,8 @@ def spool_cuts(
     recording = power.RecordingOs(disk)
     change(recording)
     with monkeypatch.context() as patch:
-        patch.setattr(spool, "os", recording)
+        for module in (spool, posix):
+            patch.setattr(module, "os", recording)
         recorded = power.record_spool(tmp_path, disk, chance)
     after = tmp_path / "after.00000000-0000-4000-8000-000000000000.spool"
     return totals(

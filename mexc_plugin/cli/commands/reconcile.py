@@ -80,7 +80,7 @@ def recover(database: Chosen) -> None:
     """
     from mexc_plugin.store.connect.engine import BUSY_TIMEOUT_MS
     from mexc_plugin.store.connect.error_messages import explained
-    from mexc_plugin.store.write import spool, spool_folder
+    from mexc_plugin.store.write import spool_folder, spool_replay
     from mexc_plugin.store.write.inserts import Database
 
     waiting = spool_folder.files(database.url, database.spool)
@@ -92,7 +92,9 @@ def recover(database: Chosen) -> None:
     try:
         with explained(database.url):
             store.open()
-            for path, stored, torn in spool.replay(database.url, store, folder=database.spool):
+            for path, stored, torn in spool_replay.replay(
+                database.url, store, folder=database.spool
+            ):
                 kept = (
                     f"; {torn} torn lines kept in {path.with_suffix('.torn').name}" if torn else ""
                 )

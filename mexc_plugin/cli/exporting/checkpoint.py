@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mexc_plugin.cli.errors import Misuse, Problem
 from mexc_plugin.cli.exporting.partial_file import PRIVATE, write_whole
-from mexc_plugin.posix import fcntl
+from mexc_plugin.posix import fcntl, names_file
 
 if TYPE_CHECKING:
     from mexc_plugin.store.read.sequence_runs import Positions
@@ -87,7 +87,6 @@ def _locked(path: Path) -> int:
             os.close(fd)
             raise Problem(f"another export is at work with {path}; wait for it") from None
         # Whoever had it locked may have replaced it meanwhile: then this is no longer the cursor.
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(fd), path.stat()):
-                return fd
+        if names_file(path, fd):
+            return fd
         os.close(fd)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mexc_plugin.cli.errors import Misuse, Problem
-from mexc_plugin.posix import fcntl
+from mexc_plugin.posix import fcntl, sync_folder
 
 BUFFER = 1_048_576
 PRIVATE = 0o600
@@ -144,15 +144,6 @@ def write_whole(path: Path, document: dict[str, Any]) -> None:
         fresh.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new name in a folder durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextlib.contextmanager

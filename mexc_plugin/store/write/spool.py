@@ -10,43 +10,22 @@ fits, and at the end the word of how much did not. It gets its name with the fir
 
 import contextlib
 import errno
-import json
-import logging
 import os
-import re
-import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import exc
-
-from mexc_plugin.audit import canonical, chain
-from mexc_plugin.audit.events import Event, project, project_orders
+from mexc_plugin.audit.events import Event
 from mexc_plugin.errors import ConfigError
-from mexc_plugin.posix import fcntl
-from mexc_plugin.store.write.inserts import Database
-from mexc_plugin.store.write.spool_folder import (
-    CONFLICT,
-    PREPARED,
-    SUFFIX,
-    TORN,
-    files,
-    place,
-    prepared,
-)
+from mexc_plugin.posix import fcntl, names_file, sync_folder
+from mexc_plugin.store.write.spool_folder import PREPARED, SUFFIX, place
+from mexc_plugin.store.write.spool_format import read_lines, write_line
+from mexc_plugin.store.write.spool_replay import set_aside
 
-log = logging.getLogger("mexc_plugin")
-
-REPLAY_BATCH = 256
 CHUNK = 262_144
 # What is reserved on the disk at a time, some hundred events; and the part of it that only the end may use.
 ROOM = 262_144
 LAST_ROOM = 8_192
 
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-# What lies in a spool's place may be a link, a FIFO or a device: none may be followed or waited for.
-_WARY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Spool:
@@ -85,7 +64,7 @@ class Spool:
     def append(self, events: list[Event]) -> None:
         """Append events and fsync. Raises OSError when the disk refuses, or there is no place."""
         fd = self._open(self._require_path())
-        lines = b"".join(_line(event) for event in events)
+        lines = b"".join(write_line(event) for event in events)
         data = memoryview(b"\n" + lines if self._torn else lines)
         self._reserve(fd, len(data))
         start = os.lseek(fd, self._end, os.SEEK_SET)
@@ -121,19 +100,19 @@ class Spool:
             chunk = os.pread(self._fd, min(length, self._end - start), start)
             end = chunk.rfind(b"\n") + 1
             if end or start + length >= self._end:
-                return list(_content(chunk[:end], self._writer_id).events), start + end
+                return list(read_lines(chunk[:end], self._writer_id).events), start + end
             length *= 2
 
     def set_aside(self, events: list[Event]) -> None:
         """Keep events in whose place another row is. Raises OSError."""
-        _set_aside(self._require_path(), events)
+        set_aside(self._require_path(), events)
 
     def clear(self) -> None:
         """All that it held is in the database: take its name away, and keep it for the next time."""
         if self._fd is None or not self._is_named:
             return
         path = self._require_path()
-        if not _names(path, self._fd):
+        if not names_file(path, self._fd):
             self.forget()  # whoever moved it may keep it
             return
         path.rename(path.with_suffix(PREPARED))
@@ -170,7 +149,9 @@ class Spool:
     def _open(self, path: Path) -> int:
         """The file under its own name, whatever became of it."""
         old = self._fd
-        if old is not None and _names(path if self._is_named else path.with_suffix(PREPARED), old):
+        if old is not None and names_file(
+            path if self._is_named else path.with_suffix(PREPARED), old
+        ):
             fd = old
         else:
             # The first one, or in the place of one that somebody moved or removed.
@@ -184,10 +165,10 @@ class Spool:
             self._fd, self._reserved = fd, self._end
             if old is not None:
                 os.close(old)
-            self._is_named = _names(path, fd)
+            self._is_named = names_file(path, fd)
         if not self._is_named:
             path.with_suffix(PREPARED).rename(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
             self._is_named = True
         return fd
 
@@ -199,7 +180,7 @@ class Spool:
             fd = os.open(unnamed, _FLAGS | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
-                if _names(unnamed, fd):
+                if names_file(unnamed, fd):
                     return fd  # and nobody has swept it away in between
             except OSError:
                 os.close(fd)
@@ -214,7 +195,7 @@ class Spool:
             return self._make(path)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
-            if _names(path, fd):
+            if names_file(path, fd):
                 self._end = len(os.pread(fd, os.fstat(fd).st_size, 0).rstrip(b"\0"))
                 return fd
         except OSError:
@@ -241,164 +222,6 @@ class Spool:
                 return
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a spool file holds: whole events, and how many lines could not be read."""
-
-    events: tuple[Event, ...]
-    torn: int
-
-
-def read(path: Path) -> Content:
-    """Read a spool file. A line that is torn or does not fit its own hash is counted, not used.
-
-    Raises OSError, also for what is no file of this user.
-    """
-    fd = _open_warily(path, os.O_RDONLY)
-    try:
-        return _read(fd, path)
-    finally:
-        os.close(fd)
-
-
-def _open_warily(path: Path, mode: int) -> int:
-    """Open a file of this user. Raises OSError for anything else, and never waits."""
-    fd = os.open(path, mode | _WARY)
-    found = os.fstat(fd)
-    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
-        return fd
-    os.close(fd)
-    raise PermissionError(0, "not a regular file of this user", str(path))
-
-
-def _read(fd: int, path: Path) -> Content:
-    with os.fdopen(fd, "rb", closefd=False) as file:
-        file.seek(0)
-        return _content(file.read(), path.stem.rpartition(".")[2])
-
-
-def _content(data: bytes, writer_id: str) -> Content:
-    events, torn = [], 0
-    for line in filter(None, (line.strip(b"\0") for line in data.split(b"\n"))):
-        event = _parse(line, writer_id)
-        if event is None:
-            torn += 1
-        else:
-            events.append(event)
-    return Content(tuple(events), torn)
-
-
-def abandoned(
-    url: str, own: Path | None = None, folder: Path | None = None
-) -> Iterator[tuple[Path, int]]:
-    """Spool files whose writer is gone, each with a file descriptor that holds its lock.
-
-    folder: the one that the settings name, where they name one.
-    """
-    for path in files(url, folder):
-        if path == own:
-            continue
-        try:
-            fd = _open_warily(path, os.O_RDWR)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            log.warning("audit: the spool %s is left alone: %s", path.name, error.strerror)
-            continue
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(fd)
-            continue
-        try:
-            if _names(path, fd):
-                yield path, fd
-        finally:
-            os.close(fd)
-
-
-def replay(
-    url: str, database: Database, own: Path | None = None, folder: Path | None = None
-) -> Iterator[tuple[Path, int, int]]:
-    """Replay the spools of writers that are gone: yields path, events stored, torn lines.
-
-    Idempotent. What others had prepared and never used is swept away. A file with torn lines is kept aside as `.torn`, a whole one is removed; one that
-    cannot be replayed stays and keeps no other from it. Raises what SQLAlchemy says of a database
-    that is out of reach.
-    """
-    _sweep(url, folder)
-    for path, fd in abandoned(url, own, folder):
-        try:
-            stored, torn = _replay_one(path, fd, database)
-        except (exc.OperationalError, exc.InterfaceError):
-            raise
-        except Exception as error:  # noqa: BLE001 - anybody may have written that file
-            log.warning(
-                "audit: the spool %s cannot be replayed and is kept: %s",
-                path.name,
-                type(error).__name__ if isinstance(error, exc.SQLAlchemyError) else error,
-            )
-            continue
-        yield path, stored, torn
-
-
-def _sweep(url: str, folder: Path | None) -> None:
-    """Remove what writers had prepared that were killed before they used it."""
-    for path in prepared(url, folder):
-        with contextlib.suppress(OSError):
-            fd = _open_warily(path, os.O_RDWR)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _names(path, fd):
-                    path.unlink()
-            finally:
-                os.close(fd)
-
-
-def _replay_one(path: Path, fd: int, database: Database) -> tuple[int, int]:
-    content = _read(fd, path)
-    conflicts: list[Event] = []
-    stored = 0
-    for start in range(0, len(content.events), REPLAY_BATCH):
-        batch = content.events[start : start + REPLAY_BATCH]
-        stored += database.insert_missing(batch, conflicts)
-    _set_aside(path, conflicts)
-    if content.torn:
-        path.rename(path.with_suffix(TORN))
-    else:
-        path.unlink()
-    return stored, content.torn
-
-
-def _set_aside(path: Path, events: list[Event]) -> None:
-    """Append events to the `.conflict` beside a spool: their places in the database are taken."""
-    if not events:
-        return
-    kept = path.with_suffix(CONFLICT)
-    fd = os.open(kept, _FLAGS | os.O_APPEND | os.O_NONBLOCK | os.O_CREAT, 0o600)
-    with os.fdopen(fd, "ab") as file:
-        file.write(b"".join(map(_line, events)))
-        file.flush()
-        os.fsync(fd)
-    _sync_folder(kept.parent)
-    log.error(
-        "audit: another row is in the place of %d events (writer %s, seq %s): they are kept in %s; "
-        "somebody wrote to the record, look with: mexc-plugin audit verify",
-        len(events),
-        events[0].writer_id,
-        ", ".join(str(event.seq) for event in events[:5]) + (", …" if len(events) > 5 else ""),
-        kept,
-    )
-
-
-def _names(path: Path, fd: int) -> bool:
-    """Whether that path still names this open file."""
-    try:
-        return os.path.samestat(os.fstat(fd), path.stat())
-    except FileNotFoundError:
-        return False
-
-
 def _copy(old: int, new: int, size: int) -> None:
     data = memoryview(os.pread(old, size, 0))
     while data:
@@ -413,58 +236,3 @@ def _allocate(fd: int, start: int, end: int) -> None:
     data = memoryview(bytes(end - start))  # macOS
     while data:
         data = data[os.pwrite(fd, data, end - len(data)) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-# A line holds these and no more: what an event says is in its payload alone.
-_FIELDS = {"writer_id": str, "seq": int, "payload": str, "prev_hash": str, "hash": str}
-
-
-def _line(event: Event) -> bytes:
-    record = {name: getattr(event, name) for name in _FIELDS}
-    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
-
-
-_HASH = re.compile("[0-9a-f]{64}")
-_INT64 = range(-(2**63), 2**63)
-
-
-def _parse(line: bytes, writer_id: str) -> Event | None:
-    """The event of a line; None unless that writer's chain could hold it and a row be made of it."""
-    try:
-        record = json.loads(line)
-        if set(record) != set(_FIELDS) or not all(
-            type(record[name]) is kind for name, kind in _FIELDS.items()
-        ):
-            return None
-        document = canonical.decode(record["payload"])
-        event = Event(**record, document=document)
-        fits = (
-            event.writer_id == writer_id == document.get("writer_id")
-            and event.seq == document.get("seq")
-            and 1 <= event.seq < 2**63
-            and _HASH.fullmatch(event.prev_hash) is not None
-            and chain.link(event.prev_hash, event.payload) == event.hash
-            and all(map(_is_storable, (project(event), *project_orders(event))))
-        )
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        return None
-    return event if fits else None
-
-
-def _is_storable(row: dict[str, object]) -> bool:
-    """Whether every database takes these values. Raises ValueError for text that is not Unicode."""
-    for value in row.values():
-        if isinstance(value, str):
-            value.encode()
-        elif value is not None and not (isinstance(value, int) and value in _INT64):
-            return False
-    required = "kind" if "kind" in row else "cancel_id"
-    return row[required] is not None

@@ -53,7 +53,7 @@ from mexc_plugin.config import SPOOL_VARIABLE
 from mexc_plugin.errors import MexcPluginError
 from mexc_plugin.store.connect import recent
 from mexc_plugin.store.connect.engine import BUSY_TIMEOUT_MS, describe, mask, sqlite_path
-from mexc_plugin.store.write import sealer
+from mexc_plugin.store.write import sealer, spool_replay
 from mexc_plugin.store.write import spool as spools
 from mexc_plugin.store.write.inserts import Database
 from mexc_plugin.store.write.workers import Pause, QuietLog, Worker, wait_for
@@ -394,7 +394,7 @@ class Writer:
                 self._spool.set_aside(conflicts)
 
     def _replay_abandoned(self) -> None:
-        for path, stored, torn in spools.replay(
+        for path, stored, torn in spool_replay.replay(
             self._url, self._database, self._spool.path, self._spool_folder
         ):
             self._log.note(
