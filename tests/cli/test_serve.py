@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mexc_plugin.cli.commands import serve as command
+from mexc_plugin.cli.commands.watching import serve as command
 from mexc_plugin.review.web.access import gate
 from tests.cli.conftest import Ledger
 
