@@ -11,7 +11,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from mexc_plugin.store.schema import tables
-from mexc_plugin.store.schema.dictionary import EVENTS, HISTORY, KEPT, ORDERS, PAYLOAD, Field
+from mexc_plugin.store.schema.dictionary import (
+    CHECKPOINTS,
+    EVENTS,
+    HISTORY,
+    KEPT,
+    ORDERS,
+    PAYLOAD,
+    Field,
+)
 from mexc_plugin.store.schema.view_columns import VIEW_COLUMNS, VIEW_PURPOSES
 
 PAGE = Path(__file__).parent / "data-dictionary.md"
@@ -28,6 +36,9 @@ to the column's length, the payload has all of it."""
 ORDERS_ABOUT = """\
 One row for each order of an event that has several, such as a cancel-all: each that was asked for, and each
 that the venue named. Append-only, a projection of `payload` too."""
+CHECKPOINTS_ABOUT = """\
+One row for each signed note about the record, as `mexc-plugin audit checkpoint` takes them; append-only. What
+they prove is in [what the record proves](evidence.md)."""
 HEAD = """\
 # Data dictionary
 
@@ -62,6 +73,7 @@ def _table_section() -> Iterator[str]:
     sections = (
         (tables.cancel_audit, EVENTS, EVENTS_ABOUT),
         (tables.cancel_audit_order, ORDERS, ORDERS_ABOUT),
+        (tables.audit_checkpoint, CHECKPOINTS, CHECKPOINTS_ABOUT),
     )
     for table, fields, about in sections:
         yield f"## Table `{table.name}`\n\n{about}\n"

@@ -15,7 +15,7 @@ from typing import Any
 from mexc_plugin.review.times import moment
 from mexc_plugin.store.read.questions import Parameter, Question, catalogue
 from mexc_plugin.store.schema import tables
-from mexc_plugin.store.schema.dictionary import EVENTS, HISTORY, KEPT, ORDERS
+from mexc_plugin.store.schema.dictionary import CHECKPOINTS, EVENTS, HISTORY, KEPT, ORDERS
 from mexc_plugin.store.schema.view_columns import VIEW_COLUMNS, VIEW_PURPOSES
 
 DOCS = Path(__file__).parent
@@ -65,9 +65,15 @@ NOT_IN_DATASETTE = ("filled-totals",)
 TABLES = {
     "cancel_audit": "the record: a row for each event, append-only",
     "cancel_audit_order": "the orders of events that have several, such as a cancel-all",
+    "audit_checkpoint": "signed notes that say how far the record was",
     "cancel_history": "start here: a row for each attempt to cancel, with what is known of it now",
 }
-OWN = {"cancel_audit": EVENTS, "cancel_audit_order": ORDERS, "cancel_history": HISTORY}
+OWN = {
+    "audit_checkpoint": CHECKPOINTS,
+    "cancel_audit": EVENTS,
+    "cancel_audit_order": ORDERS,
+    "cancel_history": HISTORY,
+}
 MEANINGS = {name: field.meaning for fields in OWN.values() for name, field in fields.items()}
 
 

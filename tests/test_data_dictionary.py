@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from docs import dictionary as page
 from mexc_plugin.audit.events import KINDS
 from mexc_plugin.store.schema import tables
-from mexc_plugin.store.schema.dictionary import EVENTS, HISTORY, ORDERS, PAYLOAD, Field
+from mexc_plugin.store.schema.dictionary import CHECKPOINTS, EVENTS, HISTORY, ORDERS, PAYLOAD, Field
 from mexc_plugin.store.schema.view_columns import VIEW_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,6 +22,7 @@ TABLES = (
     (tables.cancel_audit, EVENTS),
     (tables.cancel_audit_order, ORDERS),
     (tables.cancel_history, HISTORY),
+    (tables.audit_checkpoint, CHECKPOINTS),
 )
 
 
@@ -58,9 +59,14 @@ def test_every_column_is_in_it_and_no_other(table: sa.Table, fields: Mapping[str
     assert [column.name for column in table.c] == list(fields)
 
 
-@pytest.mark.parametrize("table", [tables.cancel_audit, tables.cancel_audit_order])
-def test_a_column_that_is_never_null_cannot_be(table: sa.Table) -> None:
-    fields = EVENTS if table is tables.cancel_audit else ORDERS
+@pytest.mark.parametrize(
+    ("table", "fields"),
+    [TABLES[0], TABLES[1], TABLES[3]],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_column_that_is_never_null_cannot_be(
+    table: sa.Table, fields: Mapping[str, Field]
+) -> None:
     assert {c.name for c in table.c if not c.nullable} == {
         n for n, f in fields.items() if not f.null
     }

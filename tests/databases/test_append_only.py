@@ -44,6 +44,9 @@ POSTGRESQL = {
         "SET LOCAL session_replication_role = replica",
         "DELETE FROM cancel_audit_order",
     ],
+    "checkpoints: update": ["UPDATE audit_checkpoint SET note = 'x'"],
+    "checkpoints: delete": ["DELETE FROM audit_checkpoint"],
+    "checkpoints: truncate": ["TRUNCATE audit_checkpoint"],
 }
 MARIADB = {
     "update": ["UPDATE cancel_audit SET outcome = 'canceled'"],
@@ -68,6 +71,9 @@ MARIADB = {
     "orders: update": ["UPDATE cancel_audit_order SET outcome = 'x'"],
     "orders: delete": ["DELETE FROM cancel_audit_order"],
     "orders: replace": ["REPLACE INTO cancel_audit_order SELECT * FROM cancel_audit_order"],
+    "checkpoints: update": ["UPDATE audit_checkpoint SET note = 'x'"],
+    "checkpoints: delete": ["DELETE FROM audit_checkpoint"],
+    "checkpoints: replace": ["REPLACE INTO audit_checkpoint SELECT * FROM audit_checkpoint"],
 }
 CASES = [
     *(pytest.param("postgresql", POSTGRESQL[n], id=f"postgresql-{n}") for n in POSTGRESQL),
@@ -76,7 +82,7 @@ CASES = [
 
 
 def record(audit: Audit) -> None:
-    """An event that named two orders, so that both tables have rows."""
+    """An event that named two orders, and a checkpoint, so that every table has rows."""
     draft = {
         "kind": "request",
         "occurred_ns": 1,
@@ -87,10 +93,14 @@ def record(audit: Audit) -> None:
     database = Database(audit.url, 5_000)
     database.insert([events.seal(draft, "11111111-0000-4000-8000-000000000000", 1, chain.GENESIS)])
     database.close()
+    audit.execute(
+        "INSERT INTO audit_checkpoint (sha256, kind, taken_ns, events, note) "
+        f"VALUES ('{'a' * 64}', 'checkpoint', 1, 1, 'a note')"
+    )
 
 
 def everything(audit: Audit) -> list[object]:
-    tables = ("cancel_audit", "cancel_audit_order")
+    tables = ("cancel_audit", "cancel_audit_order", "audit_checkpoint")
     return [audit.query(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]
 
 
@@ -101,7 +111,7 @@ def test_no_statement_of_a_superuser_changes_a_row(
 ) -> None:
     record(audit)
     before = everything(audit)
-    assert [len(rows) for rows in before] == [1, 2]
+    assert [len(rows) for rows in before] == [1, 2, 1]
     with pytest.raises(Exception, match="append-only"):
         audit.execute(*statements)
     assert everything(audit) == before

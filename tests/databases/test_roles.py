@@ -88,6 +88,9 @@ CHANGES = [
     "ALTER TABLE cancel_audit ADD COLUMN x INT",
     "UPDATE cancel_audit_version SET version_num = '0000'",
     "CREATE TABLE cancel_audit_copy (x INT)",
+    "UPDATE audit_checkpoint SET note = 'x'",
+    "DELETE FROM audit_checkpoint",
+    "DROP TABLE audit_checkpoint",
 ]
 OF = {
     "postgresql": [
@@ -119,7 +122,8 @@ def test_a_bot_s_account_records_and_can_change_nothing(
     assert caplog.records == []
     before = audit.events()
     assert seqs(audit) == [1, 2, 3, 4, 5]
-    said = {statement: bot.refuses(statement) for statement in [*CHANGES, *OF[backend]]}
+    forged = "INSERT INTO audit_checkpoint SELECT * FROM audit_checkpoint"
+    said = {statement: bot.refuses(statement) for statement in [*CHANGES, *OF[backend], forged]}
     assert {s: words for s, words in said.items() if not _is_denied(words)} == {}
     assert audit.events() == before
 

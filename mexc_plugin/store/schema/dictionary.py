@@ -88,6 +88,19 @@ ORDERS: Mapping[str, Field] = {
     "venue_code": Field("the venue's code for it", "where the venue gave none", _VENUE),
 }
 
+CHECKPOINTS: Mapping[str, Field] = {
+    "sha256": Field("SHA-256 of the note's bytes, hex"),
+    "kind": Field("`checkpoint`: how far the record was; `archive`: what left it"),
+    "taken_ns": Field(
+        "when, in nanoseconds since 1970-01-01, cut to microseconds", source="the machine's clock"
+    ),
+    "events": Field("how many events the record has or had; of an archive, how many left"),
+    "previous": Field("`sha256` of the note before", "of the first note"),
+    "note": Field(
+        "the whole signed note: what is signed, and what the other columns are read from"
+    ),
+}
+
 _REQUEST, _RESPONSE, _RECONCILIATION = "the request", "the response", "the newest reconciliation"
 _EITHER = "the request, else the response"
 _PENDING = "while it is pending"

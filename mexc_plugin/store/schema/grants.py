@@ -7,9 +7,14 @@ from mexc_plugin.errors import ConfigError
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import tables, views
 
-# bot: records, replays its spool, reconciles; auditor: lists, verifies, exports.
-ROLES = {"bot": ("SELECT", "INSERT"), "auditor": ("SELECT",)}
-TABLES = (tables.AUDIT_TABLE, tables.ORDERS_TABLE)
+# bot: records, replays its spool, reconciles; auditor: lists, verifies, exports, takes checkpoints.
+_EVENTS = (tables.AUDIT_TABLE, tables.ORDERS_TABLE)
+_CHECKPOINTS = (tables.CHECKPOINT_TABLE,)
+# By role, what it may do with which tables.
+ROLES = {
+    "bot": ((("SELECT", "INSERT"), _EVENTS), (("SELECT",), _CHECKPOINTS)),
+    "auditor": ((("SELECT",), _EVENTS), (("SELECT", "INSERT"), _CHECKPOINTS)),
+}
 # The history is written by triggers, with the rights of whoever made them: nobody needs more than to read.
 READ = (tables.HISTORY_TABLE, *views.VIEWS, tables.VERSION_TABLE)
 
@@ -35,7 +40,10 @@ def _postgresql(parsed: URL, role: str, account: str) -> list[str]:
     return [
         f"GRANT CONNECT ON DATABASE {quote(str(parsed.database))} TO {to};",
         f"GRANT USAGE ON SCHEMA public TO {to};",
-        f"GRANT {', '.join(ROLES[role])} ON {', '.join(TABLES)} TO {to};",
+        *(
+            f"GRANT {', '.join(privileges)} ON {', '.join(names)} TO {to};"
+            for privileges, names in ROLES[role]
+        ),
         f"GRANT SELECT ON {', '.join(READ)} TO {to};",
     ]
 
@@ -47,7 +55,7 @@ def _mysql(parsed: URL, role: str, account: str) -> list[str]:
     database = quote(str(parsed.database))
     # Whoever verifies compares the views' definitions, which SELECT alone does not show there.
     views_too = ("SELECT", "SHOW VIEW") if role == "auditor" else ("SELECT",)
-    wanted = [(ROLES[role], name) for name in TABLES]
+    wanted = [(privileges, name) for privileges, names in ROLES[role] for name in names]
     wanted += [(views_too, name) for name in (*views.VIEWS, views.GUARDS_VIEW)]
     wanted += [(("SELECT",), name) for name in (tables.HISTORY_TABLE, tables.VERSION_TABLE)]
     return [

@@ -9,10 +9,11 @@ from mexc_plugin.store.schema.types import LongText, Timestamp
 
 VERSION_TABLE = "cancel_audit_version"
 # The newest revision in migrations/, so that opening a current database needs no alembic.
-HEAD = "0005"
+HEAD = "0006"
 AUDIT_TABLE = "cancel_audit"
 ORDERS_TABLE = "cancel_audit_order"
 HISTORY_TABLE = "cancel_history"
+CHECKPOINT_TABLE = "audit_checkpoint"
 
 LONG_TEXT = LongText()
 TIMESTAMP = Timestamp()
@@ -136,7 +137,19 @@ kept_history = sa.Table(
         for name in ("order_id", "client_order_id")
     ),
 )
-# The same, with the columns that reviewers see, in their order.
+# Signed notes: checkpoints of the record, and what left it.
+audit_checkpoint = sa.Table(
+    CHECKPOINT_TABLE,
+    metadata,
+    sa.Column("sha256", sa.CHAR(64), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("taken_ns", sa.BigInteger(), nullable=False, autoincrement=False),
+    sa.Column("events", sa.BigInteger(), nullable=False),
+    sa.Column("previous", sa.CHAR(64)),
+    sa.Column("note", LONG_TEXT, nullable=False),
+    sa.PrimaryKeyConstraint("sha256", name="pk_audit_checkpoint"),
+)
+# The history, with the columns that reviewers see, in their order.
 cancel_history = sa.Table(HISTORY_TABLE, sa.MetaData(), *(_kept(name) for name in HISTORY_COLUMNS))
 
 

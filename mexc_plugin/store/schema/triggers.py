@@ -6,7 +6,7 @@ import re
 import sqlalchemy as sa
 from sqlalchemy import Connection, exc
 
-from mexc_plugin.store.schema import history_rows, views
+from mexc_plugin.store.schema import history_rows, tables, views
 
 # By dialect: the triggers, and what each is for. SQLite keeps the text that made a trigger: for it,
 # the SHA-256 of that text as the migrations have it, blanks folded.
@@ -18,18 +18,25 @@ GUARDS = {
         "cancel_audit_order_no_update": "fdd29fdd630e0054a55aeb8d115850f15fa133c0d67dcab7925ec1030a6a3208",
         "cancel_audit_order_no_delete": "1a810d9c7a2d091c89877f66e6ad867333b27772b4b8fd2e78170d2a74c4527d",
         "cancel_audit_order_no_replace": "3bf7125ef7e5625526b9c96e85ca5472d6e6c653fd046e24a7b14636c64d4b44",
+        "audit_checkpoint_no_update": "6d5a07d4a374f2bb0c2c5e3c8a951c3588e79b4a341ef5ffcd88b39d11d4c470",
+        "audit_checkpoint_no_delete": "d4327e4595b4c868df3708a01ace244f9adf6ead034988129662d835a489cab5",
+        "audit_checkpoint_no_replace": "099c8eb2a005e00232bc7f567f86765530c27f622615c9a5db2bc8f1bada9825",
     },
     "postgresql": {
         "cancel_audit_no_change": "BEFORE DELETE OR UPDATE ON",
         "cancel_audit_no_truncate": "BEFORE TRUNCATE ON",
         "cancel_audit_order_no_change": "BEFORE DELETE OR UPDATE ON",
         "cancel_audit_order_no_truncate": "BEFORE TRUNCATE ON",
+        "audit_checkpoint_no_change": "BEFORE DELETE OR UPDATE ON",
+        "audit_checkpoint_no_truncate": "BEFORE TRUNCATE ON",
     },
     "mysql": {
         "cancel_audit_no_update": "BEFORE UPDATE",
         "cancel_audit_no_delete": "BEFORE DELETE",
         "cancel_audit_order_no_update": "BEFORE UPDATE",
         "cancel_audit_order_no_delete": "BEFORE DELETE",
+        "audit_checkpoint_no_update": "BEFORE UPDATE",
+        "audit_checkpoint_no_delete": "BEFORE DELETE",
     },
 }
 GUARDS["mariadb"] = GUARDS["mysql"]
@@ -53,13 +60,13 @@ _TRIGGERS = {
     "postgresql": """
         SELECT t.tgname, pg_get_triggerdef(t.oid) || ' ' || p.prosrc
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-        WHERE t.tgrelid IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'), to_regclass('cancel_history'))
+        WHERE t.tgrelid IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'), to_regclass('cancel_history'), to_regclass('audit_checkpoint'))
         AND t.tgenabled = 'A'""",
     "mysql": """
         SELECT trigger_name, CONCAT(action_timing, ' ', event_manipulation, ' ', action_statement)
         FROM information_schema.triggers
         WHERE event_object_schema = DATABASE()
-        AND event_object_table IN ('cancel_audit', 'cancel_audit_order', 'cancel_history')
+        AND event_object_table IN ('cancel_audit', 'cancel_audit_order', 'cancel_history', 'audit_checkpoint')
         AND action_statement IS NOT NULL""",
 }
 _TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
@@ -72,14 +79,14 @@ _SHOWN_TO_ALL = "SELECT trigger_name, definition FROM cancel_audit_guards"
 _STANDING = {
     "postgresql": """
         SELECT 'trigger', tgname FROM pg_trigger
-        WHERE tgrelid IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'), to_regclass('cancel_history'))
+        WHERE tgrelid IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'), to_regclass('cancel_history'), to_regclass('audit_checkpoint'))
         AND NOT tgisinternal
         UNION ALL SELECT 'rule', rulename FROM pg_rewrite
-        WHERE ev_class IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'), to_regclass('cancel_history'))""",
+        WHERE ev_class IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'), to_regclass('cancel_history'), to_regclass('audit_checkpoint'))""",
     "mysql": """
         SELECT 'trigger', trigger_name FROM information_schema.triggers
         WHERE event_object_schema = DATABASE()
-        AND event_object_table IN ('cancel_audit', 'cancel_audit_order', 'cancel_history')""",
+        AND event_object_table IN ('cancel_audit', 'cancel_audit_order', 'cancel_history', 'audit_checkpoint')""",
 }
 _STANDING["mariadb"] = _STANDING["mysql"]
 
@@ -144,7 +151,7 @@ def _not_kept(backend: str, present: dict[str, str]) -> list[str]:
 
 def _in_sqlite(connection: Connection) -> list[tuple[str, str]]:
     """Name and definition of every trigger on what is ours."""
-    ours = ["cancel_audit", "cancel_audit_order", "cancel_history", *views.VIEWS]
+    ours = [*tables.metadata.tables, *views.VIEWS]
     query = sa.text("""
         SELECT name, sql FROM sqlite_master
         WHERE type = 'trigger' AND lower(tbl_name) IN :ours""")

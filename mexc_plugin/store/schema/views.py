@@ -71,7 +71,7 @@ def _expected(connection: Connection) -> list[tuple[str, str]]:
         body = module.views(dialect)[name] if hasattr(module, "views") else _body(module.VIEW)
         found.append((name, body))
     if dialect in migrate.PIECEMEAL:
-        found.append((GUARDS_VIEW, _body(migrate.revision_module("0005").GUARDS_VIEW)))
+        found.append((GUARDS_VIEW, _body(migrate.revision_module("0006").GUARDS_VIEW)))
     return found
 
 
