@@ -3,6 +3,7 @@
 MexcPluginError
  +-- ConfigError          an option, URL or environment variable cannot be used; fix it and start again
  +-- UnsupportedPlatform  this system has no POSIX file locks: Windows; run the bot in WSL
+ +-- EvidenceError        a checkpoint or what else proves something is not what it should be
  +-- StoreError           the audit database cannot be used now; the message says why
       +-- StoreForeign    the database holds other people's tables; run ``db upgrade`` if it is meant
       +-- StoreOutdated   the database is older than this program; run ``db upgrade``
@@ -31,6 +32,10 @@ class ConfigError(MexcPluginError, ValueError):
 
 class UnsupportedPlatform(MexcPluginError, ImportError):
     """This system lacks what the record rests on. Raised when the adapter or the store is imported."""
+
+
+class EvidenceError(MexcPluginError):
+    """A checkpoint, or what else is to prove something, is not what it should be: the message says how."""
 
 
 class StoreError(MexcPluginError):

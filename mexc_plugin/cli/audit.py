@@ -18,6 +18,7 @@ COMMANDS = {
     "serve": "mexc_plugin.cli.commands.watching.serve:serve",
     "sql": "mexc_plugin.cli.commands.sql:sql",
     "verify": "mexc_plugin.cli.commands.evidence.verify:verify",
+    "keygen": "mexc_plugin.cli.commands.evidence.keygen:keygen",
     "reconcile": "mexc_plugin.cli.commands.reconcile:reconcile",
     "recover": "mexc_plugin.cli.commands.reconcile:recover",
 }

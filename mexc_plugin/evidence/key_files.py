@@ -1,0 +1,83 @@
+"""Files that hold a key: one line each. A private one is its owner's alone, and is never overwritten."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from mexc_plugin.audit import signing_keys
+from mexc_plugin.audit.signing_keys import PrivateKey, PublicKey
+from mexc_plugin.errors import ConfigError
+
+MODE = 0o600
+_MOST = 4096  # bytes; a key's line has a hundred
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+def write_private(path: Path, key: PrivateKey) -> None:
+    """Make the file, durably. Raises ConfigError where there is anything of that name, OSError."""
+    try:
+        fd = os.open(path, _MAKE, MODE)
+    except FileExistsError:
+        raise ConfigError(
+            f"{path} is there already, and no key is ever overwritten; name another file"
+        ) from None
+    try:
+        with os.fdopen(fd, "w", encoding="ascii") as file:
+            os.fchmod(fd, MODE)
+            file.write(f"{key.line()}\n")
+            file.flush()
+            os.fsync(fd)
+        _sync(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+
+
+def read_private(path: Path) -> PrivateKey:
+    """The key in a file. Raises ConfigError, which says nothing of what is in it."""
+    try:
+        return signing_keys.parse_private(_line(path))
+    except ValueError as error:
+        raise ConfigError(f"the key {path} cannot be used: {error}") from None
+
+
+def read_public(given: str) -> PublicKey:
+    """A public key, as its line or as the file that holds it. Raises ConfigError."""
+    try:
+        return signing_keys.parse_public(given.strip())
+    except ValueError as error:
+        if not _is_there(given):
+            raise ConfigError(f"the public key cannot be used: {error}") from None
+    try:
+        return signing_keys.parse_public(_line(Path(given)))
+    except ValueError as error:
+        raise ConfigError(f"the public key in {given} cannot be used: {error}") from None
+
+
+def _is_there(name: str) -> bool:
+    return "\0" not in name and os.path.lexists(name)
+
+
+def _line(path: Path) -> str:
+    try:
+        fd = os.open(path, _READ)
+        try:
+            content = os.read(fd, _MOST)
+        finally:
+            os.close(fd)
+    except (OSError, ValueError) as error:  # the latter: a NUL in its name
+        words = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(
+            f"the key {path} cannot be read ({words}); name a file that can"
+        ) from None
+    return content.decode("ascii", "replace").strip()
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
