@@ -22,6 +22,8 @@ SEVERAL = {
     "account": "accounts",
     "order-id": "order_ids",
     "client-order-id": "client_order_ids",
+    "code": "codes",
+    "search": "searches",
 }
 NAMES = ("since", "until", *SEVERAL, "outcome", "latency-over")
 OUTCOME_GROUPS: Mapping[str, frozenset[Outcome]] = {"failed": FAILED, "unresolved": UNRESOLVED}

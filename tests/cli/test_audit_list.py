@@ -206,3 +206,22 @@ def test_a_long_list_is_streamed_whole(ledger, listed):
     ]
     ledger.store(*sealed)
     assert len(set(listed("--limit", "5000"))) == cancels
+
+
+@pytest.mark.parametrize("words", [["--code", "-2011"], ["--code=-2011"], ["--search", "KNOWN o"]])
+def test_a_code_or_a_text_of_the_answer_finds_it(ledger, run, url, words):
+    said = {"venue_code": "-2011", "venue_message": "Unknown order sent."}
+    wanted = ledger.cancel("not_found", answer=said)
+    ledger.cancel("rejected", at=1, answer={"venue_code": "30004", "venue_message": "Oversold"})
+    for command in (["audit"], ["audit", "list"]):
+        (line,) = run(*command, *words, "--db", url).stdout.splitlines()
+        assert json.loads(line)["cancel_id"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(" ", "is empty"), ("x" * 257, "longer than 256"), ("a\0", "holds a NUL")]
+)
+def test_a_text_that_nobody_looks_for_is_refused(run, url, text, words):
+    refused = run("audit", "list", "--search", text, "--db", url)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert words in refused.stderr

@@ -19,7 +19,8 @@ from mexc_plugin.cli.suggestions import COMMANDS, OPTIONS
         ("audit list --from 1h", "--since"),
         ("audit --outcom failed", "--outcome"),
         ("audit --li 3", "--limit"),
-        ("audit list --json", "--format json"),
+        ("audit list --jsonl", "--format jsonl"),
+        ("audit list --grep x", "--search"),
         ("audit stats --pair LTC/BTC", "--symbol"),
     ],
 )

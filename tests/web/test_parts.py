@@ -53,6 +53,8 @@ def test_every_filter_has_a_name() -> None:
             ("account", "a"),
             ("order-id", "1"),
             ("client-order-id", "c"),
+            ("code", "-2011"),
+            ("search", "Unknown order"),
             ("outcome", "unresolved"),
             ("latency-over", "1.5s"),
         )
@@ -62,6 +64,7 @@ def test_every_filter_has_a_name() -> None:
     assert [found.since, found.until] == [NOW - timedelta(hours=hours) for hours in (2, 1)]
     assert [found.symbols, found.bots, found.accounts] == [("ltc/btc", "LTC/BTC"), ("b",), ("a",)]
     assert [found.order_ids, found.client_order_ids] == [("1",), ("c",)]
+    assert [found.codes, found.searches] == [("-2011",), ("Unknown order",)]
     assert [found.outcomes, found.latency_over_us] == [("pending", "unknown"), 1_500_000]
 
 

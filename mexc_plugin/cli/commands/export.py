@@ -29,9 +29,7 @@ STDOUT = "-"
     metavar="FILE",
     help="Where to: its ending chooses the format, with .gz behind it is compressed. - is stdout.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(FORMATS), help="Default: by the ending of FILE."
-)
+@common.format_option(FORMATS, common.named_format, "Default: by the ending of FILE.")
 @click.option(
     "--what",
     type=click.Choice(WHATS),

@@ -24,6 +24,7 @@ from mexc_plugin.cli.options.display import (
 )
 from mexc_plugin.cli.options.filters import filters as filter_options
 from mexc_plugin.cli.output.pager import emit_paged
+from mexc_plugin.cli.output.progress import awaited
 from mexc_plugin.cli.output.terminal import Screen, say
 from mexc_plugin.review.showing import duration
 
@@ -89,7 +90,7 @@ def list_(
         one_more = None if most is None else most + 1
         found = queries.history(connection, filters, one_more, after=place, oldest_first=reverse)
         with closing(found) as rows:
-            page = Page(rows, most)
+            page = Page(awaited(rows, "looking"), most)
             emit_paged(renderer(form, columns)(shown(page), screen), wanted=pager)
     if form == "table":
         say(page.summary() or nothing_matches(filters, utc=utc))

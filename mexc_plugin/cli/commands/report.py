@@ -93,6 +93,8 @@ def in_words(filters: "Filters") -> str:
             ("account", filters.accounts),
             ("bot", filters.bots),
             ("outcome", filters.outcomes),
+            ("code", filters.codes),
+            ("text", filters.searches),
         )
         if values
     ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mexc_plugin.store.read.statistics.tallies import Tally
 
 Group = tuple[str | None, "Tally"]
-BY = ("symbol", "bot", "account", "outcome", "hour", "day")
+BY = ("symbol", "bot", "account", "outcome", "code", "hour", "day")
 MOST_REASONS = 20
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _SPOOL = "mexc_plugin.spool"
 _DATABASE = "mexc_plugin.database"
+_FORMATS = "mexc_plugin.formats"
 FORMATS = ("table", "json", "jsonl", "csv")
 
 
@@ -125,18 +126,61 @@ def spool(command: Decorated) -> Decorated:
 def output(
     *formats: str, piped: str = "jsonl", terminal: str = "table"
 ) -> Callable[[Decorated], Decorated]:
-    """Add `--format`; the command is called with `form`, one of the formats."""
+    """Add `--format`, `--json`, `--csv`; the command is called with `form`, one of the formats."""
 
-    def settle(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str:
-        return value or (terminal if sys.stdout.isatty() else piped)
+    def settle(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+        return named_format(ctx, param, value) or (terminal if sys.stdout.isatty() else piped)
+
+    words = f"How to print. Default: {terminal} on a terminal, {piped} elsewhere."
+    return format_option(formats or FORMATS, settle, words)
+
+
+def format_option(
+    formats: Sequence[str], settle: Callable[..., str | None], words: str
+) -> Callable[[Decorated], Decorated]:
+    """`--format` with `--json` and `--csv` beside it. settle: a callback, which asks `named_format`."""
+
+    def add(command: Decorated) -> Decorated:
+        named = click.option(
+            "--format", "form", type=click.Choice(formats), callback=settle, help=words
+        )
+        return named(_short_for("json", formats)(_short_for("csv", formats)(command)))
+
+    return add
+
+
+def _short_for(name: str, formats: Sequence[str]) -> Callable[[Decorated], Decorated]:
+    """`--json` or `--csv`. Where only lines of JSON are printed, `--json` is those."""
+    meant = "jsonl" if name == "json" and "json" not in formats else name
+    is_there = meant in formats
+
+    def keep(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+        if value and not is_there:
+            raise click.UsageError(
+                f"{ctx.command_path} prints no {name}; there are {', '.join(formats)}", ctx
+            )
+        if value:
+            ctx.meta[_FORMATS] = (*ctx.meta.get(_FORMATS, ()), meant)
 
     return click.option(
-        "--format",
-        "form",
-        type=click.Choice(formats or FORMATS),
-        callback=settle,
-        help=f"How to print. Default: {terminal} on a terminal, {piped} elsewhere.",
+        f"--{name}",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        hidden=not is_there,
+        callback=keep,
+        help=f"The same as --format {meant}.",
     )
+
+
+def named_format(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The format that was asked for in either way, None where none was."""
+    asked = {*ctx.meta.get(_FORMATS, ()), *([value] if value else [])}
+    if len(asked) > 1:
+        raise click.BadParameter(
+            f"is asked to be {' and '.join(sorted(asked))}; give one of them", ctx=ctx, param=param
+        )
+    return next(iter(asked), None)
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on

@@ -45,13 +45,24 @@ def _plain(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return values
 
 
+def _texts(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what would be found everywhere, and what is longer than any database looks for."""
+    for value in values:
+        if not value.strip():
+            raise click.BadParameter("is empty; leave it out to see all", ctx=ctx, param=param)
+        if len(value) > query_string.LONGEST_VALUE:
+            words = f"is longer than {query_string.LONGEST_VALUE} characters"
+            raise click.BadParameter(words, ctx=ctx, param=param)
+    return _plain(ctx, param, values)
+
+
 def storable(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """The same for one value: a callback for arguments and options."""
     return None if value is None else _plain(ctx, param, (value,))[0]
 
 
 def _several(option: str, name: str, words: str, **more: Any) -> Callable[..., Any]:  # noqa: ANN401
-    return click.option(option, name, multiple=True, callback=_plain, help=words, **more)
+    return click.option(option, name, multiple=True, help=words, **{"callback": _plain, **more})
 
 
 _OPTIONS = {
@@ -70,6 +81,14 @@ _OPTIONS = {
         multiple=True,
         type=click.Choice(query_string.OUTCOMES),
         help="The final outcome, or a group of them.",
+    ),
+    "codes": _several("--code", "codes", "The venue's code, as -2011."),
+    "searches": _several(
+        "--search",
+        "searches",
+        "A text in the venue's message or in an id. It reads every cancel of the window: "
+        "name one with --since.",
+        callback=_texts,
     ),
     "latency_over_us": click.option(
         "--latency-over",

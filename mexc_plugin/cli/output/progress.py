@@ -1,16 +1,20 @@
 """How far a long command is: one line on stderr, where that is a terminal, which goes when it is done."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import click
 
 from mexc_plugin.cli.output.terminal import cells, cut
+
+Row = TypeVar("Row")
 
 _WIDEST_BAR = 30
 _NARROWEST_BAR = 8
@@ -100,6 +104,14 @@ def waiting(label: str) -> Iterator[None]:
         finally:
             done.set()
             thread.join()
+
+
+def awaited(rows: Iterable[Row], label: str) -> Iterator[Row]:
+    """The same rows; the seconds are counted until the first is there."""
+    rest = iter(rows)
+    with waiting(label):
+        first = list(itertools.islice(rest, 1))
+    yield from itertools.chain(first, rest)
 
 
 def _columns() -> int:

@@ -1,5 +1,7 @@
 """The few expressions that every database says in words of its own."""
 
+import re
+import string
 from datetime import datetime
 from typing import Any
 
@@ -62,5 +64,57 @@ def _string_agg(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # 
     return f"string_agg(CAST({number} AS text), ',')"
 
 
-def _arguments(element: Any, compiler: SQLCompiler, options: dict[str, Any]) -> list[str]:  # noqa: ANN401
-    return [compiler.process(clause, **options) for clause in element.clauses]
+class _Containing(FunctionElement[bool]):
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "containing"
+
+
+def containing(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Whether a column has the text in it, letter by letter: no character stands for others.
+
+    Capitals of ASCII are those letters; all other letters are themselves, on every database alike.
+    """
+    return _Containing(column, sa.literal(text.translate(_SMALL)), sa.literal(_either_case(text)))
+
+
+@compiles(_Containing)
+def _instr(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    column, small = _arguments(element, compiler, options, 0, 1)
+    return f"instr(lower({column}), {small}) > 0"
+
+
+@compiles(_Containing, "postgresql")
+def _strpos(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    column, small = _arguments(element, compiler, options, 0, 1)
+    return f'strpos(lower({column} COLLATE "C"), {small}) > 0'
+
+
+@compiles(_Containing, "mysql", "mariadb")
+def _regexp(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    # There LOWER changes letters beyond ASCII, too, and the column says which are the same.
+    column, pattern = _arguments(element, compiler, options, 0, 2)
+    return f"CONVERT({column} USING utf8mb4) COLLATE utf8mb4_bin REGEXP {pattern}"
+
+
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def _either_case(text: str) -> str:
+    """A regular expression for the text, each ASCII letter small or as a capital."""
+    return "".join(
+        f"[{char.lower()}{char.upper()}]" if char in string.ascii_letters else re.escape(char)
+        for char in text
+    )
+
+
+def _arguments(
+    element: Any,  # noqa: ANN401 - SQLAlchemy's
+    compiler: SQLCompiler,
+    options: dict[str, Any],
+    *which: int,
+) -> list[str]:
+    """The arguments as SQL, or only some of them: a parameter that is not used must not be there."""
+    clauses = list(element.clauses)
+    chosen = [clauses[index] for index in which] if which else clauses
+    return [compiler.process(clause, **options) for clause in chosen]

@@ -12,6 +12,8 @@ from mexc_plugin.errors import StoreError
 
 # sqlite3 stops at once; psycopg asks the server, which may be gone.
 STOPPING_S = 1.0
+# "Query execution was interrupted", by MySQL's clock and by MariaDB's.
+_OUT_OF_TIME = ((3024,), (1969,))
 
 
 class TooLong(StoreError):
@@ -22,14 +24,15 @@ class TooLong(StoreError):
 def stopped_after(connection: Connection, seconds: float) -> Iterator[None]:
     """Raise TooLong out of a query that runs longer.
 
-    sqlite3 and psycopg let another thread stop a query; PyMySQL does not, and there it goes on.
+    sqlite3 and psycopg let another thread stop a query; PyMySQL does not: see `limit_server`.
     """
     driver: Any = connection.connection.driver_connection
     stop = getattr(driver, "interrupt", None) or getattr(driver, "cancel", None)
-    if stop is None:
-        yield
-        return
     stopped = threading.Event()
+    if stop is None:
+        with _explained(seconds, stopped):
+            yield
+        return
 
     def end() -> None:
         stopped.set()
@@ -39,15 +42,33 @@ def stopped_after(connection: Connection, seconds: float) -> Iterator[None]:
     timer.daemon = True
     timer.start()
     try:
+        with _explained(seconds, stopped):
+            yield
+    finally:
+        timer.cancel()
+        # It may be about to stop the query: not one that comes later, nor a connection that is closed.
+        timer.join(STOPPING_S)
+
+
+def limit_server(connection: Connection, seconds: float) -> None:
+    """Have a server end by itself what PyMySQL lets nobody stop: each query of this connection."""
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        return
+    if getattr(connection.dialect, "is_mariadb", False):
+        connection.exec_driver_sql(f"SET SESSION max_statement_time = {float(seconds)}")
+    else:
+        connection.exec_driver_sql(f"SET SESSION max_execution_time = {int(seconds * 1000)}")
+
+
+@contextlib.contextmanager
+def _explained(seconds: float, stopped: threading.Event) -> Iterator[None]:
+    try:
         yield
-    except SQLAlchemyError:
-        if not stopped.is_set():
+    except SQLAlchemyError as error:
+        reason = getattr(error, "orig", None) or error
+        if not stopped.is_set() and reason.args[:1] not in _OUT_OF_TIME:
             raise
         raise TooLong(
             f"that took more than {seconds:g} s; narrow it with since and until, "
             "or ask on the command line, where nothing hurries"
         ) from None
-    finally:
-        timer.cancel()
-        # It may be about to stop the query: not one that comes later, nor a connection that is closed.
-        timer.join(STOPPING_S)

@@ -9,7 +9,17 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from mexc_plugin.store.connect.expressions import containing
 from mexc_plugin.store.schema import tables
+
+# Where a text is searched for. No index helps: every attempt of the window is read.
+SEARCHED = (
+    "venue_message",
+    "cancel_id",
+    "order_id",
+    "client_order_id",
+    "cancel_client_order_id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +27,8 @@ class Filters:
     """Which attempts are wanted: within one field any of its values, between fields all of them.
 
     since, until: naive UTC, since <= requested_at < until; symbols: unified or native;
-    outcomes: final outcomes; latency_over_us: answered after more than that many microseconds.
+    outcomes: final outcomes; codes: the venue's, as -2011; searches: texts that stand in the venue's
+    message or in an id, capitals or not; latency_over_us: answered after more than that many microseconds.
     An empty tuple or None asks for nothing in particular.
     """
 
@@ -29,6 +40,8 @@ class Filters:
     accounts: tuple[str, ...] = ()
     bots: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
     latency_over_us: int | None = None
 
 
@@ -85,6 +98,10 @@ def conditions(filters: Filters) -> list[ColumnElement[bool]]:
         found.append(view.bot.in_(filters.bots))
     if filters.outcomes:
         found.append(view.final_outcome.in_(filters.outcomes))
+    if filters.codes:
+        found.append(view.venue_code.in_(filters.codes))
+    if filters.searches:
+        found.append(sa.or_(*map(_mentions, filters.searches)))
     if filters.latency_over_us is not None:
         found.append(view.latency_us > filters.latency_over_us)
     return found
@@ -112,6 +129,15 @@ def _cancels(column: str, values: tuple[str, ...]) -> sa.Select[tuple[str]]:
     ]
     found = sa.union(*selects).subquery()
     return sa.select(found.c.cancel_id)
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    view, orders = tables.cancel_history.c, tables.cancel_audit_order.c
+    of_several = sa.select(orders.cancel_id).where(
+        sa.or_(containing(orders.order_id, text), containing(orders.client_order_id, text))
+    )
+    here = (containing(view[name], text) for name in SEARCHED)
+    return sa.or_(*here, view.cancel_id.in_(of_several))
 
 
 class _CrossJoin(sa.Join):

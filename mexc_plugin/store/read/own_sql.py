@@ -34,8 +34,6 @@ _SURPRISES = (
 )
 # MySQL and MariaDB run what stands in such a comment.
 _RUN_COMMENT = re.compile(r"/\*M?!")
-# "Query execution was interrupted", by MySQL's clock and by MariaDB's.
-_OUT_OF_TIME = (3024, 1969)
 
 
 def ask(connection: Connection, text: str, seconds: float) -> Answer:
@@ -47,7 +45,7 @@ def ask(connection: Connection, text: str, seconds: float) -> Answer:
     statement, start = _checked(text)
     if connection.dialect.name == "sqlite":
         bring_decimal_sum(connection)
-    _limit_server(connection, seconds)
+    query_timeout.limit_server(connection, seconds)
     options: dict[str, Any] = {"no_parameters": True}
     if start in _STREAMED:
         options["yield_per"] = queries.BATCH
@@ -95,16 +93,6 @@ def _checked(text: str) -> tuple[str, str]:
     return text.strip().rstrip(";").rstrip() if text.strip().endswith(";") else text, start
 
 
-def _limit_server(connection: Connection, seconds: float) -> None:
-    """PyMySQL lets nobody stop a query, so that the server has to look at its own clock."""
-    if connection.dialect.name not in ("mysql", "mariadb"):
-        return
-    if getattr(connection.dialect, "is_mariadb", False):
-        connection.exec_driver_sql(f"SET SESSION max_statement_time = {float(seconds)}")
-    else:
-        connection.exec_driver_sql(f"SET SESSION max_execution_time = {int(seconds * 1000)}")
-
-
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     """Names of columns, the second of the same name with a number: none is lost."""
     found: list[str] = []
@@ -129,8 +117,6 @@ class _Explained:
         if not isinstance(error, SQLAlchemyError):
             return
         original = getattr(error, "orig", None) or error
-        if (original.args[:1] or (None,))[0] in _OUT_OF_TIME:
-            raise self._too_long() from None
         about_the_database = isinstance(error, DBAPIError) and error.connection_invalidated
         words = str(original.args[-1] if original.args else original)
         if about_the_database or "locked" in words:

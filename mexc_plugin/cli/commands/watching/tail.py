@@ -11,6 +11,7 @@ from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import clock, columns, full_ids, nothing_matches
 from mexc_plugin.cli.options.filters import filters as filter_options
+from mexc_plugin.cli.output.progress import awaited
 from mexc_plugin.cli.output.table import TABLE, Layout, stacked, wrapped
 from mexc_plugin.cli.output.terminal import Screen, emit, say
 from mexc_plugin.review.text import visible
@@ -137,7 +138,7 @@ class Watch:
         from mexc_plugin.store.read import queries
 
         with closing(queries.history(connection, self._filters, self._lines)) as rows:
-            return list(rows)[::-1]
+            return list(awaited(rows, "looking"))[::-1]
 
 
 def _renderer(

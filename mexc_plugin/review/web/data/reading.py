@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mexc_plugin.errors import StoreError
 from mexc_plugin.review.web.data.threads import Threads
-from mexc_plugin.store.connect.query_timeout import stopped_after
+from mexc_plugin.store.connect.query_timeout import limit_server, stopped_after
 from mexc_plugin.store.read import queries
 
 if TYPE_CHECKING:
@@ -53,5 +53,7 @@ class Reader:
         self._threads.close()
 
     def _read(self, query: "Callable[[Connection], Found]", patience_s: float) -> Found:
-        with queries.reading(self.url) as connection, stopped_after(connection, patience_s):
-            return query(connection)
+        with queries.reading(self.url) as connection:
+            limit_server(connection, patience_s)
+            with stopped_after(connection, patience_s):
+                return query(connection)

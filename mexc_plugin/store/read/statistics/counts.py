@@ -34,6 +34,7 @@ class By(StrEnum):
     BOT = "bot"
     ACCOUNT = "account"
     OUTCOME = "outcome"
+    CODE = "code"
     HOUR = "hour"
     DAY = "day"
 
@@ -59,6 +60,7 @@ GROUPINGS = {
     By.SYMBOL: Grouping(("symbol",)),
     By.BOT: Grouping(("bot",)),
     By.ACCOUNT: Grouping(("account",)),
+    By.CODE: Grouping(("venue_code",)),
     By.HOUR: Grouping(clock=HOUR),
     By.DAY: Grouping(clock=DAY),
 }
