@@ -16,6 +16,7 @@ COMMANDS = {
     "export": "mexc_plugin.cli.commands.export:export",
     "report": "mexc_plugin.cli.commands.report:report",
     "serve": "mexc_plugin.cli.commands.watching.serve:serve",
+    "metrics": "mexc_plugin.cli.commands.watching.metrics:metrics",
     "sql": "mexc_plugin.cli.commands.sql:sql",
     "verify": "mexc_plugin.cli.commands.evidence.verify:verify",
     "keygen": "mexc_plugin.cli.commands.evidence.keygen:keygen",

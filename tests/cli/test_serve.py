@@ -15,6 +15,7 @@ import pytest
 
 from mexc_plugin.cli.commands.watching import serve as command
 from mexc_plugin.review.web.access import gate
+from mexc_plugin.store.write import spool_folder
 from tests.cli.conftest import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -235,3 +236,19 @@ def test_serving_never_imports_ccxt(url: str) -> None:
         timeout=PATIENCE_S, check=True,
     )  # fmt: skip
     assert done.stdout == "[]\n"
+
+
+def test_metrics_count_what_waits_in_the_folder_that_is_named(
+    url: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.cancel()
+    spool, _ = spool_folder.place(url, tmp_path / "spool")
+    spool.mkdir()
+    name = spool_folder.place(url, spool)[1]
+    (spool / f"{name}.w.spool").write_text("{}\n{}\n")
+    with (
+        serving("--db", url, "--spool", str(spool)) as (_, address),
+        urllib.request.urlopen(f"{address}metrics") as answer,
+    ):
+        lines = answer.read().decode().splitlines()
+    assert "mexc_plugin_spool_events 2.0" in lines

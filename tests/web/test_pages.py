@@ -341,3 +341,30 @@ def test_the_server_ends_although_somebody_watches(serve: Serve, url: str) -> No
     with served(url) as site, site.opened("/events") as answer:
         answer.readline()
     # `served` has checked that the server's thread came to its end.
+
+
+# -- for Prometheus
+
+
+def test_metrics_are_those_of_the_record(site: Site, ledger: Ledger) -> None:
+    ledger.cancel("unknown")
+    answer = site.ask("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    found = [line for line in answer.body.splitlines() if not line.startswith("#")]
+    assert 'mexc_plugin_unresolved_attempts{outcome="unknown"} 1.0' in found
+    assert "mexc_plugin_record_readable 1.0" in found
+
+
+def test_metrics_of_a_record_that_is_gone_say_so_and_are_answered(
+    serve: Serve, tmp_path: Path
+) -> None:
+    site = serve(record=f"sqlite:///{tmp_path / 'none.db'}")
+    answer = site.ask("/metrics")
+    assert (answer.status, answer.body.splitlines()[-1]) == (200, "mexc_plugin_record_readable 0.0")
+
+
+def test_metrics_want_the_token(serve: Serve, ledger: Ledger) -> None:
+    ledger.cancel()
+    site = serve(token="a-token-of-enough-characters")
+    given = site.ask("/metrics", Authorization="Bearer a-token-of-enough-characters")
+    assert [site.ask("/metrics").status, given.status] == [401, 200]

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from io import RawIOBase
 from pathlib import Path
@@ -33,7 +34,7 @@ class Part:
         self.part = path.with_name(path.name + ".part")
         self.state = path.with_name(path.name + ".part.json")
         self.kept: dict[str, Any] | None = None
-        _require_name(path, force=force)
+        require_name(path, force=force)
         self._file = os.fdopen(_locked(self.part), "r+b", BUFFER)
 
     @property
@@ -130,18 +131,21 @@ class Pipe(RawIOBase):
 
 def write_whole(path: Path, document: dict[str, Any]) -> None:
     """Replace a small file of JSON: it is the old one or the new one, never half of one."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
+    replace(path, json.dumps(document, separators=(",", ":")) + "\n", PRIVATE)
+
+
+def replace(path: Path, text: str, mode: int) -> None:
+    """Replace a small file, whose mode is then that one. Raises OSError, and leaves the old one."""
+    fd, fresh = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
     try:
         with os.fdopen(fd, "w", encoding="utf-8") as file:
-            json.dump(document, file, separators=(",", ":"))
-            file.write("\n")
+            file.write(text)
             file.flush()
+            os.fchmod(fd, mode)
             os.fsync(fd)
-        fresh.rename(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
+        Path(fresh).rename(path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 
@@ -157,7 +161,8 @@ def told(path: Path) -> Iterator[None]:
         raise
 
 
-def _require_name(path: Path, *, force: bool) -> None:
+def require_name(path: Path, *, force: bool) -> None:
+    """Refuse a file that cannot be meant, or that is there, unless force. Raises Misuse."""
     try:
         found = path.stat(follow_symlinks=False)
     except FileNotFoundError:

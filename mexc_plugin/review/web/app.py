@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from mexc_plugin.errors import ConfigError, MexcPluginError
-from mexc_plugin.review.web import api, charts, pages, sse
+from mexc_plugin.review.exposition import Waiting
+from mexc_plugin.review.web import api, charts, monitoring, pages, sse
 from mexc_plugin.review.web.access import login
 from mexc_plugin.review.web.access.gate import Gate
 from mexc_plugin.review.web.context import Shared, problem
@@ -37,6 +38,7 @@ ROUTES = (
     Route("/api/stats", api.stats),
     Route("/events", sse.events),
     Route("/healthz", sse.health),
+    Route("/metrics", monitoring.metrics),
     Route("/login", login.form, methods=["GET"]),
     Route("/login", login.enter, methods=["POST"]),
     Route("/logout", login.leave, methods=["POST"]),
@@ -44,9 +46,11 @@ ROUTES = (
 )
 
 
-def application(reader: Reader, gate: Gate) -> Starlette:
+def application(
+    reader: Reader, gate: Gate, measure_waiting: Callable[[], Waiting] | None = None
+) -> Starlette:
     """The pages over one record. Belongs to one event loop, from its start to its end."""
-    shared = Shared(reader, gate)
+    shared = Shared(reader, gate, measure_waiting)
 
     @contextlib.asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:

@@ -1,6 +1,6 @@
 """What every page needs: the record, the feed, the templates, and answers for what went wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from mexc_plugin.review.exposition import Waiting
 from mexc_plugin.review.web import rendering
 from mexc_plugin.review.web.access.gate import Gate
 from mexc_plugin.review.web.data.feed import Feed
@@ -27,6 +28,8 @@ class Shared:
 
     reader: Reader
     gate: Gate
+    # What waits outside of the database is asked of those who write: see `store.write.backlog`.
+    measure_waiting: Callable[[], Waiting] | None = None
     feed: Feed = field(init=False)
     # The charting library is not meant for several threads.
     artist: Threads = field(default_factory=lambda: Threads(1, "mexc-plugin-charts"))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
+from mexc_plugin.review.exposition import Waiting
 from mexc_plugin.review.web.access.gate import LOOPBACK, Gate
 from mexc_plugin.review.web.access.middleware import Guard
 from mexc_plugin.review.web.app import application
@@ -26,9 +27,16 @@ class Server(uvicorn.Server):
 
 
 def run(
-    url: str, host: str, port: int, token: str | None, on_started: Callable[[str], object]
+    url: str,
+    host: str,
+    port: int,
+    token: str | None,
+    on_started: Callable[[str], object],
+    measure_waiting: Callable[[], Waiting],
 ) -> None:
     """Serve the record at the URL; `on_started` gets the address of the first page.
+
+    measure_waiting: what waits outside of the database, for `/metrics`.
 
     Raises OSError where it cannot bind, ValueError for a host beyond this machine without a token.
     """
@@ -36,12 +44,18 @@ def run(
         raise ValueError(f"{host} is more than this machine: it needs a token")
     with bound(host, port) as listening:
         on_started(_address(host, listening))
-        asyncio.run(_until_signalled(url, Gate(token), listening))
+        asyncio.run(_until_signalled(url, Gate(token), listening, measure_waiting))
 
 
-async def serve(url: str, gate: Gate, listening: socket.socket, ended: asyncio.Event) -> None:
+async def serve(
+    url: str,
+    gate: Gate,
+    listening: socket.socket,
+    ended: asyncio.Event,
+    measure_waiting: Callable[[], Waiting] | None = None,
+) -> None:
     """Serve on a socket until the event is set. Who watches is sent home, who reads may finish."""
-    app = application(Reader(url), gate)
+    app = application(Reader(url), gate, measure_waiting)
     config = uvicorn.Config(
         Guard(app, gate),  # outermost: what fails has the headers too
         access_log=False,  # who looked at what is nobody's business here
@@ -66,12 +80,14 @@ async def serve(url: str, gate: Gate, listening: socket.socket, ended: asyncio.E
         leaving.cancel()
 
 
-async def _until_signalled(url: str, gate: Gate, listening: socket.socket) -> None:
+async def _until_signalled(
+    url: str, gate: Gate, listening: socket.socket, measure_waiting: Callable[[], Waiting]
+) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    await serve(url, gate, listening, ended)
+    await serve(url, gate, listening, ended, measure_waiting)
 
 
 def bound(host: str, port: int) -> socket.socket:

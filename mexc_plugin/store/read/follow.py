@@ -7,6 +7,7 @@ are looked at as well as its end.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -83,6 +84,21 @@ def _batches(ids: list[str]) -> Iterator[list[str]]:
 
 def heads(connection: Connection) -> dict[str, int]:
     """The newest of each writer's sequence: a few steps in the primary key for each of them."""
+    return {row[0]: row[1] for row in connection.execute(_heads())}
+
+
+def last_written(connection: Connection) -> list[tuple[str, int, int]]:
+    """The newest of each writer's sequence, with its time in nanoseconds, the latest of them first."""
+    newest, column = _heads().subquery(), cancel_audit.c
+    query = (
+        sa.select(column.writer_id, column.seq, column.occurred_ns)
+        .join(newest, sa.and_(column.writer_id == newest.c.id, column.seq == newest.c.seq))
+        .order_by(column.occurred_ns.desc())
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+
+def _heads() -> sa.Select[Any]:
     column = cancel_audit.c
     writers = sa.select(sa.func.min(column.writer_id).label("id")).cte("writers", recursive=True)
     following = (
@@ -98,8 +114,7 @@ def heads(connection: Connection) -> dict[str, int]:
         .correlate(writers)
         .scalar_subquery()
     )
-    query = sa.select(writers.c.id, newest).where(writers.c.id.is_not(None))
-    return {row[0]: row[1] for row in connection.execute(query)}
+    return sa.select(writers.c.id, newest.label("seq")).where(writers.c.id.is_not(None))
 
 
 def _is_of_late(connection: Connection, writer_id: str, newest: int, since: datetime) -> bool:

@@ -44,6 +44,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 )
 @click.option("--open", "opens", is_flag=True, help="Open it in your browser.")
 @common.database
+@common.spool
 def serve(
     database: Chosen,
     host: str,
@@ -59,6 +60,8 @@ def serve(
             f"--host {host} lets others look: it needs a token of at least {LEAST_TOKEN} "
             f"characters, in a file (--auth-token-file), in ${TOKEN_VARIABLE}, or as --auth-token"
         )
+    from mexc_plugin.store.write import backlog
+
     serving = _room()
     _require_readable(database.url)
 
@@ -70,8 +73,11 @@ def serve(
             # A browser in a terminal would keep us from answering it.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
+    def measure() -> Any:  # noqa: ANN401 - a Backlog
+        return backlog.measure(database.url, database.spool)
+
     try:
-        serving.run(database.url, host, port, token, started)
+        serving.run(database.url, host, port, token, started, measure)
     except OSError as error:
         raise Problem(_why_not(error, host, port)) from None
 

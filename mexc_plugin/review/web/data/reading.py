@@ -48,6 +48,10 @@ class Reader:
         finally:
             self._waiting -= 1
 
+    async def call(self, function: "Callable[[], Found]") -> Found:
+        """What a function finds that blocks and needs no connection."""
+        return await self._threads.call(function)
+
     def close(self) -> None:
         """Take no more queries; those that run end by themselves."""
         self._threads.close()
