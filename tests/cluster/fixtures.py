@@ -1,0 +1,15 @@
+"""For a conftest or a test file to import: a cluster for each file, since its tests change who is primary."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from .postgresql import Cluster
+from .postgresql import cluster as running
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """One primary and two synchronous standbys, all of them up."""
+    with running() as found:
+        yield found
