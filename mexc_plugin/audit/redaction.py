@@ -51,7 +51,9 @@ _PARAMETERS = (
 )
 _LONGEST = max(map(len, _PARAMETERS))
 _EQUALS = re.compile("=|%3D", re.IGNORECASE)
-_VALUE = re.compile(r"[^&\s\"'<>]+?(?=%26|[&\s\"'<>)\]}]|$)", re.IGNORECASE)
+_VALUE = re.compile(r"(?:\[redacted\])*[^&\s\"'<>]+?(?=%26|[&\s\"'<>)\]}]|$)", re.IGNORECASE)
+# Replaced already, and nothing of it left: whoever wants a secret kept may write our word in front of it.
+_DONE = re.compile(re.escape(REPLACEMENT) + r"(?=%26|[&\s\"'<>)\]},;.:]|$)", re.IGNORECASE)
 # A scheme is short, and is said to be: unbounded, a page of dotted words takes minutes.
 _USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,30}://)[^/@\s\"']{1,512}@", re.IGNORECASE)
 
@@ -164,8 +166,8 @@ def _secret_values(text: str) -> list[tuple[int, int]]:
             continue
         name = next(name for name in _PARAMETERS if word.endswith(name))
         before = text[at - len(name) - 1 : at - len(name)]
-        if text.startswith(REPLACEMENT, equals.end()):
-            continue  # done already
+        if _DONE.match(text, equals.end()):
+            continue
         value = _VALUE.match(text, equals.end())
         if value is not None and not before.isalnum() and before != "_":
             found.append(value.span())

@@ -282,3 +282,9 @@ def test_what_is_redacted_already_is_left_as_it_is(text: str) -> None:
     once = Redactor().text(text)
     assert Redactor().text(once) == once
     assert "]]" not in once
+
+
+@pytest.mark.parametrize("secret", ["abcdef", "-abcdef", "[redacted]abcdef"])
+def test_what_stands_behind_the_replacement_is_part_of_the_value(secret: str) -> None:
+    text = Redactor().text(f"GET /order?signature=[redacted]{secret}&symbol=A")
+    assert text == "GET /order?signature=[redacted]&symbol=A"
