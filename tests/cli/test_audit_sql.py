@@ -313,7 +313,9 @@ def test_own_sql_that_cannot_run_says_why(sql, words, said):
 
 def test_a_database_that_is_locked_is_said_as_everywhere(monkeypatch, sql):
     def locked(*_arguments):
-        raise OperationalError("SELECT", {}, sqlite3.OperationalError("database is locked"))
+        error = sqlite3.OperationalError("database is locked")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY_SNAPSHOT
+        raise OperationalError("SELECT", {}, error)
 
     monkeypatch.setattr(own_sql, "bring_decimal_sum", lambda _connection: None)
     monkeypatch.setattr(own_sql, "_distinct", locked)

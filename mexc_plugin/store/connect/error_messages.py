@@ -3,72 +3,87 @@
 import contextlib
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from mexc_plugin.errors import StoreError
 from mexc_plugin.store.connect import engine
 
-# The first pattern that is found in the driver's message decides. {name} is the database.
-SENTENCES = (
+# By kind, what is wrong and what to do. {name} is the database, {line} what the driver says.
+SENTENCES = {
+    "locked": "the audit database {name} is locked by another program; try again when that is done",
+    "no database file": "the audit database {name} is not a SQLite database; check --db",
+    "damaged": "the audit database {name} is damaged; restore it from a backup, or save what can be read with: sqlite3 … .recover",
+    "not opened": "the audit database {name} cannot be opened; check that the file and its folder are yours to read",
+    "not written": "the audit database {name} cannot be written; check the file's owner and mode",
+    "read-only": "the server of {name} takes no writes now; if it is a standby, name the primary: host1:5432,host2:5432 finds it",
+    "full": "the audit database {name} has no room left on its disk; make some",
+    "incomplete": "the audit database {name} lacks a part of the audit; run: mexc-plugin db upgrade --db URL",
+    "no such database": "there is no database {name} on that server; create it there, or check --db",
+    "login": "the server refused the login to {name}; check user and password in the URL",
+    "refused": "the server refused the connection to {name}; check user, password and database in the URL: {line}",
+    "no triggers": "the server of {name} lets this user create no triggers; use a user with SUPER, or set log_bin_trust_function_creators = 1 there",
+    "forbidden": "this user may not do that in {name}; grant it, or use another user in the URL",
+    "busy": "the server of {name} takes no more connections; close some, or raise its max_connections",
+    "unreachable": "the database server of {name} cannot be reached; check that it runs, and its host and port",
+}
+# Codes and not words: a server speaks the language that it was set to.
+_SQLITE = {
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_NOTADB: "no database file",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_CANTOPEN: "not opened",
+    sqlite3.SQLITE_READONLY: "not written",
+    sqlite3.SQLITE_FULL: "full",
+}
+# PostgreSQL's, the longest prefix counts. Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_SQLSTATES = {
+    "55P03": "locked",
+    "40P01": "locked",
+    "25006": "read-only",
+    "53100": "full",
+    "42P01": "incomplete",
+    "42703": "incomplete",
+    "3D000": "no such database",
+    "28": "login",
+    "42501": "forbidden",
+    "53300": "busy",
+    "08": "unreachable",
+    "57P": "unreachable",
+}
+# MySQL's and MariaDB's. Source: https://mariadb.com/kb/en/mariadb-error-code-reference/
+_ERRNOS = {
+    **dict.fromkeys((1205, 1213, 3572), "locked"),
+    **dict.fromkeys((1290, 1792, 1836), "read-only"),
+    **dict.fromkeys((1021, 1114), "full"),
+    **dict.fromkeys((1054, 1146), "incomplete"),
+    1049: "no such database",
+    **dict.fromkeys((1045, 1698), "login"),
+    1419: "no triggers",
+    **dict.fromkeys((1044, 1142, 1143, 1227, 1370), "forbidden"),
+    1040: "busy",
+    **dict.fromkeys((1053, 2002, 2003, 2005, 2006, 2013), "unreachable"),
+}
+# What has no code: SQLite's many errors of one number, and a connection that libpq did not get. The first counts.
+_WORDS = (
+    (r"no such (table|column)", "incomplete"),
+    (r"session is (not )?read-only", "read-only"),
+    (r"database \".*\" does not exist", "no such database"),
     (
-        r"is locked|lock wait timeout|lock timeout|deadlock",
-        "the audit database {name} is locked by another program; try again when that is done",
+        r"password authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry",
+        "login",
     ),
-    (
-        r"not a database|file is encrypted",
-        "the audit database {name} is not a SQLite database; check --database-url",
-    ),
-    (
-        r"malformed|disk image",
-        "the audit database {name} is damaged; restore it from a backup, or save what can be read with: sqlite3 … .recover",
-    ),
-    (
-        r"unable to open database file",
-        "the audit database {name} cannot be opened; check that the file and its folder are yours to read",
-    ),
-    (
-        r"readonly database|read-only",
-        "the audit database {name} cannot be written; check the file's owner and mode",
-    ),
-    (
-        r"disk is full|no space left",
-        "the audit database {name} has no room left on its disk; make some",
-    ),
+    (r"FATAL: ", "refused"),
     (
         (
-            r"no such (table|column)|(relation|column|table|view) .*(does not|doesn't) exist"
-            r"|unknown column|table .* doesn't exist"
+            r"connection refused|could not connect|connection failed|timed? ?out|lost connection"
+            r"|server closed the connection|resolve|name or service not known|getaddrinfo|is unreachable"
         ),
-        "the audit database {name} lacks a part of the audit; run: mexc-plugin db upgrade --database-url URL",
-    ),
-    (
-        r"database .* does not exist|unknown database",
-        "there is no database {name} on that server; create it there, or check --database-url",
-    ),
-    (
-        (
-            r"password authentication failed|access denied for user|no password supplied"
-            r"|role .* does not exist|no pg_hba\.conf entry"
-        ),
-        "the server refused the login to {name}; check user and password in the URL",
-    ),
-    (
-        r"log_bin_trust_function_creators",
-        "the server of {name} lets this user create no triggers; use a user with SUPER, or set log_bin_trust_function_creators = 1 there",
-    ),
-    (
-        r"permission denied|command denied",
-        "this user may not do that in {name}; grant it, or use another user in the URL",
-    ),
-    (
-        (
-            r"connection refused|can't connect|could not connect|connection failed|timed? ?out"
-            r"|lost connection|server closed the connection|resolve|name or service not known"
-            r"|getaddrinfo|gone away|network is unreachable"
-        ),
-        "the database server of {name} cannot be reached; check that it runs, and its host and port",
+        "unreachable",
     ),
 )
 
@@ -90,13 +105,31 @@ def explained(url: str) -> Iterator[None]:
 def sentence(error: SQLAlchemyError, url: str) -> str:
     """What is wrong and what to do, in one line."""
     original = str(getattr(error, "orig", None) or error)
-    name = name_of(url)
+    name, line = name_of(url), _first_line(original, url)
     if words := _about_the_folder(original, url):
         return words
-    for pattern, words in SENTENCES:
-        if re.search(pattern, original, re.IGNORECASE | re.DOTALL):
-            return words.format(name=name)
-    return f"the audit database {name} failed: {_first_line(original, url)}"
+    kind = kind_of(error)
+    if kind is None:
+        return f"the audit database {name} failed: {line}"
+    return SENTENCES[kind].format(name=name, line=line)
+
+
+def kind_of(error: SQLAlchemyError) -> str | None:
+    """Which of `SENTENCES` is about it, by the driver's code; None for anything else."""
+    original: Any = getattr(error, "orig", None) or error
+    number = next(iter(original.args), None)
+    if isinstance(number, int):
+        return _ERRNOS.get(number)
+    if state := getattr(original, "sqlstate", None):
+        return next((_SQLSTATES[state[:n]] for n in (5, 3, 2) if state[:n] in _SQLSTATES), None)
+    code = getattr(original, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _SQLITE:
+        return _SQLITE[code & 0xFF]
+    words = str(original)
+    return next(
+        (kind for pattern, kind in _WORDS if re.search(pattern, words, re.IGNORECASE | re.DOTALL)),
+        None,
+    )
 
 
 def _about_the_folder(original: str, url: str) -> str | None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mexc_plugin.errors import ConfigError
 from mexc_plugin.store.connect import query_timeout
+from mexc_plugin.store.connect.error_messages import kind_of
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.read.questions import Answer, alike, as_time, bring_decimal_sum
 
@@ -119,7 +120,7 @@ class _Explained:
         original = getattr(error, "orig", None) or error
         about_the_database = isinstance(error, DBAPIError) and error.connection_invalidated
         words = str(original.args[-1] if original.args else original)
-        if about_the_database or "locked" in words:
+        if about_the_database or kind_of(error) == "locked":
             return
         line = next(iter(words.strip().splitlines()), "no reason given")
         raise ConfigError(f"the database does not take that: {line}") from None
