@@ -19,6 +19,7 @@ COMMANDS = {
     "metrics": "mexc_plugin.cli.commands.watching.metrics:metrics",
     "sql": "mexc_plugin.cli.commands.sql:sql",
     "verify": "mexc_plugin.cli.commands.evidence.verify:verify",
+    "checkpoint": "mexc_plugin.cli.commands.evidence.checkpoint:checkpoint",
     "keygen": "mexc_plugin.cli.commands.evidence.keygen:keygen",
     "reconcile": "mexc_plugin.cli.commands.reconcile:reconcile",
     "recover": "mexc_plugin.cli.commands.reconcile:recover",

@@ -27,7 +27,7 @@ _LEFT = re.compile(
     rf"writer (?P<writer>{_WRITER}) (?P<first>{_NUMBER}) (?P<last>{_NUMBER}) (?P<hash>{_HASH})"
 )
 _WRITER_ID = re.compile(_WRITER)
-_EVENT_HASH = re.compile(_HASH)
+_SHA256 = re.compile(_HASH)
 MAX_NUMBER = 2**63 - 1
 
 
@@ -81,14 +81,20 @@ class Archive:
 Statement = Checkpoint | Archive
 
 
-def may_be_stated(writer_id: object, hash_: object) -> bool:
-    """Whether a statement can name this writer and hash: those of every program of ours can."""
+def may_be_stated(writer_id: object, seq: object, hash_: object) -> bool:
+    """Whether a statement can name this event: those of every program of ours can be."""
     return (
         isinstance(writer_id, str)
-        and isinstance(hash_, str)
+        and isinstance(seq, int)
+        and 1 <= seq <= MAX_NUMBER
         and _WRITER_ID.fullmatch(writer_id) is not None
-        and _EVENT_HASH.fullmatch(hash_) is not None
+        and is_hash(hash_)
     )
+
+
+def is_hash(value: object) -> bool:
+    """Whether it is a SHA-256 as all of ours are written."""
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
 
 
 def write(statement: Statement) -> str:

@@ -8,7 +8,9 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from mexc_plugin.errors import MexcPluginError, StoreError
+from mexc_plugin.evidence import checkpoint_checks
 from mexc_plugin.evidence.checking import Tell, check_history, check_stretches, check_whole
+from mexc_plugin.evidence.checkpoint_checks import Witnesses
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import columns, stretches
 from mexc_plugin.store.verify.findings import Finding
@@ -43,10 +45,17 @@ def make_plan(url: str, since: datetime | None = None) -> Plan:
 
 
 def verify(
-    url: str, plan: Plan, tell: Tell = lambda _: None, *, quick: bool = False, jobs: int = 1
+    url: str,
+    plan: Plan,
+    tell: Tell = lambda _: None,
+    *,
+    quick: bool = False,
+    jobs: int = 1,
+    witnesses: Witnesses = Witnesses(),  # noqa: B008 - it never changes
 ) -> Iterator[Finding]:
     """Every finding. tell: called with how many events more were read; jobs: how many processes read."""
     yield from check_whole(url, quick=quick)
+    yield from checkpoint_checks.check(url, plan.stretches, witnesses)
     shares = share_out(plan.stretches, jobs)
     if len(shares) > 1:
         yield from _verify_in_processes(url, shares, tell, quick=quick)

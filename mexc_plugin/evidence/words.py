@@ -56,6 +56,18 @@ MEANINGS: dict[Fault, tuple[str, str]] = {
         "a clock was set, a machine slept, or times were changed",
         "compare with the machine's log of its clock",
     ),
+    Fault.CHECKPOINT: (
+        "events were changed, cut off or removed, or an old copy was put back, and hashes made anew",
+        "compare with a copy or an export from before that checkpoint, and keep this database as it is",
+    ),
+    Fault.NOTE: (
+        "rows of audit_checkpoint were changed, removed or invented; or another key signed them",
+        "compare with the checkpoints that are kept elsewhere; name every key with --public-key",
+    ),
+    Fault.UNCOVERED: (
+        "these events came after the newest checkpoint, and none can say that they are as they were",
+        "nothing; the next checkpoint covers them: mexc-plugin audit checkpoint",
+    ),
     Fault.MARKED: ("the database was slow or out of reach then", "nothing, where that is known"),
 }
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from mexc_plugin.cli.exporting import checkpoint, exports
+from mexc_plugin.cli.exporting import cursor, exports
 from mexc_plugin.store.read import exporting
 from tests.cli.tampering import tamper
 
@@ -288,9 +288,9 @@ def test_killed_between_file_and_cursor_nothing_is_missed_and_nothing_doubled(
             original(self, *_)
         raise SystemExit(9)
 
-    original = checkpoint.Cursor.prepare
+    original = cursor.Cursor.prepare
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoint.Cursor, died, die)
+        patched.setattr(cursor.Cursor, died, die)
         export("killed.jsonl", "--cursor", tmp_path / "cursor")
     assert (tmp_path / "killed.jsonl").exists() == published
     assert (tmp_path / "cursor.next").exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mexc_plugin.cli.errors import Misuse, Problem
-from mexc_plugin.cli.exporting.checkpoint import Cursor
+from mexc_plugin.cli.exporting.cursor import Cursor
 from mexc_plugin.cli.exporting.encoders import Csv, Encoder, Gzip, JsonLines, Parquet, Proofs
 from mexc_plugin.cli.exporting.partial_file import Part
 from mexc_plugin.cli.options.common import Chosen

@@ -25,6 +25,9 @@ class Fault(StrEnum):
     RECONCILED = "reconciled"
     TIME = "time"
     MARKED = "marked"
+    CHECKPOINT = "checkpoint"
+    NOTE = "note"
+    UNCOVERED = "uncovered"
 
 
 class Degree(StrEnum):

@@ -1,15 +1,17 @@
 """`audit verify`: is the record whole, and can what it says be?"""
 
 import functools
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mexc_plugin.cli.database.servers import say_unchecked
-from mexc_plugin.cli.errors import Exit
+from mexc_plugin.cli.errors import Exit, Misuse, Problem
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count as _count
@@ -18,6 +20,7 @@ from mexc_plugin.cli.output.terminal import emit, say
 from mexc_plugin.review.text import encode, visible
 
 if TYPE_CHECKING:
+    from mexc_plugin.evidence.checkpoint_checks import Witnesses
     from mexc_plugin.evidence.verifying import Plan
     from mexc_plugin.store.verify.findings import Finding
 
@@ -30,33 +33,95 @@ if TYPE_CHECKING:
     "--since", type=common.Moment(), help="Only events from that time on, of each writer."
 )
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, help="So many processes, by writer.")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    metavar="FILE|FOLDER",
+    help="A checkpoint that is kept elsewhere, or a folder of them (*.txt): the record is compared with it. "
+    "May be given several times.",
+)
+@click.option(
+    "--public-key",
+    "public_keys",
+    multiple=True,
+    metavar="KEY|FILE",
+    help="The key that signs the checkpoints, as `audit keygen` prints it, or a file with it. "
+    "May be given several times.",
+)
 @click.option("--strict", is_flag=True, help="Exit 3 for what is doubtful, too.")
 @common.output("table", "json", piped="table")
 @common.spool
 @common.database
 def verify(
-    database: Chosen, form: str, quick: bool, since: datetime | None, jobs: int, strict: bool
+    database: Chosen,
+    form: str,
+    quick: bool,
+    since: datetime | None,
+    jobs: int,
+    checkpoints: tuple[str, ...],
+    public_keys: tuple[str, ...],
+    strict: bool,
 ) -> None:
     """Check that the record is whole: sequences, hashes, columns, guards, and what the events mean.
 
     Every outcome is judged again by the stored answer. A line for each finding: broken, doubtful or
-    noted. Exit 3 when something is broken.
+    noted. Exit 3 when something is broken. With a checkpoint from elsewhere it also finds what
+    whoever owns the database changed or removed of what was there then.
     """
     from mexc_plugin.evidence import verifying
 
+    witnesses = _read_witnesses(checkpoints, public_keys)
     plan = verifying.make_plan(database.url, since)
     with progress("verifying") as tell:
         found = verifying.verify(
-            database.url, plan, _adding(tell, plan.events), quick=quick, jobs=jobs
+            database.url,
+            plan,
+            _adding(tell, plan.events),
+            quick=quick,
+            jobs=jobs,
+            witnesses=witnesses,
         )
         findings = _Counted(found)
         looked = [*(["--quick"] if quick else []), *(["--since"] if since else [])]
         text = functools.partial(_findings_text, looked=" and ".join(looked))
         emit((_findings_json if form == "json" else text)(findings, plan))
+    _say_what_is_covered(witnesses)
     _say_what_waits(database)
     say_unchecked(database.url)
     if findings.broken or (strict and findings.doubtful):
         raise click.exceptions.Exit(Exit.ATTENTION)
+
+
+def _read_witnesses(checkpoints: Sequence[str], public_keys: Sequence[str]) -> "Witnesses":
+    """Raises Misuse, ConfigError for a key, Problem for a checkpoint that is none of these keys."""
+    from mexc_plugin.errors import EvidenceError
+    from mexc_plugin.evidence import checkpoint_checks, key_files, signed_notes
+
+    if checkpoints and not public_keys:
+        raise Misuse("a checkpoint proves nothing without the key; name it with --public-key")
+    keys = tuple(map(key_files.read_public, public_keys))
+    notes = []
+    for path in itertools.chain.from_iterable(map(_files, checkpoints)):
+        with path.open("rb") as file:
+            content = file.read(signed_notes.MAX_BYTES + 1)
+        try:
+            notes.append(checkpoint_checks.read_note(content, keys))
+        except EvidenceError as error:
+            raise Problem(f"{path} is no checkpoint to go by: {error}") from None
+    return checkpoint_checks.Witnesses(keys, tuple(notes))
+
+
+def _files(given: str) -> list[Path]:
+    if "\0" in given:
+        raise Misuse("the checkpoint's name holds a NUL")
+    path = Path(given)
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.glob("*.txt"))
+    if not found:
+        raise Misuse(f"the folder {path} holds no checkpoint: no file whose name ends with .txt")
+    return found
 
 
 class _Counted:
@@ -96,6 +161,17 @@ def _adding(tell: Callable[[int, float], None], events: int) -> Callable[[int], 
         tell(done, min(1.0, done / max(1, events)))
 
     return add
+
+
+def _say_what_is_covered(witnesses: "Witnesses") -> None:
+    from mexc_plugin.audit.events import timestamp_text
+
+    if witnesses.notes:
+        newest = max(each.statement.taken_ns for each in witnesses.notes)
+        number = _count(len(witnesses.notes), "checkpoint", "checkpoints")
+        say(
+            f"compared with {number} from elsewhere, the newest of {timestamp_text(newest)[:19]} UTC"
+        )
 
 
 def _say_what_waits(database: Chosen) -> None:
