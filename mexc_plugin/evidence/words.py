@@ -25,7 +25,7 @@ MEANINGS: dict[Fault, tuple[str, str]] = {
     ),
     Fault.GUARD: (
         "the record could be changed in the meantime",
-        "make it again as the migrations do; ask who took it away",
+        "restore it with: mexc-plugin db check --restore; ask who took it away",
     ),
     Fault.START: (
         "the chain's beginning was removed, or another program wrote it",

@@ -10,10 +10,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mexc_plugin import config, distributions
 from mexc_plugin.errors import ConfigError, MexcPluginError
 from mexc_plugin.hosting import commands, probe, starting, why_not
+
+if TYPE_CHECKING:
+    from mexc_plugin.store.verify.guard_trials import Trials
 
 CLOCK_TOLERANCE_MS = 500
 # How long a lock on the database may last before it is one.
@@ -115,6 +119,9 @@ def database(url: str, chosen_by: str) -> Iterator[Finding]:
     if path is not None and not os.path.exists(path):  # noqa: PTH110
         yield from _absent(url, name, chosen_by)
         return
+    from mexc_plugin.store.schema import restoring
+    from mexc_plugin.store.verify import guard_trials
+
     try:
         missing, unseen, doubts = _missing_unseen_and_doubts(url)
     except MexcPluginError as error:
@@ -123,7 +130,7 @@ def database(url: str, chosen_by: str) -> Iterator[Finding]:
     yield Finding(f"database: {name}, which can be written ({chosen_by})")
     for message in missing:
         yield Finding(
-            f"guards: {message}; make it again as the migrations do, then: mexc-plugin audit verify",
+            f"guards: {message}; restore it with: {restoring.COMMAND}, then: mexc-plugin audit verify",
             needs_attention=True,
         )
     if unseen:
@@ -132,7 +139,7 @@ def database(url: str, chosen_by: str) -> Iterator[Finding]:
             is_note=True,
         )
     if not missing:
-        yield Finding("guards: the triggers stand")
+        yield from _tried(guard_trials.try_guards(url))
     for message in doubts:
         yield Finding(f"server: {message}", needs_attention=True)
     if path is not None:
@@ -159,6 +166,17 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
     # Only now, when it is known to be ours: opening for writing sets SQLite's journal mode.
     inserts.try_to_insert(url, PATIENCE_MS)
     return missing, unseen, doubts
+
+
+def _tried(trials: "Trials") -> Iterator[Finding]:
+    for fault in trials.faults:
+        yield Finding(f"guards: {fault}", needs_attention=True)
+    if not trials.faults:
+        refused = ", ".join(sorted(trials.refused))
+        tried = f", and refused what was tried: {refused}" if refused else ""
+        yield Finding(f"guards: the triggers stand{tried}")
+    for reason in trials.untried:
+        yield Finding(f"guards: not tried: {reason}", is_note=True)
 
 
 def _absent(url: str, name: str, chosen_by: str) -> Iterator[Finding]:

@@ -86,12 +86,22 @@ def current(database: Chosen) -> None:
 
 
 @db.command()
+@click.option(
+    "--restore",
+    is_flag=True,
+    help="First make guards and views again that are missing or changed, as the tables' owner.",
+)
 @common.database
-def check(database: Chosen) -> None:
-    """Check schema, guards and the server's durability; exit 3 with what to do if not fine."""
+def check(database: Chosen, restore: bool) -> None:
+    """Check schema, guards and the server's durability; exit 3 with what to do if not fine.
+
+    Guards are also tried: what they have to refuse, on rows of the check's own, which it takes back.
+    """
     from mexc_plugin.errors import StoreMissing
     from mexc_plugin.store.connect.error_messages import name_of
 
+    if restore:
+        _restore(database.url)
     try:
         faults = list(_faults(database.url))
         say_unchecked(database.url)
@@ -117,10 +127,25 @@ def path(database: Chosen) -> None:
     say(database.reason + other + there)
 
 
+def _restore(url: str) -> None:
+    from mexc_plugin.store.read import queries
+    from mexc_plugin.store.schema import restoring
+
+    with queries.reading(url):
+        pass  # what is not there is not made here
+    with opened(url, read_only=False) as engine, engine.begin() as connection:
+        restored = restoring.restore(connection)
+    emit([f"restored: {name}" for name in restored])
+    if any(name.endswith("_kept") for name in restored):
+        say("the history lacks what came in meanwhile; make it again with: mexc-plugin db rebuild")
+    if restored:
+        say("what was changed meanwhile: mexc-plugin audit verify")
+
+
 def _faults(url: str) -> Iterator[str]:
     from mexc_plugin.store.connect import durability
-    from mexc_plugin.store.schema import migrate, partitions, tables
-    from mexc_plugin.store.verify import record
+    from mexc_plugin.store.schema import migrate, partitions, restoring, tables
+    from mexc_plugin.store.verify import guard_trials, record
 
     with opened(url) as engine, engine.connect() as connection:
         state = migrate.state(connection)
@@ -131,11 +156,17 @@ def _faults(url: str) -> Iterator[str]:
         if not tables.is_there(connection, tables.AUDIT_TABLE):
             yield f"table {tables.AUDIT_TABLE} is missing; restore it from a backup"
             return
-        for finding in record.check_guards(connection):
-            yield f"{finding.message}; make it again as the migrations do, then: audit verify"
+        guards = record.check_guards(connection)
+        for finding in guards:
+            yield f"{finding.message}; restore it with: {restoring.COMMAND}, then: audit verify"
         if shortage := partitions.shortage(connection):
             yield shortage
         yield from durability.doubts(connection)
+    if not guards:
+        trials = guard_trials.try_guards(url)
+        for reason in trials.untried:
+            say(f"not tried: {reason}")
+        yield from trials.faults
 
 
 def _revision(engine: "Engine") -> str | None:

@@ -25,8 +25,9 @@ _PARTITIONS = f"""
     WHERE i.inhparent = to_regclass('{AUDIT_TABLE}')
     ORDER BY c.relname"""  # noqa: S608 - a constant
 # A trigger on rows is cloned from the parent, one on TRUNCATE is not; neither is sure to fire always.
-_MAKE = (
-    "CREATE TABLE {name} PARTITION OF {parent} FOR VALUES FROM ('{start}') TO ('{end}')",
+_MAKE = "CREATE TABLE {name} PARTITION OF {parent} FOR VALUES FROM ('{start}') TO ('{end}')"
+_GUARD = (
+    "DROP TRIGGER IF EXISTS {parent}_no_truncate ON {name}",
     """CREATE TRIGGER {parent}_no_truncate BEFORE TRUNCATE ON {name}
        FOR EACH STATEMENT EXECUTE FUNCTION cancel_audit_append_only()""",
     "ALTER TABLE {name} ENABLE ALWAYS TRIGGER {parent}_no_truncate",
@@ -71,12 +72,18 @@ def make_ahead(connection: Connection, months: int, today: date | None = None) -
         end = _next(start)
         if name_of(start) in there or _default_has_rows(connection, start, end):
             continue
-        for statement in _MAKE:
-            connection.exec_driver_sql(
-                statement.format(name=name_of(start), parent=AUDIT_TABLE, start=start, end=end)
-            )
+        connection.exec_driver_sql(
+            _MAKE.format(name=name_of(start), parent=AUDIT_TABLE, start=start, end=end)
+        )
+        for statement in guarding(name_of(start)):
+            connection.exec_driver_sql(statement)
         made.append(name_of(start))
     return made
+
+
+def guarding(partition: str) -> list[str]:
+    """What gives a partition its guards, whether it has them already or not."""
+    return [statement.format(name=partition, parent=AUDIT_TABLE) for statement in _GUARD]
 
 
 def shortage(connection: Connection, today: date | None = None) -> str | None:

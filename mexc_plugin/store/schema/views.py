@@ -37,13 +37,13 @@ class Unreadable(Exception):
 
 def faults(connection: Connection) -> list[str]:
     """A line for each view that is missing or shows something else."""
-    return [line for name, body in _expected(connection) for line in _fault(connection, name, body)]
+    return [line for name, body in expected(connection) for line in _fault(connection, name, body)]
 
 
 def unchecked(connection: Connection) -> list[str]:
     """The views whose definitions this account may not see: nothing can be said of them."""
     found = []
-    for name, _ in _expected(connection):
+    for name, _ in expected(connection):
         try:
             _definition(connection, name)
         except Unreadable:
@@ -60,7 +60,7 @@ def _fault(connection: Connection, name: str, body: str) -> Iterator[str]:
         yield f"view {name} is missing or no longer shows the record"
 
 
-def _expected(connection: Connection) -> list[tuple[str, str]]:
+def expected(connection: Connection) -> list[tuple[str, str]]:
     """Every view of this dialect, and what it selects, from the migration that made it."""
     from mexc_plugin.store.schema import migrate
 

@@ -361,7 +361,7 @@ def _is_current(connection: Connection) -> bool:
 
 def try_to_insert(url: str, timeout_ms: int) -> None:
     """Insert nothing, and take that back: raises MexcPluginError where an event could not be inserted."""
-    engine = engines.create(url, timeout_ms=timeout_ms)
+    engine = engines.create(url, timeout_ms=timeout_ms, answer_ms=timeout_ms + SILENCE_MS)
     no_rows = sa.select(cancel_audit).where(sa.false())
     try:
         with explained(url), engine.connect() as connection, connection.begin() as transaction:

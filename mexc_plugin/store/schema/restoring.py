@@ -1,0 +1,97 @@
+"""Makes guards and views again that are missing or do something else, as the migrations made them."""
+
+import re
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from mexc_plugin.store.schema import partitions, triggers, views
+
+COMMAND = "mexc-plugin db check --restore"
+# The revisions that made guards; what a later one says of a name is what holds.
+REVISIONS = ("0001", "0002", "0006")
+HISTORY = "0005"
+
+_LACKING = re.compile(r"(?:trigger|view) (\S+) is missing")
+_TRIGGER = re.compile(r"CREATE TRIGGER (\w+)")
+_TABLE = re.compile(r" ON (\w+)")
+
+
+def restore(connection: Connection) -> list[str]:
+    """Make them again, in the caller's transaction; return their names. Only the owner may.
+
+    MySQL and MariaDB commit each by itself. What is not of this program is left alone.
+    """
+    lacking = list(dict.fromkeys(_LACKING.findall("\n".join(triggers.missing(connection)))))
+    if not lacking:
+        return []
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+    for statement in _statements(connection, lacking):
+        connection.execute(sa.text(statement.replace(":", r"\:")))
+    return lacking
+
+
+def _statements(connection: Connection, lacking: list[str]) -> Iterator[str]:
+    dialect = connection.dialect.name
+    for text in _functions(connection):
+        yield text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+    for name, text in _guards(dialect).items():
+        table = _named(_TABLE, text)
+        if name in lacking:
+            yield f"DROP TRIGGER IF EXISTS {name}" + (
+                f" ON {table}" if dialect == "postgresql" else ""
+            )
+            yield text
+        if dialect == "postgresql":
+            yield f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"
+    if partitions.is_partitioned(connection):
+        for partition in partitions.existing(connection):
+            yield from partitions.guarding(partition.name)
+    for name, body in views.expected(connection):
+        if name in lacking:
+            yield from _view(dialect, name, body)
+
+
+def _functions(connection: Connection) -> Iterator[str]:
+    from mexc_plugin.store.schema import migrate
+
+    if connection.dialect.name != "postgresql":
+        return
+    first = migrate.revision_module(REVISIONS[0])
+    yield from (text for text in first.GUARDS["postgresql"] if text.startswith("CREATE FUNCTION"))
+    schema = connection.dialect.identifier_preparer.quote(
+        str(connection.scalar(sa.text("SELECT current_schema()")))
+    )
+    yield from migrate.revision_module(HISTORY).functions("postgresql", schema=schema).values()
+
+
+def _guards(dialect: str) -> dict[str, str]:
+    """By name, what makes each trigger."""
+    from mexc_plugin.store.schema import migrate
+
+    made: dict[str, str] = {
+        _named(_TRIGGER, text): text
+        for revision in REVISIONS
+        for text in migrate.revision_module(revision).GUARDS[dialect]
+        if text.startswith("CREATE TRIGGER")
+    }
+    history = migrate.revision_module(HISTORY)
+    made.update(history.triggers(dialect) | history.guards(dialect))
+    return made
+
+
+def _named(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return found[1] if found else ""
+
+
+def _view(dialect: str, name: str, body: str) -> Iterator[str]:
+    if dialect == "sqlite":
+        yield f"DROP VIEW IF EXISTS {name}"
+        yield f"CREATE VIEW {name} AS\n{body}"
+        return
+    rights = "DEFINER" if name == views.GUARDS_VIEW else "INVOKER"
+    how = "" if dialect == "postgresql" else f"SQL SECURITY {rights} "
+    yield f"CREATE OR REPLACE {how}VIEW {name} AS\n{body}"

@@ -1,0 +1,257 @@
+"""Tries what the guards refuse, on rows of its own in a transaction that is rolled back.
+
+No row of the record is touched, whatever the guards do. A lock that somebody holds is waited for briefly, and
+TRUNCATE takes its own only where that needs no waiting: a bot behind it would wait too.
+"""
+
+import contextlib
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from mexc_plugin.errors import StoreError
+from mexc_plugin.store.connect import engine as engines
+from mexc_plugin.store.connect.error_messages import explained
+from mexc_plugin.store.schema import restoring
+
+# How long a lock may last before nothing is tried.
+PATIENCE_MS = 1_000
+_TRIES, _PAUSE_S = 20, 0.02
+
+_REFUSED = re.compile("is append-only|is kept from cancel_audit")
+_DENIED = re.compile("(?i)permission denied|command denied|must be owner")
+_BUSY = re.compile(
+    "(?i)could not obtain lock|lock timeout|locked|lock wait|deadlock|statement timeout"
+)
+
+Row = dict[str, object]
+
+
+@dataclass(slots=True)
+class Trials:
+    """What came of it. refused: by a guard or for want of the right; faults: what was let pass;
+
+    untried: why something was not tried, and what protects instead.
+    """
+
+    refused: set[str] = field(default_factory=set)
+    faults: list[str] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
+
+
+def try_guards(url: str) -> Trials:
+    """Try to change rows of each table. Only for a database that is current and whose triggers stand."""
+    found = Trials()
+    try:
+        engine = engines.create(url, timeout_ms=PATIENCE_MS)
+    except StoreError as error:
+        found.untried.append(f"{error}")
+        return found
+    try:
+        with explained(url), engine.connect() as connection:
+            if connection.dialect.name not in ("sqlite", "postgresql"):
+                found.faults += _without_transactions(connection)
+                found.untried += _about_truncate(connection)
+            if not found.faults:
+                _try_rows(connection, found)
+            if connection.dialect.name == "postgresql":
+                _try_truncate(connection, found)
+    except StoreError as error:
+        found.untried.append(f"{error}")
+    finally:
+        engine.dispose()
+    return found
+
+
+# -- rows of our own
+
+
+def _rows() -> dict[str, Row]:
+    """By table, in this order: a row that no program writes."""
+    writer_id, cancel_id = str(uuid.uuid4()), str(uuid.uuid4())
+    place = {"writer_id": writer_id, "seq": 1, "cancel_id": cancel_id}
+    event = {"kind": "request", "occurred_at": "2000-01-01 00:00:00.000000", "occurred_ns": 0}
+    event |= {"attempt": 1, "payload": "{}", "prev_hash": "0" * 64, "hash": "0" * 64}
+    return {
+        "cancel_audit": place | event,
+        "cancel_audit_order": place | {"position": 1},
+        "audit_checkpoint": {"sha256": secrets.token_hex(32), "kind": "checkpoint", "taken_ns": 0}
+        | {"events": 0, "note": ""},
+        "cancel_history": {"cancel_id": cancel_id, "attempt": 1}
+        | dict.fromkeys(("outcome", "final_outcome"), "canceled"),
+    }
+
+
+# What a trial changes, and which row it is.
+_CHANGED = {
+    "cancel_audit": "payload",
+    "cancel_audit_order": "outcome",
+    "audit_checkpoint": "note",
+    "cancel_history": "bot",
+}
+_KEYS = {
+    "cancel_audit": ("writer_id", "seq"),
+    "cancel_audit_order": ("writer_id", "seq", "position"),
+    "audit_checkpoint": ("sha256",),
+    "cancel_history": ("cancel_id", "attempt"),
+}
+
+
+def _try_rows(connection: Connection, found: Trials) -> None:
+    with _taken_back(connection):
+        there: dict[str, bool] = {}
+        for table, row in _rows().items():
+            # The history has its row by the request before it.
+            is_kept = table == "cancel_history"
+            there[table] = there["cancel_audit"] if is_kept else _insert(connection, table, row)
+            for verb, statement in _changes(connection.dialect.name, table, row):
+                if not _is_refused(connection, statement, row):
+                    found.faults += [_fault(verb, table)] * there[table]
+                else:
+                    found.refused.add(verb)
+
+
+@contextlib.contextmanager
+def _taken_back(connection: Connection) -> Iterator[None]:
+    with connection.begin() as transaction:
+        try:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE_MS}")
+            yield
+        finally:
+            transaction.rollback()
+
+
+def _insert(connection: Connection, table: str, row: Row) -> bool:
+    """Whether there is a row to try with: who may only read has none, and is refused without."""
+    try:
+        with connection.begin_nested():
+            _run(connection, _put("INSERT", table, row), row)
+    except SQLAlchemyError as error:
+        if _DENIED.search(str(error)):
+            return False
+        raise
+    return True
+
+
+def _changes(dialect: str, table: str, row: Row) -> Iterator[tuple[str, str]]:
+    column = _CHANGED[table]
+    where = " AND ".join(f"{name} = :{name}" for name in _KEYS[table])
+    yield "UPDATE", f"UPDATE {table} SET {column} = 'changed' WHERE {where}"  # noqa: S608 - constants
+    yield "DELETE", f"DELETE FROM {table} WHERE {where}"  # noqa: S608 - constants
+    if dialect == "postgresql":
+        upsert = f" ON CONFLICT ON CONSTRAINT pk_{table} DO UPDATE SET {column} = 'changed'"
+        yield "REPLACE", _put("INSERT", table, row) + upsert
+    else:
+        yield "REPLACE", _put("REPLACE", table, row)
+    if table == "cancel_history":
+        yield "INSERT", _put("INSERT", table, row).replace(":attempt", "2")
+
+
+def _put(verb: str, table: str, row: Row) -> str:
+    return (
+        f"{verb} INTO {table} ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
+    )
+
+
+def _run(connection: Connection, statement: str, row: Row) -> None:
+    connection.execute(sa.text(statement), row)
+
+
+def _is_refused(connection: Connection, statement: str, row: Row) -> bool:
+    """By a guard, or for want of the right."""
+    try:
+        with connection.begin_nested() as savepoint:
+            _run(connection, statement, row)
+            savepoint.rollback()
+    except SQLAlchemyError as error:
+        if _REFUSED.search(str(error)) or _DENIED.search(str(error)):
+            return True
+        raise
+    return False
+
+
+def _fault(verb: str, table: str) -> str:
+    return (
+        f"{verb} of {table} was tried, was not refused, and was taken back; "
+        f"restore the guards with: {restoring.COMMAND}"
+    )
+
+
+# -- TRUNCATE
+
+
+def _try_truncate(connection: Connection, found: Trials) -> None:
+    for table in _KEYS:
+        refused = _is_truncate_refused(connection, table)
+        if refused is None:
+            found.untried.append(f"TRUNCATE of {table}: the table was in use all the time")
+        elif refused:
+            found.refused.add("TRUNCATE")
+        else:
+            found.faults.append(_fault("TRUNCATE", table))
+
+
+def _is_truncate_refused(connection: Connection, table: str) -> bool | None:
+    """None where that cannot be found out without others waiting."""
+    for _ in range(_TRIES):
+        with _taken_back(connection):
+            try:
+                # It locks before it asks the trigger: never in a queue that bots would stand behind.
+                _run(connection, f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE NOWAIT", {})
+            except SQLAlchemyError as error:
+                if _DENIED.search(str(error)):
+                    return True
+                if not _BUSY.search(str(error)):
+                    raise
+            else:
+                return _is_refused(connection, f"TRUNCATE {table}", {})
+        time.sleep(_PAUSE_S)
+    return None
+
+
+_ENGINES = """
+SELECT table_name, engine FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_name IN :tables AND engine <> 'InnoDB'"""
+
+
+def _without_transactions(connection: Connection) -> list[str]:
+    query = sa.text(_ENGINES).bindparams(sa.bindparam("tables", list(_KEYS), expanding=True))
+    rows = connection.execute(query).all()
+    connection.rollback()
+    return [
+        f"table {table} is kept by {engine}, which takes nothing back; "
+        f"run: ALTER TABLE {table} ENGINE = InnoDB"
+        for table, engine in rows
+    ]
+
+
+_MAY_DROP = """
+SELECT COUNT(*) FROM (
+  SELECT grantee, privilege_type FROM information_schema.user_privileges
+  UNION ALL SELECT grantee, privilege_type FROM information_schema.schema_privileges
+  WHERE DATABASE() LIKE table_schema
+  UNION ALL SELECT grantee, privilege_type FROM information_schema.table_privileges
+  WHERE table_schema = DATABASE() AND table_name = 'cancel_audit') granted
+WHERE privilege_type = 'DROP'
+AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')"""
+
+
+def _about_truncate(connection: Connection) -> list[str]:
+    may = connection.scalar(sa.text(_MAY_DROP))
+    connection.rollback()
+    if not may:
+        return []  # refused for want of the right
+    return [
+        (
+            "TRUNCATE: it would be committed at once, and no trigger sees it; "
+            "the right DROP is what allows it, and this account has that: give it to no bot"
+        )
+    ]
