@@ -31,6 +31,8 @@ OUTCOMES = (*OUTCOME_GROUPS, *(outcome.value for outcome in Outcome))
 
 LONGEST_VALUE = 256
 MOST_VALUES = 50
+# Each is looked for in several columns of every row.
+MOST_SEARCHES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def read(given: Iterable[tuple[str, str]]) -> Asking:
     for name, value in given:
         if name not in words:
             raise ValueError(f"there is no filter {name!r}; there are {', '.join(NAMES)}")
-        if len(value) > LONGEST_VALUE or len(words[name]) >= MOST_VALUES:
+        most = MOST_SEARCHES if name == "search" else MOST_VALUES
+        if len(value) > LONGEST_VALUE or len(words[name]) >= most:
             raise ValueError(f"too much is asked for with {name}")
         if "\0" in value:
             raise ValueError(f"{name} holds a NUL; write it without")

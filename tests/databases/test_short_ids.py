@@ -1,8 +1,11 @@
 """Ids as short as they are unique."""
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.store.read import queries, short_ids
 from tests.cli.conftest import Ledger
 from tests.conftest import Audit
@@ -26,6 +29,22 @@ def test_what_is_shared_with_a_neighbour_decides(audit: Audit) -> None:
         assert short_ids.shortest(connection, [IDS[2]]) == {IDS[2]: SHORT[2]}
         for cancel_id, short in zip(IDS, SHORT, strict=True):
             assert queries.cancel_ids(connection, short, 2) == [cancel_id]
+
+
+def test_a_cancel_of_the_next_moment_is_told_apart_too(audit: Audit) -> None:
+    ledger, now = Ledger(audit.url), time.time_ns() // 10**6
+    first = ledger.cancel(cancel_id=uuid7(now - 3_000))
+    with queries.reading(audit.url) as connection:
+        listed = short_ids.shortest(connection, [first])[first]
+        (followed,) = short_ids.shortened(connection, [{"cancel_id": first}], short_ids.FOLLOWED)
+    ledger.cancel(cancel_id=uuid7(now + 100))
+    with queries.reading(audit.url) as connection:
+        assert queries.cancel_ids(connection, listed, 2) == [first]
+    # One that a bot made in the same millisecond comes only now.
+    ledger.cancel(cancel_id=uuid7(now - 3_000))
+    with queries.reading(audit.url) as connection:
+        assert queries.cancel_ids(connection, followed["cancel_id"], 2) == [first]
+    assert len(followed["cancel_id"]) == 18
 
 
 def test_rows_keep_their_order_and_all_else(audit: Audit) -> None:

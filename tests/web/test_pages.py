@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sqlite3
 import threading
 import time
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.review.query_string import NAMES
+from mexc_plugin.store.read import page_token
 from tests.cli.conftest import Ledger
 from tests.cli.tampering import tamper
 
@@ -35,6 +37,11 @@ NONSENSE = [
     ("after=x", "cursor"),
     ("after=%FF", "cursor"),
     ("before=eyJ9", "cursor"),
+    *(
+        ("after=" + page_token.written({"attempt": attempt, "cancel_id": cancel_id}), "cursor")
+        for attempt, cancel_id in ((10**30, "x"), (-(10**30), "x"), (1, "a\0b"))
+    ),
+    ("&".join(f"search={number}" for number in range(11)), "too much is asked for with search"),
 ]
 
 
@@ -242,6 +249,23 @@ def test_a_database_that_went_away_is_a_page_that_says_so(site: Site, path: Path
         503,
         {"status": "no record"},
     ]
+
+
+@pytest.mark.parametrize("table", ["cancel_history", "cancel_audit"])
+def test_the_server_is_not_well_when_what_the_pages_read_is_gone(
+    site: Site, ledger: Ledger, path: Path, table: str
+) -> None:
+    ledger.cancel()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA legacy_alter_table = 1")
+        connection.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
+    assert site.ask("/healthz").status == 503
+
+
+def test_a_chart_since_long_ago_begins_with_the_venue(site: Site, ledger: Ledger) -> None:
+    ledger.cancel()
+    stats = site.ask("/api/stats?span=all&since=0001-01-01").json
+    assert stats["periods"][0]["period"] == "2018-01"
 
 
 def test_a_database_of_a_newer_version_is_a_page_that_names_the_way_out(

@@ -47,6 +47,9 @@ def _plain(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 
 def _texts(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse what would be found everywhere, and what is longer than any database looks for."""
+    if len(values) > query_string.MOST_SEARCHES:
+        words = f"give at most {query_string.MOST_SEARCHES}"
+        raise click.BadParameter(words, ctx=ctx, param=param)
     for value in values:
         if not value.strip():
             raise click.BadParameter("is empty; leave it out to see all", ctx=ctx, param=param)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mexc_plugin.store.read.queries import Filters
 
 MOST_GROUPS = 12
+# Before the venue began, nothing was cancelled there.
+EARLIEST = datetime(2018, 1, 1)  # noqa: DTZ001 - naive UTC, as the record has its times
 
 Groups = Sequence[tuple[str | None, Tally]]
 
@@ -66,7 +68,9 @@ def _periods(
     """From the beginning of the span to now, however little happened at its ends."""
     if not counted:
         return []
-    ends = {span.period(moment): Tally({}) for moment in (since, now) if moment is not None}
+    # A century of empty days before is a long time to draw, and tells nothing.
+    first = max(since, EARLIEST) if since is not None else None
+    ends = {span.period(moment): Tally({}) for moment in (first, now) if moment is not None}
     found = periods.whole(sorted((ends | counted).items()))
     return periods.by_month(found) if len(found) > periods.MOST_DAYS else found
 

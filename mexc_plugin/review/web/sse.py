@@ -1,7 +1,9 @@
 """Server-sent events: the feed for browsers; and whether the server is well."""
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -10,8 +12,16 @@ from mexc_plugin.errors import MexcPluginError
 from mexc_plugin.review.text import encode
 from mexc_plugin.review.web import context
 from mexc_plugin.review.web.data.feed import Feed
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.read.filters import Filters
+from mexc_plugin.store.read.follow import heads
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 HEALTH_S = 2.0
+# Who looks after the server asks again soon.
+PATIENCE_S = 5.0
 RETRY_MS = 2_000
 
 
@@ -28,10 +38,17 @@ async def health(request: Request) -> Response:
     """200 when the record can be read, 503 when not. It says nothing of what is in it."""
     common = context.of(request)
     try:
-        await common.kept.get("health", HEALTH_S, lambda: common.reader.ask(lambda _: None))
+        await common.kept.get("health", HEALTH_S, lambda: common.reader.ask(_look, PATIENCE_S))
     except MexcPluginError:
         return JSONResponse({"status": "no record"}, HTTPStatus.SERVICE_UNAVAILABLE)
     return JSONResponse({"status": "ok"})
+
+
+def _look(connection: "Connection") -> None:
+    """Read what every page reads. A database may be current and its tables gone, closed, or broken."""
+    heads(connection)
+    with closing(queries.history(connection, Filters(), 1)) as rows:
+        list(rows)
 
 
 async def _told(feed: Feed) -> AsyncIterator[str]:

@@ -18,6 +18,7 @@ from mexc_plugin.store.schema.tables import cancel_history
 
 VERSION = b"1"
 _CHECK = 6
+_MOST_ATTEMPTS = 2**31
 
 
 def written(row: Row) -> str:
@@ -45,7 +46,9 @@ def _read(text: str) -> tuple[int, str]:
         check, body = data[:_CHECK], data[_CHECK:]
         if raw[:1] == VERSION and check == _check(body):
             attempt, cancel_id = body.decode().split(" ", 1)
-            return int(attempt), cancel_id
+            # Whoever makes one up can know how; no database is asked for what none holds.
+            if -_MOST_ATTEMPTS <= int(attempt) < _MOST_ATTEMPTS and "\0" not in cancel_id:
+                return int(attempt), cancel_id
     raise ConfigError(
         "this is no cursor of audit list, or not all of it; "
         "take the one that the page before said, whole"

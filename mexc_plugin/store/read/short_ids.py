@@ -6,36 +6,43 @@ from collections.abc import Iterable, Iterator
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.store.connect.rows import Row
 from mexc_plugin.store.read.queries import prefix_bounds
 from mexc_plugin.store.schema import tables
 
 LEAST = 8
+# Who follows reads an id after others came: the whole millisecond of a UUIDv7 and twelve random bits
+# behind it tell it from those, too.
+FOLLOWED = 18
 # Two queries an id, all in one statement: SQLite takes 500 of them.
 _IDS = 100
 
 
-def shortened(connection: Connection, rows: Iterable[Row]) -> Iterator[Row]:
+def shortened(connection: Connection, rows: Iterable[Row], least: int = LEAST) -> Iterator[Row]:
     """The same rows, each with the shortest beginning of its `cancel_id` that no other cancel has.
 
-    The connection must not be the one that the rows are still streamed over.
+    least: no beginning is shorter. The connection must not be the one that the rows are still streamed over.
     """
     rest = iter(rows)
     while batch := list(itertools.islice(rest, _IDS)):
-        short = shortest(connection, {str(row["cancel_id"]) for row in batch})
+        short = shortest(connection, {str(row["cancel_id"]) for row in batch}, least)
         for row in batch:
             yield {**row, "cancel_id": short[str(row["cancel_id"])]}
 
 
-def shortest(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
-    """The shortest unique beginning of each id. What an id shares, it shares with a neighbour."""
+def shortest(connection: Connection, ids: Iterable[str], least: int = LEAST) -> dict[str, str]:
+    """The shortest unique beginning of each id. What an id shares, it shares with a neighbour.
+
+    One of now is a neighbour as well: else the ids of a minute would be ambiguous with the next cancel.
+    """
     listed = sorted(ids)
     query = sa.union_all(*(part for id_ in listed for part in _neighbours(id_)))
-    known = sorted({*listed, *connection.scalars(query)})
+    known = sorted({*listed, *connection.scalars(query), uuid7()})
     pairs = [0, *(_shared(one, other) for one, other in itertools.pairwise(known)), 0]
     wanted = set(listed)
     return {
-        id_: _beginning(id_, max(before, after))
+        id_: _beginning(id_, max(before, after, least - 1))
         for id_, (before, after) in zip(known, itertools.pairwise(pairs), strict=True)
         if id_ in wanted
     }

@@ -132,7 +132,10 @@ class Watch:
         """The rows with the ids that they are shown with."""
         from mexc_plugin.store.read import short_ids
 
-        return list(short_ids.shortened(connection, rows)) if self._short else rows
+        if not self._short:
+            return rows
+        least = short_ids.FOLLOWED if self._follow else short_ids.LEAST
+        return list(short_ids.shortened(connection, rows, least))
 
     def _newest(self, connection: Any) -> list["Row"]:  # noqa: ANN401 - SQLAlchemy's
         from mexc_plugin.store.read import queries
