@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -33,6 +34,7 @@ from mexc_plugin.store.write import recorders, spool_folder, spool_replay
 from mexc_plugin.store.write.inserts import Database
 from mexc_plugin.store.write.writer import Writer
 
+from .command_line import invoke
 from .conftest import BACKENDS, Audit, Bot, logged, placed
 
 only_sqlite = pytest.mark.parametrize("backend", ["sqlite"])
@@ -226,6 +228,42 @@ def test_an_unusable_url_is_refused_when_the_exchange_is_built(url: str, what: s
     with pytest.raises(ConfigError, match=what) as caught:
         mexc({"options": {"audit": {"url": url}}})
     assert "geheim" not in str(caught.value)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (Path.mkdir, "is a folder and no audit database; name a file in it"),
+        (os.mkfifo, "is no file but a pipe"),
+        (make_socket, "is no file but a pipe, a socket"),
+    ],
+)
+def test_what_is_no_file_is_refused_when_the_exchange_is_built_and_by_every_command(
+    tmp_path: Path, monkeypatch, make, what: str
+) -> None:
+    from mexc_plugin import mexc
+
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "odd")
+    with pytest.raises(ConfigError, match=what):
+        mexc({"options": {"audit": {"url": "odd"}}})
+    for command in (["audit", "list"], ["db", "upgrade"], ["db", "check"], ["audit", "verify"]):
+        done = invoke([*command, "--db", "odd"])
+        assert done.exit_code != 0
+        assert what in done.stderr
+    assert [*tmp_path.iterdir()] == [tmp_path / "odd"]
+
+
+@pytest.mark.parametrize("command", [["db", "upgrade"], ["db", "current"], ["audit", "list"]])
+def test_a_database_in_memory_is_refused_by_every_command(command: list[str]) -> None:
+    done = invoke([*command, "--db", "sqlite://"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "a database in memory is gone with its process" in done.stderr
 
 
 # -- append-only

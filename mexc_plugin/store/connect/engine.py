@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 
 from mexc_plugin import distributions
 from mexc_plugin.config import default_database_path
-from mexc_plugin.errors import ConfigError, StoreError, StoreMissing
+from mexc_plugin.errors import ConfigError, MexcPluginError, StoreError, StoreMissing
 from mexc_plugin.posix import pwd
 from mexc_plugin.store.connect import sessions
 
@@ -80,14 +80,10 @@ def validate(url: str) -> None:
     parsed = parse(url)
     _load_driver(parsed)
     _require_user(parsed)
-    path = sqlite_path(url)
+    path = _require_lasting(parsed, url)
     if path is not None:
         _check_folder(path)
-    elif parsed.get_backend_name() == "sqlite":
-        raise ConfigError(
-            "a database in memory is gone with its process, and nobody else can read it; "
-            "name a file: sqlite:///audit.db"
-        )
+        _require_file(path, ConfigError)
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -129,7 +125,7 @@ def create(
     Raises ConfigError for a URL or driver, StoreMissing, StoreError.
     """
     parsed = parse(url)
-    path = sqlite_path(url)
+    path = _require_lasting(parsed, url)
     if path is not None:
         _prepare_file(path, read_only)
     _load_driver(parsed)
@@ -184,6 +180,28 @@ def _require_user(parsed: URL) -> None:
         ) from None
 
 
+def _require_lasting(parsed: URL, url: str) -> Path | None:
+    """The file of a SQLite URL, None for a server. Raises ConfigError for a database in memory."""
+    path = sqlite_path(url)
+    if path is None and parsed.get_backend_name() == "sqlite":
+        raise ConfigError(
+            "a database in memory is gone with its process, and nobody else can read it; "
+            "name a file: sqlite:///audit.db"
+        )
+    return path
+
+
+def _require_file(path: Path, error: type[MexcPluginError]) -> None:
+    """Refuse what is there and no file: SQLite would wait for a pipe's other end for ever."""
+    if os.path.isdir(path):  # noqa: PTH112 - a closed folder is no error here
+        example = shlex.quote(str(path / "audit.db"))
+        raise error(f"{path} is a folder and no audit database; name a file in it: {example}")
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - the same
+        raise error(
+            f"{path} is no file but a pipe, a socket or a device, and no audit database; name a file"
+        )
+
+
 def _check_folder(path: Path) -> None:
     if os.path.isdir(path.parent):  # noqa: PTH112 - a folder within a closed one is none, and no error here
         return
@@ -229,8 +247,6 @@ def _make_file(path: Path) -> None:
                     os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
                 )
             )
-    elif path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     elif not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     elif not os.path.exists(f"{path}-wal"):  # noqa: PTH110 - SQLite makes it there
@@ -243,11 +259,8 @@ def _require_writable(folder: Path) -> None:
 
 
 def _prepare_file(path: Path, read_only: bool) -> None:
+    _require_file(path, StoreMissing if read_only else StoreError)
     if read_only:
-        if path.is_dir():
-            raise StoreMissing(
-                f"{path} is a folder and no audit database; name the file in it, as {path / 'audit.db'}"
-            )
         if not path.is_file():
             raise StoreMissing(
                 f"there is no audit database at {path}; "
