@@ -17,7 +17,12 @@ log = logging.getLogger("mexc_plugin")
 
 PREFIX = "MEXC_PLUGIN_"
 # Read by the command line alone.
-OTHERS = ("MEXC_PLUGIN_PAGER", "MEXC_PLUGIN_AUTH_TOKEN", settings_file.VARIABLE)
+OTHERS = (
+    "MEXC_PLUGIN_PAGER",
+    "MEXC_PLUGIN_AUTH_TOKEN",
+    "MEXC_PLUGIN_SHIP_TO",
+    settings_file.VARIABLE,
+)
 KNOWN = (*VARIABLES.values(), *OTHERS)
 # What this project's own tests are told.
 OURS = ("MEXC_PLUGIN_TEST_", "MEXC_PLUGIN_TORTURE", "MEXC_PLUGIN_PICTURES")

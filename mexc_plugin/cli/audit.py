@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "mexc_plugin.cli.commands.report:report",
     "serve": "mexc_plugin.cli.commands.watching.serve:serve",
     "metrics": "mexc_plugin.cli.commands.watching.metrics:metrics",
+    "ship": "mexc_plugin.cli.commands.watching.ship:ship",
     "sql": "mexc_plugin.cli.commands.sql:sql",
     "verify": "mexc_plugin.cli.commands.evidence.verify:verify",
     "checkpoint": "mexc_plugin.cli.commands.evidence.checkpoint:checkpoint",

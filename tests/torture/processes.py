@@ -12,7 +12,7 @@ DIED = "the child died"
 
 _context: ForkServerContext = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    [f"tests.torture.{name}" for name in ("victims", "load", "one_cancel", "migrating")]
+    [f"tests.torture.{name}" for name in ("victims", "load", "one_cancel", "migrating", "shippers")]
 )
 
 

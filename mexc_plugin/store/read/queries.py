@@ -43,13 +43,14 @@ _HEX_PLACES = re.compile("[0-9a-f]")
 
 
 @contextlib.contextmanager
-def reading(url: str) -> Iterator[Connection]:
+def reading(url: str, answer_ms: int = engines.ANSWER_TIMEOUT_MS) -> Iterator[Connection]:
     """A connection that only reads, to a database that is ours and current.
 
+    answer_ms: how long a server may say nothing.
     Raises ConfigError, StoreMissing where nothing is audited yet, StoreForeign, StoreOutdated,
     StoreTooNew, and StoreError for everything that the database itself complains of.
     """
-    engine = engines.create(url, read_only=True)
+    engine = engines.create(url, read_only=True, answer_ms=answer_ms)
     try:
         with explained(url), connected(engine, url) as connection:
             require_current(connection, url)

@@ -1,0 +1,1 @@
+"""Events copied from the database beside the bots to a central one, by writer and sequence."""
