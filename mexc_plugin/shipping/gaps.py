@@ -12,7 +12,8 @@ from mexc_plugin.store.read.places import Run
 class Gap:
     """Events that are missing: the first and last number, both included.
 
-    before: the hash of the event in front of them; after: the prev_hash of the one behind them, None at the end.
+    before: the hash of the event in front of them; after: the prev_hash of the one behind them, None where there is
+    none or nobody says it.
     """
 
     first: int
@@ -35,13 +36,15 @@ def gaps(runs: Sequence[Run], newest: int) -> Iterator[Gap]:
 
 
 def joined(runs: Iterable[Run]) -> list[Run]:
-    """The same runs, ascending; those that touch are one."""
+    """The same runs, ascending; those that touch, or overlap, are one."""
     found: list[Run] = []
-    for run in sorted(runs, key=lambda run: run.first):
-        if found and found[-1].last + 1 == run.first:
+    for run in sorted(runs, key=lambda run: (run.first, run.last)):
+        if found and run.first <= found[-1].last + 1:
             before = found.pop()
-            run = Run(before.first, run.last, before.prev_hash, run.hash)  # noqa: PLW2901 - the longer one
-        found.append(run)
+            end = max(before, run, key=lambda each: each.last)
+            found.append(Run(before.first, end.last, before.prev_hash, end.hash))
+        else:
+            found.append(run)
     return found
 
 

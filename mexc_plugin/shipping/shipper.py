@@ -2,10 +2,13 @@
 
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from mexc_plugin.audit.events import Event
+from mexc_plugin.errors import StoreMissing
+from mexc_plugin.shipping.archived import archived
 from mexc_plugin.shipping.checking import DoesNotFollow, following
 from mexc_plugin.shipping.gaps import gaps, joined, runs_of
 from mexc_plugin.store.read import places, queries
@@ -48,7 +51,6 @@ class Shipper:
         """
         copied = 0
         try:
-            self._destination.open()
             with ThreadPoolExecutor(1) as thread:
                 batches = self._batches()
                 ahead = thread.submit(next, batches, None)
@@ -61,11 +63,14 @@ class Shipper:
         except BaseException:
             self.close()
             raise
+        if self._destination.was_lost:
+            self.close()
         return copied
 
     def close(self) -> None:
         """Let go of the target, and forget what it holds."""
         self._destination.close()
+        self._destination.was_lost = False
         self._held.clear()
 
     def _copy(self, batch: list[Event]) -> int:
@@ -98,7 +103,7 @@ class Shipper:
                 gap.last - gap.first + 1
                 for writer_id, last in newest.items()
                 for gap in gaps(self._held[writer_id], last)
-                if gap.after is None
+                if gap.last == last
             )
             reader = Reader(connection, CHAIN)
             for writer_id, last in newest.items():
@@ -117,9 +122,15 @@ class Shipper:
         """Learn what the target holds of writers that are new here, or again."""
         if not writer_ids:
             return
-        with queries.reading(self._target, answer_ms=ANSWER_MS) as connection:
+        found: dict[str, list[Run]] = {}
+        with (
+            suppress(StoreMissing),  # the first batch makes it
+            queries.reading(self._target, answer_ms=ANSWER_MS) as connection,
+        ):
             found = places.runs(connection, writer_ids)
-        self._held |= {writer_id: found.get(writer_id, []) for writer_id in writer_ids}
+            for writer_id, run in archived(places.archive_notes(connection)):
+                found.setdefault(writer_id, []).append(run)
+        self._held |= {writer_id: joined(found.get(writer_id, ())) for writer_id in writer_ids}
 
     def _refuse(self, writer_id: str, seq: object, reason: str) -> None:
         self.refused.setdefault(writer_id, f"writer {writer_id} seq {seq}: {reason}")

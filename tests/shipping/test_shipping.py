@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from mexc_plugin.audit import canonical, chain
+from mexc_plugin.audit import canonical, chain, signing_keys
 from mexc_plugin.audit.events import Event, seal
+from mexc_plugin.evidence import signed_notes, statements
 from mexc_plugin.store.schema import migrate
-from mexc_plugin.store.write import spool
-from mexc_plugin.store.write.inserts import Database
 from tests.cli.tampering import tamper
 from tests.command_line import invoke
 from tests.conftest import BACKENDS
 from tests.databases.audits import Audit
+from tests.torture import ledger
 
 from . import records
 
@@ -73,9 +73,7 @@ def test_events_of_a_spool_that_is_replayed_late_fill_their_gaps(
     here = records.source(tmp_path / "here.db", [e for e in events if e not in late])
     records.spooled(here.url, late)
     assert copied(ship(here, target, "--format", "json")) == 400 - len(late)
-    database = Database(here.url, 5_000)
-    assert sum(stored for _, stored, _ in spool.replay(here.url, database)) == len(late)
-    database.close()
+    assert ledger.replay(here.url) == len(late)
     assert copied(ship(here, target, "--format", "json")) == len(late)
     assert records.rows(target) == records.rows(here)
     assert invoke(["audit", "verify", "--db", target.url]).exit_code == 0
@@ -224,3 +222,20 @@ def test_a_source_that_is_not_there_is_said_and_not_made(target: Audit, tmp_path
     assert result.exit_code == 1
     assert "there is no audit database" in result.stderr
     assert not (tmp_path / "none.db").exists()
+
+
+def test_what_was_archived_from_the_target_does_not_come_back(
+    target: Audit, tmp_path: Path
+) -> None:
+    written = records.longest(records.made(200))[:20]
+    here = records.source(tmp_path / "here.db", written)
+    records.store(target.url, written[12:16])
+    left = statements.Left(written[0].writer_id, 1, 12, written[11].hash)
+    text = statements.write(statements.Archive(12, 0, None, "0" * 64, (left,)))
+    note = signed_notes.sign(text, signing_keys.make("desk"))
+    target.execute(
+        "INSERT INTO audit_checkpoint (sha256, kind, taken_ns, events, note) "
+        f"VALUES ('{signed_notes.digest(note)}', 'archive', 0, 12, '{note.decode()}')"
+    )
+    assert copied(ship(here, target, "--format", "json")) == 4
+    assert sorted(row["seq"] for row in target.events()) == list(range(13, 21))

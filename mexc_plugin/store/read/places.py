@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from mexc_plugin.store.schema.tables import cancel_audit
+from mexc_plugin.store.schema.tables import audit_checkpoint, cancel_audit
 
 # Writers that are asked for at a time.
 _WRITERS = 500
@@ -18,12 +18,12 @@ _WRITERS = 500
 class Run:
     """Events of one writer without a gap: the first and last number, both included.
 
-    prev_hash: of the first; hash: of the last.
+    prev_hash: of the first, None where nobody says it; hash: of the last.
     """
 
     first: int
     last: int
-    prev_hash: str
+    prev_hash: str | None
     hash: str
 
 
@@ -37,6 +37,12 @@ def runs(connection: Connection, writer_ids: Iterable[str]) -> dict[str, list[Ru
         for writer_id, first, last, prev_hash, hash_ in connection.execute(_query(some)):
             found.setdefault(writer_id, []).append(Run(first, last, prev_hash, hash_))
     return found
+
+
+def archive_notes(connection: Connection) -> list[str]:
+    """The signed notes of what left the database by `audit archive`."""
+    note = audit_checkpoint.c
+    return list(connection.scalars(sa.select(note.note).where(note.kind == "archive")))
 
 
 def newest(connection: Connection, writer_ids: Iterable[str]) -> dict[str, int]:

@@ -18,17 +18,15 @@ Refused = list[tuple[Event, str]]
 
 
 class Destination:
-    """One connection to it. Not thread-safe."""
+    """One connection to it. An empty database is made ours. Not thread-safe.
+
+    was_lost: after a failure, for whoever remembers what it holds: it may be another one behind the same address.
+    """
 
     def __init__(self, url: str) -> None:
+        self.was_lost = False
         self._url = url
         self._database = Database(url, PATIENCE_MS)
-
-    def open(self) -> None:
-        """Connect, and make the database ours if it is new. Raises ConfigError and StoreError."""
-        if not self._database.is_open:
-            with explained(self._url):
-                self._database.open()
 
     def put(self, events: Sequence[Event]) -> Refused:
         """Store events in one durable transaction; return those that no row can be made of, and why.
@@ -41,6 +39,7 @@ class Destination:
             self._database.insert(events)
         except Exception:  # noqa: BLE001 - the driver's own: what it was, the second try says
             self._database.close()
+            self.was_lost = True
         else:
             return []
         try:
