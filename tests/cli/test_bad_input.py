@@ -36,14 +36,18 @@ COMMANDS: dict[str, list[str]] = {
     "stats": [],
     "export": ["-o", FILE + ".jsonl"],
     "report": ["-o", FILE + ".html"],
+    "metrics": [],
+    "ship": ["--to", f"sqlite:///{FILE}.db"],
+    "checkpoint": ["--key", str(ROOT / "tests/fixtures/worth-nothing.key"), "--to", FILE + ".txt"],
+    "keygen": ["-o", FILE + ".key"],
     "sql": ["failed"],
     "verify": [],
     "recover": [],
     "reconcile": ["--base-url", "http://127.0.0.1:9"],
     "serve": ["--port", "0"],
 }
-# serve starts and waits for its database to come: tests/web looks at that.
-ON_A_DATABASE = [name for name in COMMANDS if name != "serve"]
+# keygen has none; serve starts and waits for it to come: tests/web looks at that.
+ON_A_DATABASE = [name for name in COMMANDS if name not in ("keygen", "serve")]
 FILTERED = ["list", "tail", "stats", "export", "report"]
 
 
