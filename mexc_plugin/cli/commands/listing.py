@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
+from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.errors import Exit
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
@@ -83,7 +84,7 @@ def list_(
     screen = Screen.detect(utc=utc)
     short = form == "table" and screen.width is not None and not full_ids
     with (
-        queries.reading(database.url) as connection,
+        reading(database.url) as connection,
         ids_as_shown(database.url, short=short) as shown,
     ):
         place = None if after is None else page_token.found(connection, after)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.errors import Misuse
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
@@ -63,11 +64,10 @@ def _page(url: str, filters: "Filters", title: str) -> str:
     from mexc_plugin.review.report import facts, page
     from mexc_plugin.review.text import visible
     from mexc_plugin.store.connect import engine
-    from mexc_plugin.store.read import queries
     from mexc_plugin.store.read.statistics import counts
 
     now = datetime.now(UTC).replace(tzinfo=None)
-    with queries.reading(url) as connection:
+    with reading(url) as connection:
         counts.steady(connection)
         with waiting("counting"):
             found = facts.gather(connection, filters, now)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mexc_plugin.audit.outcome import Outcome
+from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.errors import Exit
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
@@ -41,7 +42,7 @@ def show(cancel_id: str, database: Chosen, form: str, utc: bool, pager: bool) ->
     from mexc_plugin.store.read import queries
     from mexc_plugin.store.verify import neighbours
 
-    with queries.reading(database.url) as connection:
+    with reading(database.url) as connection:
         found = find_one(connection, cancel_id)
         attempts = queries.attempts(connection, found)
         events = list(queries.events(connection, found))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.errors import Misuse
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
@@ -96,9 +97,7 @@ def sql(
 
 
 def _answer(ask: "Callable[[Connection], Answer]", url: str, form: str) -> None:
-    from mexc_plugin.store.read import queries
-
-    with queries.reading(url) as connection:
+    with reading(url) as connection:
         answer = ask(connection)
         counted = _Counted(answer.rows)
         with closing(answer.rows):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.errors import Misuse
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
@@ -38,12 +39,11 @@ def stats(filters: "Filters", by: str | None, utc: bool, database: Chosen, form:
     those of `audit list`. Percentiles are exact, by nearest rank. Hours and days are UTC, or this
     machine's with --local.
     """
-    from mexc_plugin.store.read import queries
     from mexc_plugin.store.read.statistics import counts, overview
 
     # Only a table has the zone of this machine: programs get what they got from everywhere.
     screen = Screen.detect(utc=utc or form != "table")
-    with queries.reading(database.url) as connection:
+    with reading(database.url) as connection:
         counts.steady(connection)
         if by is not None:
             count_by = by if screen.utc or by != "day" else "hour"

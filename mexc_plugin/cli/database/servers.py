@@ -12,7 +12,9 @@ from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import emit, say
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
+
+    from mexc_plugin.store.read.standby import Standby
 
 MOST_MONTHS = 120
 
@@ -43,6 +45,30 @@ def say_unchecked(url: str) -> None:
             f"not compared, for want of the right SHOW VIEW: {', '.join(unseen)}; "
             "grants for an auditor: mexc-plugin db grants --role auditor"
         )
+
+
+@contextlib.contextmanager
+def reading(url: str) -> Iterator["Connection"]:
+    """As `queries.reading`; where the server is a standby, it is said how old what it shows may be."""
+    from mexc_plugin.store.read import queries, standby
+
+    with queries.reading(url) as connection:
+        found = standby.look(connection)
+        connection.rollback()
+        if found is not None:
+            say(_in_words(found))
+        yield connection
+
+
+def _in_words(found: "Standby") -> str:
+    age = "of unknown age" if found.age_s is None else f"{max(0.0, found.age_s):.1f} s old"
+    if found.waiting is None:
+        rest = "what it received is not known"
+    elif found.waiting:
+        rest = f"{found.waiting:,} bytes that it received are not in it yet"
+    else:
+        rest = "it shows all that it received"
+    return f"this server is a standby: its newest commit is {age}; {rest}"
 
 
 @click.command()

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.errors import Misuse, Problem
 from mexc_plugin.cli.exporting.cursor import Cursor
 from mexc_plugin.cli.exporting.encoders import Csv, Encoder, Gzip, JsonLines, Parquet, Proofs
@@ -19,7 +20,7 @@ from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.progress import progress
 from mexc_plugin.cli.output.terminal import say
 from mexc_plugin.review.text import plain, visible
-from mexc_plugin.store.read import exporting, queries
+from mexc_plugin.store.read import exporting
 from mexc_plugin.store.read.queries import Filters
 from mexc_plugin.store.read.sequence_runs import Positions
 from mexc_plugin.store.schema import tables
@@ -133,7 +134,7 @@ def _to_file(database: Chosen, job: Job, part: Part, kept: dict[str, Any] | None
         base = cursor.base if cursor else None
         if kept and kept["base"] != base:
             raise Problem("another export went on with the cursor meanwhile; begin anew")
-        source = _source(job, stack.enter_context(queries.reading(database.url)), cursor, kept)
+        source = _source(job, stack.enter_context(reading(database.url)), cursor, kept)
         run = _Run(job, source, part.write, rows=kept["rows"] if kept else 0)
 
         def keep() -> None:
@@ -153,7 +154,7 @@ def _to_file(database: Chosen, job: Job, part: Part, kept: dict[str, Any] | None
 def _to_stdout(database: Chosen, job: Job) -> None:
     with ExitStack() as stack:
         cursor = _cursor(stack, job)
-        source = _source(job, stack.enter_context(queries.reading(database.url)), cursor, None)
+        source = _source(job, stack.enter_context(reading(database.url)), cursor, None)
         run = _Run(job, source, sys.stdout.buffer.write, safe=sys.stdout.isatty())
         run.all()
         sys.stdout.buffer.flush()

@@ -20,6 +20,7 @@ SENTENCES = {
     "not opened": "the audit database {name} cannot be opened; check that the file and its folder are yours to read",
     "not written": "the audit database {name} cannot be written; check the file's owner and mode",
     "read-only": "the server of {name} takes no writes now; if it is a standby, name the primary: host1:5432,host2:5432 finds it",
+    "ended": "the server of {name} ended a long query, to go on with what its primary sends; ask for less, or raise max_standby_streaming_delay there",
     "full": "the audit database {name} has no room left on its disk; make some",
     "incomplete": "the audit database {name} lacks a part of the audit; run: mexc-plugin db upgrade --db URL",
     "no such database": "there is no database {name} on that server; create it there, or check --db",
@@ -44,6 +45,7 @@ _SQLITE = {
 _SQLSTATES = {
     "55P03": "locked",
     "40P01": "locked",
+    "40001": "ended",  # who only reads meets it on a standby alone
     "25006": "read-only",
     "53100": "full",
     "42P01": "incomplete",

@@ -120,7 +120,7 @@ class _Explained:
         original = getattr(error, "orig", None) or error
         about_the_database = isinstance(error, DBAPIError) and error.connection_invalidated
         words = str(original.args[-1] if original.args else original)
-        if about_the_database or kind_of(error) == "locked":
+        if about_the_database or kind_of(error) in ("locked", "ended"):
             return
         line = next(iter(words.strip().splitlines()), "no reason given")
         raise ConfigError(f"the database does not take that: {line}") from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mexc_plugin.cli.database.servers import say_unchecked
+from mexc_plugin.cli.database.servers import reading, say_unchecked
 from mexc_plugin.cli.errors import Exit, Misuse, Problem
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
@@ -72,6 +72,8 @@ def verify(
     from mexc_plugin.evidence import verifying
 
     witnesses = _read_witnesses(checkpoints, public_keys)
+    with reading(database.url):
+        pass
     plan = verifying.make_plan(database.url, since)
     with progress("verifying") as tell:
         found = verifying.verify(

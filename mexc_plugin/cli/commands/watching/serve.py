@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from mexc_plugin import distributions
+from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.errors import Misuse, Problem
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
@@ -124,9 +125,7 @@ def _room() -> Any:  # noqa: ANN401 - a module
 
 def _require_readable(url: str) -> None:
     """Say at once what every page would say."""
-    from mexc_plugin.store.read import queries
-
-    with queries.reading(url):
+    with reading(url):
         pass
 
 

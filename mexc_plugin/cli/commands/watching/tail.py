@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import clock, columns, full_ids, nothing_matches
@@ -100,10 +101,9 @@ class Watch:
 
     def looks(self) -> Generator[list["Row"], None, None]:
         """The rows of each look, as long as the connection lives. Raises StoreError."""
-        from mexc_plugin.store.read import queries
         from mexc_plugin.store.read.follow import Follower
 
-        with queries.reading(self._url) as connection:
+        with reading(self._url) as connection:
             if not self.began:
                 follower = Follower(connection) if self._follow else None
                 yield self._named(connection, self._newest(connection))
