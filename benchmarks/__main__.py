@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import durable, latency, throughput
+from benchmarks import durable, latency, shipping, throughput
 from benchmarks.subjects import markets
 
 # What reviewing costs: modules whose output is the table, and what they are told.
@@ -32,6 +32,8 @@ def main() -> None:
         "durable": lambda: durable.measure(2000),
         "latency_0": lambda: latency.measure(1000, 0, known),
         "latency_50": lambda: latency.measure(500, 50, known),
+        "latency_shipping": lambda: shipping.measure_latency(20, known),
+        "shipping": lambda: shipping.measure_rates(100_000),
         "throughput_0": lambda: throughput.measure(1000, 5, 0, known),
         "throughput_50": lambda: throughput.measure(400, 3, 50, known),
     }

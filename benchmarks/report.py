@@ -33,6 +33,7 @@ def page(found: dict[str, Any], printed: dict[str, str]) -> str:
         **{name: _latency(each) for name, each in found.items() if name.startswith("latency")},
         **{name: _rates(each) for name, each in found.items() if name.startswith("throughput")},
         **{name: _latency(found[name]) for name in found if name == "durable"},
+        **{name: _shipping(found[name]) for name in found if name == "shipping"},
         **{name: f"```text\n{text.rstrip()}\n```" for name, text in printed.items()},
     }
     return Template(TEMPLATE.read_text()).substitute(values)
@@ -59,6 +60,11 @@ def _rates(found: dict[str, Any]) -> str:
         for level, each in found.items()
     ]
     return table(["at once", *names], rows)
+
+
+def _shipping(found: dict[str, Any]) -> str:
+    rows = [[name, f"{each['rate']:,}/s", f"{each['cpu_us']} µs"] for name, each in found.items()]
+    return table(["target", "events", "processor time of the shipper, an event"], rows)
 
 
 def _time(microseconds: int) -> str:

@@ -96,7 +96,7 @@ class Shipper:
     def _missing(self) -> Iterator[Event]:
         """What the target lacks, writer by writer, as far as it follows."""
         with queries.reading(self._source) as connection:
-            newest = heads(connection)
+            newest = self._plain(heads(connection))
             connection.rollback()
             self._ask([writer_id for writer_id in newest if writer_id not in self._held])
             self.behind = sum(
@@ -109,6 +109,16 @@ class Shipper:
             for writer_id, last in newest.items():
                 if writer_id not in self.refused:
                     yield from islice(self._missing_of(reader, writer_id, last), OF_A_WRITER)
+
+    def _plain(self, newest: dict[str, int]) -> dict[str, int]:
+        """Without what SQLite holds and no program of ours writes, which is refused."""
+        found = {}
+        for writer_id, seq in newest.items():
+            if isinstance(writer_id, str) and isinstance(seq, int):
+                found[writer_id] = seq
+            else:
+                self._refuse(str(writer_id), seq, "no event: writer_id or seq of a wrong type")
+        return found
 
     def _missing_of(self, reader: Reader, writer_id: str, newest: int) -> Iterator[Event]:
         try:

@@ -75,6 +75,17 @@ def test_a_shipper_waits_for_a_source_that_is_not_there_yet_and_takes_one_that_i
     assert "both databases are back" in log.read_text()
 
 
+def test_two_shippers_of_one_source_do_no_harm(tmp_path: Path) -> None:
+    events, log = records.made(3_000), tmp_path / "log"
+    here = records.source(tmp_path / "here.db", events[:1_500])
+    target = Audit(tmp_path / "central.db")
+    with following(here.url, target.url, log), following(here.url, target.url, log):
+        records.store(here.url, events[1_500:])
+        eventually(lambda: held(target.url) == 3_000, log.read_text)
+    assert records.rows(target) == records.rows(here)
+    assert "not copied" not in log.read_text()
+
+
 @pytest.mark.server
 def test_a_frozen_target_is_given_up_said_and_tried_again(tmp_path: Path) -> None:
     events, log = records.made(400), tmp_path / "log"

@@ -62,6 +62,18 @@ def test_a_target_holds_the_union_of_its_sources_row_for_row_and_verifies(
     verified = invoke(["audit", "verify", "--db", audit.url])
     assert verified.exit_code == 0, verified.stdout
     assert "1,200 events" in verified.stdout
+    back = Audit(tmp_path / "back.db")
+    assert copied(ship(audit, back, "--format", "json")) == 1_200
+    assert {name: sorted(rows, key=str) for name, rows in records.rows(back).items()} == union
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:2])
+def test_a_partitioned_target_takes_events_as_any_other(database: Audit, tmp_path: Path) -> None:
+    made = invoke(["db", "upgrade", "--partitioned", "--db", database.url])
+    assert made.exit_code == 0, made.stderr
+    here = records.source(tmp_path / "here.db", records.made(300))
+    assert copied(ship(here, database, "--format", "json")) == 300
+    assert records.rows(database) == records.rows(here)
 
 
 def test_events_of_a_spool_that_is_replayed_late_fill_their_gaps(
@@ -116,6 +128,20 @@ def test_an_event_that_does_not_follow_is_not_copied_nor_what_is_behind_it(
         "SELECT count(*) AS n FROM cancel_audit WHERE writer_id != ?", bad.writer_id
     )
     assert others == [{"n": len(events) - len(written)}]
+
+
+def test_a_row_of_a_wrong_type_holds_back_no_other_writer(target: Audit, tmp_path: Path) -> None:
+    events = records.made(100)
+    here = records.source(tmp_path / "here.db", events)
+    tamper(
+        here.path,
+        "INSERT INTO cancel_audit (writer_id, seq, occurred_at, occurred_ns, kind, payload, "
+        "prev_hash, hash) VALUES ('odd', 'one', '', 0, 'start', '', '', '')",
+    )
+    result = ship(here, target)
+    assert result.exit_code == 3
+    assert "writer odd seq one: no event" in result.stderr
+    assert target.query("SELECT count(*) AS n FROM cancel_audit") == [{"n": 100}]
 
 
 def test_a_chain_that_was_rewritten_after_it_was_shipped_is_refused(
