@@ -28,6 +28,20 @@ SENTENCES: Mapping[str, str] = {
     Outcome.UNKNOWN: "nobody knows yet whether it was executed: no clear answer came{after}{why}",
     Outcome.PENDING: "nothing more is on record: it is under way, or its process was stopped",
 }
+# What a refusal of the key means, where the venue says more than that.
+OF_THE_KEY: Mapping[str, str] = {
+    "700006": "it failed: MEXC does not take the API key from this machine's address{after}{why}",
+    "700007": "it failed: the API key has no permission for this endpoint, said MEXC{after}{why}",
+}
+KEY_ADVICE: Mapping[str, str] = {
+    "700006": "Add the address to those that the API key is bound to, or unbind it, at MEXC.",
+    "700007": "Allow the API key at MEXC to {what}. What it may do now: mexc-plugin doctor",
+}
+PERMISSIONS: Mapping[str, str] = {
+    "spot": "trade spot (SPOT_DEAL_WRITE)",
+    "margin": "trade spot (SPOT_DEAL_WRITE)",
+    "swap": "trade futures (CONTRACT_DEAL_WRITE)",
+}
 ADVICE = (
     "The order may be canceled or may still be open: do not place it again yet.",
     "Ask MEXC what became of it: mexc-plugin audit reconcile --cancel-id {cancel_id}",
@@ -44,6 +58,9 @@ def summarize(attempts: Sequence[Row], time: Callable[[datetime], str]) -> list[
     lines += [f"What became of attempt {row['attempt']} is not known." for row in open_before]
     if open_before or last["final_outcome"] in UNRESOLVED:
         lines += [line.format(cancel_id=first["cancel_id"]) for line in ADVICE]
+    if advice := KEY_ADVICE.get(_key_refusal(last)):
+        what = PERMISSIONS.get(str(last["market_type"]), "trade")
+        lines.append(advice.format(what=what))
     return lines
 
 
@@ -71,10 +88,16 @@ def _became(row: Row, time: Callable[[datetime], str]) -> str:
         "why": "" if reconciled else _why(row),
     }
     # A database that was written to by others may hold any word.
-    words = SENTENCES.get(final, f"it ended as {final}").format(**parts)
+    words = OF_THE_KEY.get(_key_refusal(row)) or SENTENCES.get(final, f"it ended as {final}")
+    words = words.format(**parts)
     if not reconciled:
         return words
     return f"it was {row['outcome']} at first, and at {time(row['reconciled_at'])} {words}"
+
+
+def _key_refusal(row: Row) -> str:
+    """The code with which the venue refused the key; empty where it did not."""
+    return str(row["venue_code"]) if row["final_outcome"] == Outcome.UNAUTHORIZED else ""
 
 
 def _why(row: Row) -> str:

@@ -10,6 +10,8 @@ from mexc_plugin.venue.verdict import HttpAnswer, order_outcome, refusal_outcome
 # After this, in milliseconds beyond its recvWindow, a request that was held up is refused.
 CLOCK_MARGIN_MS = 2_000
 
+# "No permission to access the endpoint."
+NO_PERMISSION = "700007"
 NO_PROOF = "the venue does not know the order (any more): that is no proof of a cancel"
 STILL_OPEN = "the order is still open and the request has expired: the cancel had no effect"
 
@@ -42,7 +44,9 @@ def judge(asked: ParsedRequest, answer: HttpAnswer | None, *, expired: bool) -> 
     if isinstance(reply, Refusal):
         if refusal_outcome(reply) is Outcome.NOT_FOUND:
             return Judgement(Outcome.NOT_FOUND, NO_PROOF, refusal=reply)
-        return Judgement(None, f"the venue refused to say: {reply.code} {reply.message}")
+        return Judgement(
+            None, f"the venue refused to say: {reply.code} {reply.message}{_advice(reply)}"
+        )
     if not isinstance(reply, Acknowledged) or not reply.orders or answer.status >= 400:
         return Judgement(None, "the venue's answer cannot be read")
     found = reply.orders[0]
@@ -60,3 +64,9 @@ def judge(asked: ParsedRequest, answer: HttpAnswer | None, *, expired: bool) -> 
     if order.status in OPEN:
         return Judgement(None, "the order is open; the request may still take effect: ask again")
     return Judgement(None, f"the order is {order.status}, which decides nothing")
+
+
+def _advice(refusal: Refusal) -> str:
+    if refusal.code != NO_PERMISSION:
+        return ""
+    return "; allow the API key to read spot orders (SPOT_DEAL_READ)"

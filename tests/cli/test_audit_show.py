@@ -35,6 +35,25 @@ def test_every_event_of_all_attempts_is_shown_oldest_first(ledger, show):
     ]
 
 
+@pytest.mark.parametrize(
+    ("code", "market", "says", "advises"),
+    [
+        ("700007", "spot", "has no permission for this endpoint", "trade spot (SPOT_DEAL_WRITE)"),
+        ("700007", "swap", "has no permission", "trade futures (CONTRACT_DEAL_WRITE)"),
+        ("700006", "spot", "does not take the API key from this machine", "bound to, or unbind it"),
+        ("700002", "spot", "did not accept the API key", None),
+    ],
+)
+def test_why_a_key_was_refused_and_what_to_allow_is_said(ledger, show, code, market, says, advises):
+    answer = {"venue_code": code, "venue_message": "No."}
+    cancel_id = ledger.cancel("unauthorized", market_type=market, answer=answer)
+    text = " ".join(show(cancel_id, "--format", "table").stdout.partition("Timeline")[0].split())
+    assert says in text
+    assert f"({code} No.)" in text
+    assert (advises or "Allow") in text or advises is None
+    assert ("at MEXC" in text) == (advises is not None)
+
+
 def test_json_is_the_documents_with_their_hashes(ledger, show):
     documents = json.loads(show(ledger.cancel(), "--format", "json").stdout)
     assert documents[0]["prev_hash"] == chain.GENESIS

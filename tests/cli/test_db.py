@@ -63,6 +63,7 @@ def test_reading_says_that_an_empty_database_is_empty(run, other, command):
     result = run(*command, "--database-url", url)
     assert result.exit_code == 1
     assert "is empty" in result.stderr
+    assert f"mexc-plugin db upgrade --db {path}" in result.stderr
     assert path.stat().st_size == 0
 
 
@@ -74,7 +75,7 @@ def test_reading_refuses_a_database_of_others_with_the_command_that_would_prepar
     statements(path, "CREATE TABLE theirs (a)")
     result = run(*command, "--database-url", url)
     assert result.exit_code == 1
-    assert "mexc-plugin db upgrade --database-url" in result.stderr
+    assert "mexc-plugin db upgrade --db DATABASE" in result.stderr
 
 
 @pytest.mark.parametrize("command", READS)
@@ -135,7 +136,7 @@ def test_path_says_which_database_and_who_chose_it(run, monkeypatch, tmp_path):
     assert URL_VARIABLE in why
     path, why = chosen("--database-url", f"sqlite:///{tmp_path}/option.db")
     assert f"{tmp_path}/option.db" == path
-    assert "--database-url" in why
+    assert why == "given by --db, not there yet\n"
     assert not list(tmp_path.glob("*.db"))
 
 

@@ -57,6 +57,39 @@ def test_reconcile_resolves_what_was_unknown_and_says_so(
     assert DEFAULT_SECRET not in done.stdout + done.stderr + again.stderr
 
 
+def test_what_another_key_left_unresolved_is_counted_with_its_fingerprint(
+    sandbox, audit: Audit, unknown: str
+) -> None:
+    arguments = ("audit", "reconcile", "--base-url", sandbox.url, "--database-url", audit.url)
+    done = run(*arguments, MEXC_API_KEY="other-key", MEXC_API_SECRET="other-secret")
+    account = audit.history()[0]["account"]
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"1 attempt is left unresolved of other API keys: 1 of {account}; run it" in done.stderr
+    named = ("--cancel-id", audit.history()[0]["cancel_id"])
+    done = run(*arguments, *named, MEXC_API_KEY="other-key", MEXC_API_SECRET="other-secret")
+    assert f"1 of {account}" in done.stderr
+    assert "left" not in run(*arguments, **KEYS).stderr
+
+
+def test_a_key_that_may_not_read_orders_is_told_what_it_lacks(
+    sandbox, audit: Audit, unknown: str
+) -> None:
+    sandbox.inject(
+        Fault(
+            FaultKind.REFUSAL,
+            method="GET",
+            path="/api/v3/order",
+            code=700007,
+            message="No permission to access the endpoint.",
+        )
+    )
+    arguments = ("audit", "reconcile", "--base-url", sandbox.url, "--database-url", audit.url)
+    done = run(*arguments, "--format", "table", **KEYS)
+    assert done.returncode == 3
+    assert "the venue refused to say: 700007 No permission to access the endpoint.; " in done.stdout
+    assert "allow the API key to read spot orders (SPOT_DEAL_READ)" in done.stdout
+
+
 def test_one_cancel_is_named_by_the_beginning_of_its_id(
     sandbox, audit: Audit, unknown: str
 ) -> None:

@@ -64,7 +64,7 @@ def test_a_settings_file_that_is_not_there_is_one_line(run, tmp_path):
 @pytest.mark.parametrize("words", [["--db", "{db}", "db", "path"], ["db", "--db", "{db}", "path"]])
 def test_the_commands_of_db_take_it_before_their_name_too(run, path, words):
     result = run(*(word.format(db=path) for word in words))
-    assert [result.stdout, result.stderr] == [f"{path}\n", "given by --database-url\n"]
+    assert [result.stdout, result.stderr] == [f"{path}\n", "given by --db\n"]
 
 
 def test_run_records_where_it_is_told_before_its_name(tmp_path):

@@ -142,7 +142,7 @@ def test_sqlite_s_codes_are_told_apart(file: Path, tmp_path: Path) -> None:
 
 def test_every_sentence_names_the_database_and_shows_no_password() -> None:
     for kind in error_messages.SENTENCES:
-        words = error_messages.SENTENCES[kind].format(name="NAME", line="LINE")
+        words = error_messages.SENTENCES[kind].format(name="NAME", option="--db X", line="LINE")
         assert "NAME" in words
 
 

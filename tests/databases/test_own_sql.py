@@ -51,6 +51,16 @@ def test_more_rows_than_a_batch_are_all_there(asked) -> None:
     assert [json.loads(line)["n"] for line in lines] == [*range(1, 901)]
 
 
+def test_what_is_no_finite_number_is_text_and_json_stays_json(asked, backend: str) -> None:
+    huge = {"postgresql": "'Infinity'::float8, ARRAY['-Infinity'::float8, 1], 'NaN'::numeric"}
+    if backend == "mariadb":
+        pytest.skip("MariaDB has no such numbers")
+    statement = f"SELECT {huge.get(backend, '1e400, -1e400')}"
+    (line,) = asked(statement).stdout.splitlines()
+    values = json.loads(line, parse_constant=pytest.fail).values()
+    assert [*values] in (["Infinity", ["-Infinity", 1.0], "NaN"], ["Infinity", "-Infinity"])
+
+
 def test_a_plan_is_shown(asked) -> None:
     assert asked("EXPLAIN SELECT * FROM cancel_history").stdout
 

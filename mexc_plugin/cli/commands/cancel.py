@@ -96,12 +96,14 @@ def _report_failures(cancelled: Orders, database: Chosen, *, by_client: bool) ->
     several = len(cancelled) > 1
     words = "; ".join(_words(order, by_client=by_client, several=several) for order in failed)
     if unknown:
+        from mexc_plugin.store.connect.error_messages import option_of
+
         by = "clientOrderId" if by_client else "id"
         look = f"mexc-plugin audit list --{'client-' if by_client else ''}order-id {unknown[0][by]}"
         raise Alarm(
             f"the outcome is unknown, the cancel may have been executed: {words}; "
             f"ask the venue for the order, and see the record with: {look}"
-            + (" --database-url URL" if database.by == "option" else "")
+            + (f" {option_of(database.url)}" if database.by == "option" else "")
         )
     if failed:
         raise Problem(words)

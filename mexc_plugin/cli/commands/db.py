@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 REMEDIES = {
-    "EMPTY": "prepare it with: mexc-plugin db upgrade --database-url URL",
-    "INTERRUPTED": "run: mexc-plugin db upgrade --database-url URL",
-    "FOREIGN": "if the audit belongs there, run: mexc-plugin db upgrade --database-url URL",
-    "OUTDATED": "run: mexc-plugin db upgrade --database-url URL",
+    "EMPTY": "prepare it with: mexc-plugin db upgrade --db DATABASE",
+    "INTERRUPTED": "run: mexc-plugin db upgrade --db DATABASE",
+    "FOREIGN": "if the audit belongs there, run: mexc-plugin db upgrade --db DATABASE",
+    "OUTDATED": "run: mexc-plugin db upgrade --db DATABASE",
     "TOO_NEW": "run: {upgrade}",
 }
 
@@ -116,15 +116,15 @@ def check(database: Chosen, restore: bool) -> None:
 @db.command()
 @common.database
 def path(database: Chosen) -> None:
-    """Print which database would be used; why goes to stderr."""
+    """Print which database commands and bots use here; why goes to stderr."""
     from mexc_plugin.store.connect.engine import sqlite_path
     from mexc_plugin.store.connect.error_messages import name_of
 
     file = sqlite_path(database.url)
     emit([str(file.absolute()) if file else name_of(database.url)])
-    there = " (not there yet)" if file and not file.exists() else ""
-    other = f"; another one with --db or {URL_VARIABLE}" if database.by == "default" else ""
-    say(database.reason + other + there)
+    there = ", not there yet" if file and not file.exists() else ""
+    other = f"; to use another one, give --db or set {URL_VARIABLE}"
+    say(database.reason + there + (other if database.by == "default" else ""))
 
 
 def _restore(url: str) -> None:

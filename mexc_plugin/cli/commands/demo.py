@@ -44,10 +44,13 @@ def demo(ctx: click.Context, database_url: str | None) -> None:
         _cancels(url)
         say("\nWhat the audit has on record:\n")
         emit(_record(url, since))
-    say("\nThe three lines that change in a bot:\n")
+    say("\nOne import changes in a bot; options say where its record goes:\n")
     emit(LINES)
     if database_url:
-        say("\nThe record is kept; look at it with: mexc-plugin audit --db URL")
+        from mexc_plugin.store.connect.error_messages import option_of
+
+        words = option_of(checked(database_url))
+        say(f"\nThe record is kept; look at it with: mexc-plugin audit list {words}")
 
 
 @contextlib.contextmanager

@@ -93,8 +93,10 @@ def list_(
         with closing(found) as rows:
             page = Page(awaited(rows, "looking"), most)
             emit_paged(renderer(form, columns)(shown(page), screen), wanted=pager)
-    if form == "table":
-        say(page.summary() or nothing_matches(filters, utc=utc))
+    if page.is_empty:
+        say(nothing_matches(filters, utc=utc))
+    elif form == "table":
+        say(page.summary())
     if page.last_before_more is not None:
         say(f"there are more; for the next: --after {page_token.written(page.last_before_more)}")
     if exit_code and page.unresolved:
@@ -126,10 +128,13 @@ class Page:
         if next(self._source, None) is not None:
             self.last_before_more = row
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no row passed."""
+        return not self._rows
+
     def summary(self) -> str:
-        """One line: rows, failed, unresolved, and the latency of half and of nearly all; or nothing."""
-        if not self._rows:
-            return ""
+        """One line: rows, failed, unresolved, and the latency of half and of nearly all."""
         words = [count(self._rows, "attempt", "attempts")]
         words += [f"{self._failed:,} failed", f"{self.unresolved:,} unresolved"]
         for percent in (50, 99):

@@ -10,6 +10,7 @@ from mexc_plugin.cli.errors import Exit, Problem
 from mexc_plugin.cli.options import common, venue
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.completing import complete_cancels
+from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.options.filters import storable
 from mexc_plugin.cli.options.naming import find_one
 from mexc_plugin.cli.output.terminal import emit, say
@@ -66,6 +67,7 @@ def reconcile(
     emit(_FORMATS[form](results))
     unknown = sum(result["outcome"] is None for result in results)
     say(f"{len(results) - unknown} resolved, {unknown} still unknown" if results else _NOTHING)
+    _say_whose_are_left(database.url, settings["apiKey"], cancel_id)
     if unknown:
         raise click.exceptions.Exit(Exit.ATTENTION)
 
@@ -114,6 +116,19 @@ def _say_whose_others_are(folder: Path | None) -> None:
             f"{folder} holds {others} spool file(s) of other databases, or of this one by another "
             "path or URL: name the database as the bot does"
         )
+
+
+def _say_whose_are_left(url: str, api_key: str, cancel_id: str | None) -> None:
+    """Say how many unresolved cancels this key can say nothing of, and whose they are."""
+    from mexc_plugin.audit.redaction import account_fingerprint
+    from mexc_plugin.store.read.unresolved import count_of_others
+
+    others = count_of_others(url, account_fingerprint(api_key) or "", cancel_id)
+    if not others:
+        return
+    whose = ", ".join(f"{number:,} of {account or 'no account'}" for account, number in others)
+    left = count(sum(number for _, number in others), "attempt is", "attempts are")
+    say(f"{left} left unresolved of other API keys: {visible(whose)}; run it with their keys, too")
 
 
 _NOTHING = "nothing to reconcile: no cancel of this account is unknown or pending"

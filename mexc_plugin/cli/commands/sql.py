@@ -102,7 +102,7 @@ def _answer(ask: "Callable[[Connection], Answer]", url: str, form: str) -> None:
         counted = _Counted(answer.rows)
         with closing(answer.rows):
             emit(_render(form, counted, answer.columns))
-    if form == "table" and not counted.rows:
+    if not counted.rows:
         say("no rows")
 
 

@@ -59,7 +59,7 @@ def stats(filters: "Filters", by: str | None, utc: bool, database: Chosen, form:
                 seen = overview.read(connection, filters, now)
             emit({"table": _told, "json": _as_json, "csv": _as_csv}[form](seen, screen))
             found = bool(seen.total.attempts)
-    if form == "table" and not found:
+    if not found:
         say(nothing_matches(filters, utc=utc))
 
 

@@ -41,7 +41,7 @@ class Chosen:
         """Who chose it, in words."""
         if self.by == "environment":
             return f"given by the environment variable {self.source}"
-        given = {"option": "given by --database-url", "default": "the default"}
+        given = {"option": "given by --db", "default": "the default"}
         return given.get(self.by, f"given by {self.source}")
 
 
@@ -132,6 +132,8 @@ def output(
         return named_format(ctx, param, value) or (terminal if sys.stdout.isatty() else piped)
 
     words = f"How to print. Default: {terminal} on a terminal, {piped} elsewhere."
+    if terminal == piped:
+        words = f"How to print. Default: {terminal}."
     return format_option(formats or FORMATS, settle, words)
 
 

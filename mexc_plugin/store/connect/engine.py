@@ -277,5 +277,5 @@ def _prepare_file(path: Path, read_only: bool) -> None:
         )
         raise StoreError(
             f"the {what} cannot be written ({error.strerror}); check the "
-            f"{'folder' if is_folder else 'file'}'s owner and mode, or name another with --database-url"
+            f"{'folder' if is_folder else 'file'}'s owner and mode, or name another with --db"
         ) from None

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mexc_plugin.errors import StoreError
 from mexc_plugin.store.connect import engine
 
-# By kind, what is wrong and what to do. {name} is the database, {line} what the driver says.
+# By kind, what is wrong and what to do. {name} is the database, {option} how to name it, {line} what the driver says.
 SENTENCES = {
     "locked": "the audit database {name} is locked by another program; try again when that is done",
     "no database file": "the audit database {name} is not a SQLite database; check --db",
@@ -22,7 +23,7 @@ SENTENCES = {
     "read-only": "the server of {name} takes no writes now; if it is a standby, name the primary: host1:5432,host2:5432 finds it",
     "ended": "the server of {name} ended a long query, to go on with what its primary sends; ask for less, or raise max_standby_streaming_delay there",
     "full": "the audit database {name} has no room left on its disk; make some",
-    "incomplete": "the audit database {name} lacks a part of the audit; run: mexc-plugin db upgrade --db URL",
+    "incomplete": "the audit database {name} lacks a part of the audit; run: mexc-plugin db upgrade {option}",
     "no such database": "there is no database {name} on that server; create it there, or check --db",
     "login": "the server refused the login to {name}; check user and password in the URL",
     "refused": "the server refused the connection to {name}; check user, password and database in the URL: {line}",
@@ -95,6 +96,12 @@ def name_of(url: str) -> str:
     return engine.describe(url)
 
 
+def option_of(url: str) -> str:
+    """`--db` with the database, as a shell takes it. A server's URL may hold a password: it is not shown."""
+    path = engine.sqlite_path(url)
+    return f"--db {shlex.quote(str(path))}" if path else "--db DATABASE"
+
+
 @contextlib.contextmanager
 def explained(url: str) -> Iterator[None]:
     """Raise SQLAlchemy's errors as StoreError."""
@@ -113,7 +120,7 @@ def sentence(error: SQLAlchemyError, url: str) -> str:
     kind = kind_of(error)
     if kind is None:
         return f"the audit database {name} failed: {line}"
-    return SENTENCES[kind].format(name=name, line=line)
+    return SENTENCES[kind].format(name=name, option=option_of(url), line=line)
 
 
 def kind_of(error: SQLAlchemyError) -> str | None:

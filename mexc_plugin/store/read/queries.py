@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from mexc_plugin.errors import ConfigError, StoreError, StoreMissing
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.connect import sessions
-from mexc_plugin.store.connect.error_messages import explained, name_of
+from mexc_plugin.store.connect.error_messages import explained, name_of, option_of
 from mexc_plugin.store.connect.rows import BATCH, Row, Rows, stream
 from mexc_plugin.store.read import filters, odd_values
 from mexc_plugin.store.read.filters import Filters, conditions
@@ -82,7 +82,7 @@ def require_current(connection: Connection, url: str) -> None:
     if found is migrate.State.EMPTY:
         raise StoreMissing(
             f"the database {name_of(url)} is empty: nothing was audited in it yet; "
-            "cancel something first, or prepare it with: mexc-plugin db upgrade --database-url URL"
+            f"cancel something first, or prepare it with: mexc-plugin db upgrade {option_of(url)}"
         )
     migrate.refuse(found)
 

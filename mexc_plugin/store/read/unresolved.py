@@ -33,3 +33,23 @@ def read_unresolved(url: str, account: str, cancel_id: str | None = None) -> lis
                 )
             )
         ]
+
+
+def count_of_others(
+    url: str, account: str, cancel_id: str | None = None
+) -> list[tuple[str | None, int]]:
+    """Other accounts' unresolved attempts, by fingerprint, those with the most first; of one cancel if named."""
+    view, number = cancel_history.c, sa.func.count()
+    query = (
+        sa.select(view.account, number)
+        .where(
+            sa.or_(view.account.is_(None), view.account != account),
+            view.final_outcome.in_([o.value for o in UNRESOLVED]),
+        )
+        .group_by(view.account)
+        .order_by(number.desc(), view.account)
+    )
+    if cancel_id is not None:
+        query = query.where(view.cancel_id == cancel_id)
+    with queries.reading(url) as connection:
+        return [(name, int(count)) for name, count in connection.execute(query)]

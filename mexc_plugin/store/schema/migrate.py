@@ -29,7 +29,7 @@ from mexc_plugin.errors import (
 )
 from mexc_plugin.store.schema import partitions, tables
 
-UPGRADE = "mexc-plugin db upgrade --database-url URL"
+UPGRADE = "mexc-plugin db upgrade --db DATABASE"
 # Each statement of DDL commits there: others see, and a crash leaves, what is half made.
 PIECEMEAL = frozenset({"mysql", "mariadb"})
 LOCK_SECONDS = 60

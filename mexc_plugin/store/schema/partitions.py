@@ -56,7 +56,7 @@ def existing(connection: Connection) -> list[Partition]:
     if not is_partitioned(connection):
         raise StoreError(
             "this audit is not partitioned; an empty PostgreSQL database can be, "
-            "with: mexc-plugin db upgrade --partitioned --database-url URL"
+            "with: mexc-plugin db upgrade --partitioned --db DATABASE"
         )
     return [Partition(*row) for row in connection.execute(sa.text(_PARTITIONS))]
 

@@ -69,7 +69,7 @@ def tail(
             with closing(watch.looks()) as looks:
                 for rows in looks:
                     emit(show(rows))
-                    if form == "table" and lines and not rows and not follow:
+                    if lines and not rows and not follow:
                         say(nothing_matches(filters, utc=utc))
         except StoreError as error:
             if not watch.began or isinstance(error, StoreTooNew):

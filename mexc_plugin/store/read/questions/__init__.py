@@ -6,6 +6,7 @@ one, is for that database instead. Values are bound, never written into the SQL.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ def _without_comments(text: str) -> str:
 
 
 def alike(value: object) -> object:
-    """The value as every database gives it: days, decimals and bytes as text."""
+    """The value as every database gives it: days, decimals, bytes and what is no finite number as text."""
     convert = _CONVERTED.get(type(value))
     return value if convert is None else convert(value)
 
@@ -164,10 +165,12 @@ _CUT = 64
 _EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
 
 
-_CONVERTED: Mapping[type, Callable[[Any], str]] = {
+_CONVERTED: Mapping[type, Callable[[Any], object]] = {
     Decimal: _decimal_text,
     date: date.isoformat,
     bytes: bytes.hex,
+    float: lambda value: value if math.isfinite(value) else _decimal_text(Decimal(value)),
+    list: lambda values: [alike(value) for value in values],
     memoryview: lambda value: value.tobytes().hex(),
 }
 
