@@ -44,7 +44,8 @@ PERMISSIONS: Mapping[str, str] = {
 }
 ADVICE = (
     "The order may be canceled or may still be open: do not place it again yet.",
-    "Ask MEXC what became of it: mexc-plugin audit reconcile --cancel-id {cancel_id}",
+    "Ask MEXC what became of it:",
+    "  mexc-plugin audit reconcile --cancel-id {cancel_id}",
 )
 
 

@@ -1,4 +1,5 @@
 import json
+from collections import defaultdict
 
 import pytest
 
@@ -52,6 +53,26 @@ def test_why_a_key_was_refused_and_what_to_allow_is_said(ledger, show, code, mar
     assert f"({code} No.)" in text
     assert (advises or "Allow") in text or advises is None
     assert ("at MEXC" in text) == (advises is not None)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_happened_is_wrapped_between_words_and_a_command_is_not(ledger, url, width):
+    from mexc_plugin.cli.commands.show import as_text
+    from mexc_plugin.cli.output.terminal import Screen, cells
+    from mexc_plugin.store.read import queries
+
+    order = "C02__442859222808420353049"
+    cancel_id = ledger.cancel("unknown", bot="b" * 30, order_id=order)
+    with queries.reading(url) as connection:
+        rows, attempts = (
+            queries.events(connection, cancel_id),
+            queries.attempts(connection, cancel_id),
+        )
+        lines = list(as_text(rows, defaultdict(tuple), attempts, Screen(width=width)))
+    told = lines[1 : lines.index("")]
+    assert max(map(cells, told)) <= width
+    assert f"  mexc-plugin audit reconcile --cancel-id {cancel_id}" in told
+    assert " ".join(told).startswith(f"The bot {'b' * 30} asked to cancel order {order} on LTC/BTC")
 
 
 def test_json_is_the_documents_with_their_hashes(ledger, show):
@@ -284,7 +305,7 @@ def test_an_attempt_that_stays_unknown_is_not_forgotten(ledger, show):
     sentence, second, *advice = told(show, cancel_id)
     assert "after 2 attempts it had no effect" in sentence
     assert second == "What became of attempt 1 is not known."
-    assert len(advice) == 2
+    assert len(advice) == 3
 
 
 @pytest.mark.parametrize("outcome", [outcome.value for outcome in Outcome])

@@ -187,7 +187,42 @@ def test_a_grid_cuts_words_before_it_falls_apart_and_never_an_id() -> None:
     head, line = as_grid(rows, ["cancel_id", "message", "n"], Screen(width=80))
     assert (cells(line), ROW["cancel_id"] in line, "…" in line) == (80, True, True)
     assert head.split() == ["cancel_id", "message", "n"]
-    assert next(iter(as_grid(rows, ["cancel_id", "message", "n"], Screen(width=50)))) == "-- 1 --"
+    names, more, first, second = as_grid(rows, ["cancel_id", "message", "n"], Screen(width=50))
+    assert [names, more] == ["cancel_id", "  message                  n"]
+    assert [first, second] == [ROW["cancel_id"], "  no such order no such…   1"]
+    assert next(iter(as_grid(rows, ["cancel_id", "message", "n"], Screen(width=30)))) == "-- 1 --"
+
+
+def test_a_grid_leaves_out_what_may_go_before_it_folds_and_nothing_where_there_is_room() -> None:
+    rows = [{"hour": "2026-11-25 08", "p50": "1.00 ms", "p95": "2.00 ms", "max": "3.00 ms"}]
+    columns, may_go = ["hour", "p50", "p95", "max"], ("p95", "max")
+
+    def heading(width: int) -> list[str]:
+        return next(iter(as_grid(rows, columns, Screen(width=width), may_go))).split()
+
+    assert [heading(width) for width in (40, 39, 31, 30, 22)] == [
+        columns,
+        ["hour", "p50", "max"],
+        ["hour", "p50", "max"],
+        ["hour", "p50"],
+        ["hour", "p50"],
+    ]
+
+
+def test_a_grid_leaves_out_what_is_empty_only_where_room_is_short() -> None:
+    rows = [{"a": "1" * 20, "b": None, "c": "3"}]
+    found = [next(iter(as_grid(rows, "abc", Screen(width=width)))).split() for width in (27, 24)]
+    assert found == [["a", "b", "c"], ["a", "c"]]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_row_of_many_columns_is_folded_and_each_line_fits(width: int) -> None:
+    columns = [f"column_{n}" for n in range(18)]
+    rows = [dict.fromkeys(columns, "0123456789")] * 2
+    lines = list(as_grid(rows, columns, Screen(width=width)))
+    assert max(map(cells, lines)) <= width
+    assert len(lines) == 3 * {80: 3, 120: 2, 200: 2}[width]
+    assert lines[0].split()[:2] == columns[:2]
 
 
 def test_an_outcome_is_coloured_where_there_are_colours() -> None:

@@ -56,8 +56,8 @@ def test_a_line_for_people_has_what_is_known_and_no_control_characters(ledger, t
     assert head.startswith("requested (UTC)")
     for part in ("2026-11-23 12:00:00.000", "rejected no\\x07\\nmore", "1.5 ms", "4", cancel_id):
         assert part in line
-    (line,) = tailed("--format", "table", "--columns", "bot,filled")
-    assert line == "a\\x1b[2J  -"
+    head, line = tailed("--format", "table", "--columns", "bot,filled")
+    assert [head, line] == ["bot       filled", "a\\x1b[2J  -"]
 
 
 def test_nothing_found_names_the_window(tailed, run, url):
@@ -88,12 +88,22 @@ def test_a_heading_comes_once_and_again_where_a_row_outgrows_it():
 def test_columns_are_broken_between_values():
     rows = [{"a": "x" * 30, "b": "y" * 30}]
     renderer = _renderer("table", ["a", "b"], Screen(width=40))
-    assert list(renderer(rows)) == ["x" * 30, "  " + "y" * 30]
+    assert list(renderer(rows)) == ["a  b", "x" * 30, "  " + "y" * 30]
+
+
+def test_picked_columns_have_a_heading_and_another_one_when_a_row_outgrows_it():
+    render = _renderer("table", ["a", "b_at"], Screen(width=80))
+    first = list(render([{"a": "x", "b_at": "1"}, {"a": "yy", "b_at": None}]))
+    assert first == ["a   b_at (UTC)", "x   1", "yy  -"]
+    assert list(render([{"a": "z", "b_at": "2"}])) == ["z   2"]
+    assert list(render([{"a": "long", "b_at": "3"}])) == ["a     b_at (UTC)", "long  3"]
+    assert list(render([])) == []
 
 
 def test_lines_have_the_time_of_this_place(ledger, tailed, berlin):
     ledger.cancel()
-    (line,) = tailed("--local", "--format", "table", "--columns", "requested_at,bot")
+    head, line = tailed("--local", "--format", "table", "--columns", "requested_at,bot")
+    assert head.split() == ["requested_at", "(local)", "bot"]
     assert line == "2026-11-23 13:00:00.000  grid"
     assert "2026-11-23 13:00:00.000" in "\n".join(tailed("--local", "--format", "table"))
     assert "2026-11-23T12:00:00.000000Z" in tailed("--local")[0]

@@ -26,8 +26,12 @@ def config(database: Chosen, form: str) -> None:
 
     What a bot says itself, in options["audit"] or in install(), beats all of these.
     """
-    render = as_grid if form == "table" else RENDERERS[form]
-    emit(list(render(list(_rows(database)), COLUMNS, Screen.detect())))
+    rows, screen = list(_rows(database)), Screen.detect()
+    if form == "table":
+        # On a narrow terminal: they are named after the settings.
+        emit(list(as_grid(rows, COLUMNS, screen, droppable=("variable",))))
+    else:
+        emit(list(RENDERERS[form](rows, COLUMNS, screen)))
     say(_file_in_words())
 
 

@@ -16,6 +16,7 @@ from mexc_plugin.cli.options.filters import storable
 from mexc_plugin.cli.options.naming import find_one
 from mexc_plugin.cli.output.formats import array
 from mexc_plugin.cli.output.pager import emit_paged
+from mexc_plugin.cli.output.table import wrapped
 from mexc_plugin.cli.output.terminal import Screen, say
 from mexc_plugin.review.events import Findings, Row, checked, document
 from mexc_plugin.review.showing import duration
@@ -77,7 +78,7 @@ def as_text(
     for step in told[:1]:
         yield screen.styled(f"cancel {visible(str(step.row['cancel_id']))}", bold=True)
     for line in summarize(attempts, lambda moment: f"{screen.time(moment)} {screen.zone}"):
-        yield visible(line)
+        yield from _sentence(visible(line), screen)
     yield ""
     yield screen.styled(f"Timeline ({screen.zone})", bold=True)
     for step in told:
@@ -92,6 +93,14 @@ def as_text(
         yield from _raw(step)
         yield f"  writer: {visible(str(step.row['writer_id']))} seq {step.row['seq']}"
         yield f"  hash: {visible(str(step.row['hash']))}"
+
+
+def _sentence(line: str, screen: Screen) -> Iterator[str]:
+    """A sentence, broken between words; a command, which is indented, stays in one piece."""
+    if screen.width is None or line.startswith(" "):
+        yield line
+    else:
+        yield from wrapped(line.split(" "), screen.width, gap=" ", indent="")
 
 
 RENDERERS: dict[str, Callable[[Iterable[Row], Findings, Screen], Iterator[str]]] = {

@@ -91,11 +91,13 @@ def _groups(form: str, by: str, groups: list[Group], screen: Screen) -> Iterator
     if form == "table":
         name = f"{by} ({screen.zone})" if by in ("hour", "day") else by
         shown = [{name: row[by], **_readable(row)} for row in rows]
-        return as_grid(shown, [name, *READABLE], screen)
+        return as_grid(shown, [name, *READABLE], screen, DROPPABLE)
     return RENDERERS[form](rows, [by, *FIGURES], Screen())
 
 
 READABLE = ("attempts", "failed", "share", "unresolved", "p50", "p95", "p99", "max")
+# What a narrow terminal does without, in this order; json and csv have all.
+DROPPABLE = ("p95", "max", "p50")
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def _told(seen: "Overview", screen: Screen) -> Iterator[str]:
 
     if not seen.total.attempts:
         return
-    yield from as_grid([_readable(figures(seen.total))], READABLE, screen)
+    yield from as_grid([_readable(figures(seen.total))], READABLE, screen, DROPPABLE)
     for title, rows in _sections(seen, screen).items():
         if rows:
             yield ""

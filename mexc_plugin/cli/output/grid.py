@@ -1,5 +1,6 @@
-"""Rows of any columns as text, for people: a table, or a few lines a row where it does not fit."""
+"""Rows of any columns as text, for people: a table, whose rows are folded where it does not fit."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,26 +11,76 @@ from mexc_plugin.review.text import visible
 _GAP = "  "
 # No column of words gets narrower: a time is as wide.
 LEAST_WORDS = 23
+# A row that needs more lines is easier to read with a name before each value.
+MOST_LINES = 4
 
 
 def as_grid(
-    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], screen: Screen
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    screen: Screen,
+    droppable: Sequence[str] = (),
 ) -> Iterator[str]:
-    """Aligned columns. Where a terminal is too narrow, sentences are cut, nothing else; then each row
-    becomes a few lines.
+    """Aligned columns. Where a terminal is too narrow, first empty columns go, and the droppable ones in
+    their order; then sentences are cut, nothing else; then each row is folded into a few lines, and the heading with it.
     """
     listed = list(rows)
+    gone = _dropped(listed, columns, screen, droppable)
+    columns = [name for name in columns if name not in gone]
     texts = [[_text(row[name], screen) for name in columns] for row in listed]
     columns = [_heading(name, listed, screen) for name in columns]
     widths = [max(map(cells, column)) for column in zip(columns, *texts, strict=True)]
     if screen.width is not None:
         _narrow(widths, texts, screen.width)
-    if screen.width is not None and _total(widths) > screen.width:
+    folds = _folds(widths, screen.width)
+    if len(folds) > MOST_LINES or max(widths, default=0) > (screen.width or math.inf):
         yield from _stacked(texts, columns, screen)
     elif texts:
-        yield screen.styled(_line(columns, widths), bold=True)
-        for line in texts:
-            yield _line([cut(*pair) for pair in zip(line, widths, strict=True)], widths)
+        for line in _folded(columns, widths, folds):
+            yield screen.styled(line, bold=True)
+        for values in texts:
+            yield from _folded(
+                [cut(*pair) for pair in zip(values, widths, strict=True)], widths, folds
+            )
+
+
+def _dropped(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    screen: Screen,
+    droppable: Sequence[str],
+) -> Sequence[str]:
+    """As many of the empty and droppable columns as it takes, in their order, none where there is room."""
+    empty = [name for name in columns if rows and all(row[name] is None for row in rows)]
+    droppable = [*empty, *droppable]
+    widths = {
+        name: max(
+            map(cells, [_heading(name, rows, screen), *(_text(row[name], screen) for row in rows)])
+        )
+        for name in columns
+    }
+    for number in range(len(droppable) + 1):
+        kept = [width for name, width in widths.items() if name not in droppable[:number]]
+        if screen.width is None or _total(kept) <= screen.width:
+            return droppable[:number]
+    return droppable
+
+
+def _folds(widths: Sequence[int], most: int | None) -> list[slice]:
+    """Which columns stand on each line of a row; every line but the first is indented."""
+    folds, begin = [], 0
+    for end in range(1, len(widths) + 1):
+        indent = len(_GAP) if folds else 0
+        following = widths[begin : end + 1]
+        if end == len(widths) or (most is not None and indent + _total(following) > most):
+            folds.append(slice(begin, end))
+            begin = end
+    return folds
+
+
+def _folded(texts: Sequence[str], widths: Sequence[int], folds: Sequence[slice]) -> Iterator[str]:
+    for number, fold in enumerate(folds):
+        yield (_GAP if number else "") + _line(texts[fold], widths[fold])
 
 
 def _total(widths: Sequence[int]) -> int:

@@ -134,15 +134,15 @@ def stacked(row: Row, screen: Screen) -> Iterator[str]:
     yield f"  cancel  {visible(_text('cancel_id')(row, screen))}"
 
 
-def wrapped(texts: Iterable[str], width: int) -> Iterator[str]:
-    """Lines of that width, broken between texts and never within one."""
+def wrapped(texts: Iterable[str], width: int, gap: str = _GAP, indent: str = _GAP) -> Iterator[str]:
+    """Lines of that width, broken between texts and never within one; all but the first are indented."""
     line = ""
     for text in texts:
-        if line and cells(line) + len(_GAP) + cells(text) > width:
+        if line and cells(line) + len(gap) + cells(text) > width:
             yield line
-            line = _GAP + text
+            line = indent + text
         else:
-            line = f"{line}{_GAP}{text}" if line else text
+            line = f"{line}{gap}{text}" if line else text
     yield line
 
 

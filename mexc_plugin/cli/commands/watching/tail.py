@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,7 @@ from mexc_plugin.cli.options.display import clock, columns, full_ids, nothing_ma
 from mexc_plugin.cli.options.filters import filters as filter_options
 from mexc_plugin.cli.output.progress import awaited
 from mexc_plugin.cli.output.table import TABLE, Layout, stacked, wrapped
-from mexc_plugin.cli.output.terminal import Screen, emit, say
+from mexc_plugin.cli.output.terminal import Screen, cells, emit, say
 from mexc_plugin.review.text import visible
 
 if TYPE_CHECKING:
@@ -153,17 +154,48 @@ def _renderer(
     if form == "jsonl":
         return lambda rows: as_jsonl(rows, columns or HISTORY_COLUMNS, screen)
     if columns:
-        return lambda rows: (line for row in rows for line in _picked(row, columns, screen))
+        return Picked(columns, screen).of
     return Lines(screen).of
 
 
-def _picked(row: "Row", columns: list[str], screen: Screen) -> Iterator[str]:
-    values = (row[name] for name in columns)
-    texts = ["-" if value is None else visible(screen.text(value)) for value in values]
-    if screen.width is None:
-        yield "  ".join(texts)
-    else:
-        yield from wrapped(texts, screen.width)
+class Picked:
+    """Columns that were picked, without an end: under a heading, which comes anew where rows outgrow it."""
+
+    def __init__(self, columns: list[str], screen: Screen) -> None:
+        self._columns = columns
+        self._headings = [
+            f"{name} ({screen.zone})" if name.endswith("_at") else name for name in columns
+        ]
+        self._screen = screen
+        self._widths: list[int] = []
+
+    def of(self, rows: Iterable["Row"]) -> Iterator[str]:
+        """The next lines."""
+        lines = [self._texts(row) for row in rows]
+        columns = list(zip(self._headings, *lines, strict=True)) if lines else []
+        widths = [max(map(cells, column)) for column in columns]
+        if any(width > had for width, had in zip_longest(widths, self._widths, fillvalue=0)):
+            self._widths = [max(pair) for pair in zip_longest(widths, self._widths, fillvalue=0)]
+            for line in self._laid_out(self._headings):
+                yield self._screen.styled(line, bold=True)
+        for texts in lines:
+            yield from self._laid_out(texts)
+
+    def _texts(self, row: "Row") -> list[str]:
+        values = (row[name] for name in self._columns)
+        return ["-" if value is None else visible(self._screen.text(value)) for value in values]
+
+    def _laid_out(self, texts: list[str]) -> Iterator[str]:
+        """One line; where the terminal is too narrow for it, several that are not aligned."""
+        most = self._screen.width
+        if most is not None and sum(self._widths) + 2 * (len(texts) - 1) > most:
+            yield from wrapped(texts, most)
+            return
+        padded = (
+            text + " " * (width - cells(text))
+            for text, width in zip(texts, self._widths, strict=True)
+        )
+        yield "  ".join(padded).rstrip()
 
 
 class Lines:
