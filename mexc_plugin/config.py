@@ -26,6 +26,7 @@ class AuditSettings:
     deadline_ms: how long, in milliseconds, a broken database may delay one event.
     spool: the folder for events that wait for the database, absolute; None is the usual place: beside
     a SQLite file, else in the user's state folder.
+    key: the file of a private key, absolute, which ties each event to whoever has it; None ties it to nobody.
     """
 
     url: str = field(repr=False)
@@ -33,6 +34,12 @@ class AuditSettings:
     on_failure: str = "spool"
     deadline_ms: int = 250
     spool: Path | None = None
+    key: Path | None = None
+
+    @property
+    def place(self) -> tuple[str, Path | None, Path | None]:
+        """What tells one recorder of a process from another: database, spool folder, key."""
+        return self.url, self.spool, self.key
 
 
 OPTION_KEYS = tuple(item.name for item in fields(AuditSettings))
@@ -237,4 +244,5 @@ _KEYS = {
     "on_failure": _Key(checks.check_policy),
     "deadline_ms": _Key(checks.check_deadline, from_text=_number),
     "spool": _Key(checks.check_spool),
+    "key": _Key(checks.check_key),
 }

@@ -78,9 +78,18 @@ def check_deadline(value: object, _folder: Path | None = None) -> int:
 
 def check_spool(value: object, folder: Path | None = None) -> Path:
     """A folder's absolute path."""
+    return _path(value, folder, "a folder")
+
+
+def check_key(value: object, folder: Path | None = None) -> Path:
+    """The absolute path of a key's file, which is read when an exchange is constructed."""
+    return _path(value, folder, "a private key's file")
+
+
+def _path(value: object, folder: Path | None, of_what: str) -> Path:
     name = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     if not isinstance(name, str) or "\0" in name:
-        raise ValueError("must be the path of a folder")
+        raise ValueError(f"must be the path of {of_what}")
     return _absolute(name, folder)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mexc_plugin import config, settings_file
+from mexc_plugin.audit import signing_keys
 from mexc_plugin.config import OPTION_KEYS, VARIABLES, AuditSettings
 from mexc_plugin.errors import ConfigError
 from mexc_plugin.store.connect import engine
@@ -20,6 +21,7 @@ VALUES: dict[str, tuple[Any, Any, Any, str, str]] = {
     "on_failure": ("refuse", "spool", "refuse", "refuse", "Refuse"),
     "deadline_ms": (1, 2, 2_500, "2500", "30001"),
     "spool": (Path("/a"), Path("/b"), Path("/c"), "/c", "~nobody-of-that-name/c"),
+    "key": (Path("/a"), Path("/b"), Path("/c"), "/c", "~nobody-of-that-name/c"),
 }
 
 
@@ -89,7 +91,9 @@ def test_an_exchange_takes_each_key_from_its_variable(
 ) -> None:
     from mexc_plugin import mexc
 
-    text = {"url": f"sqlite:///{tmp_path}/a.db", "spool": str(tmp_path)}.get(key, VALUES[key][3])
+    (tmp_path / "a.key").write_text(signing_keys.make("a").line())
+    paths = {"url": f"sqlite:///{tmp_path}/a.db", "spool": tmp_path, "key": tmp_path / "a.key"}
+    text = str(paths.get(key, VALUES[key][3]))
     monkeypatch.setenv(VARIABLES[key], text)
     found = getattr(mexc()._audit_settings, key)
     assert str(found) == text

@@ -1,11 +1,13 @@
 """One writer's events in their order: does each make sense after those before it? Pure but for looking up."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from mexc_plugin.audit.events import FORMAT, timestamp_text
+from mexc_plugin.audit.signing_keys import PublicKey
 from mexc_plugin.evidence import clock_checks
+from mexc_plugin.evidence.authorship import Authorship
 from mexc_plugin.evidence.judging import Document, Objection, object_to_response
 from mexc_plugin.evidence.reconciled import check_reconciliation
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
@@ -37,17 +39,24 @@ LookUp = Callable[[str, int], list[tuple[str, int, str, Document]]]
 class Story:
     """What is known of a writer so far.
 
-    start: the writer's first event, where it is not among those that are read; version: this program's.
+    start: the writer's first event, where it is not among those that are read; version: this program's;
+    writer_keys: of those who may record, none is anybody.
     """
 
     def __init__(
-        self, writer_id: str, look_up: LookUp, version: str, start: Document | None = None
+        self,
+        writer_id: str,
+        look_up: LookUp,
+        version: str,
+        start: Document | None = None,
+        writer_keys: Collection[PublicKey] = (),
     ) -> None:
         self._writer_id = writer_id
         self._look_up = look_up
         self._version = version
         self._other_version = None if start is None else self._read_version(start)
         self._began = start is not None
+        self._authorship = Authorship(writer_id, writer_keys, start)
         self._open: dict[Key, Document] = {}
         self._stopped_ns: int | None = None
         self._last_ns = 0
@@ -67,6 +76,9 @@ class Story:
         if occurred_ns < self._last_ns - clock_checks.STEP_NS:
             found += self._note_step(document, occurred_ns)
         self._last_ns = occurred_ns
+        objection = self._authorship.object_to(document, document["seq"])
+        if objection is not None:
+            found += self._find(Fault.KEY, document, objection)
         if document.get("v") != FORMAT:
             found += self._find(
                 Fault.PAYLOAD, document, "of a format that is not known", Degree.DOUBTFUL

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from mexc_plugin import distributions
 from mexc_plugin.audit import canonical
+from mexc_plugin.audit.signing_keys import PublicKey
 from mexc_plugin.evidence.attempt_story import Story
 from mexc_plugin.evidence.judging import Document
 from mexc_plugin.store.read import queries
@@ -44,15 +45,20 @@ def check_history(url: str) -> Iterator[Finding]:
 
 
 def check_stretches(
-    url: str, wanted: Sequence[Stretch], tell: Tell, *, quick: bool
+    url: str,
+    wanted: Sequence[Stretch],
+    tell: Tell,
+    *,
+    quick: bool,
+    writer_keys: Sequence[PublicKey] = (),
 ) -> Iterator[Finding]:
-    """Every finding about some stretches."""
+    """Every finding about some stretches. writer_keys: of those who may record, none is anybody."""
     with queries.reading(url) as connection, queries.reading(url) as second:
         for stretch in wanted:
             if quick:
                 yield from _check_chain(connection, stretch, tell)
             else:
-                yield from _check_meaning(connection, second, stretch, tell)
+                yield from _check_meaning(connection, second, stretch, tell, writer_keys)
 
 
 def _check_chain(connection: Connection, stretch: Stretch, tell: Tell) -> Iterator[Finding]:
@@ -65,7 +71,11 @@ def _check_chain(connection: Connection, stretch: Stretch, tell: Tell) -> Iterat
 
 
 def _check_meaning(
-    connection: Connection, second: Connection, stretch: Stretch, tell: Tell
+    connection: Connection,
+    second: Connection,
+    stretch: Stretch,
+    tell: Tell,
+    writer_keys: Sequence[PublicKey],
 ) -> Iterator[Finding]:
     reader = Reader(connection)
     verifier = _beginning(reader, stretch)
@@ -76,6 +86,7 @@ def _check_meaning(
         lambda cancel_id, attempt: _look_up(second, cancel_id, attempt),
         distributions.version("mexc-plugin"),
         _start_before(reader, stretch),
+        writer_keys,
     )
     for values in _told(reader.rows(stretch), tell):
         found = verifier.check_values(values)

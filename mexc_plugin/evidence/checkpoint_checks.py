@@ -36,10 +36,14 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True)
 class Witnesses:
-    """What verifying may rest on: public keys, and notes from elsewhere that they signed."""
+    """What verifying may rest on: public keys, and notes from elsewhere that they signed.
+
+    writer_keys: of those who may record; none is anybody.
+    """
 
     keys: tuple[PublicKey, ...] = ()
     notes: tuple[Elsewhere, ...] = ()
+    writer_keys: tuple[PublicKey, ...] = ()
 
 
 def read_note(content: bytes, keys: Sequence[PublicKey]) -> Elsewhere:

@@ -7,10 +7,11 @@ from pathlib import Path
 from mexc_plugin.audit import signing_keys
 from mexc_plugin.audit.signing_keys import PrivateKey, PublicKey
 from mexc_plugin.errors import ConfigError
+from mexc_plugin.store.write.writer_keys import read_line, read_private
+
+__all__ = ["read_private", "read_public", "write_private"]
 
 MODE = 0o600
-_MOST = 4096  # bytes; a key's line has a hundred
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -35,14 +36,6 @@ def write_private(path: Path, key: PrivateKey) -> None:
         raise
 
 
-def read_private(path: Path) -> PrivateKey:
-    """The key in a file. Raises ConfigError, which says nothing of what is in it."""
-    try:
-        return signing_keys.parse_private(_line(path))
-    except ValueError as error:
-        raise ConfigError(f"the key {path} cannot be used: {error}") from None
-
-
 def read_public(given: str) -> PublicKey:
     """A public key, as its line or as the file that holds it. Raises ConfigError."""
     try:
@@ -50,29 +43,15 @@ def read_public(given: str) -> PublicKey:
     except ValueError as error:
         if not _is_there(given):
             raise ConfigError(f"the public key cannot be used: {error}") from None
+    line = read_line(Path(given))
     try:
-        return signing_keys.parse_public(_line(Path(given)))
+        return signing_keys.parse_public(line)
     except ValueError as error:
         raise ConfigError(f"the public key in {given} cannot be used: {error}") from None
 
 
 def _is_there(name: str) -> bool:
     return "\0" not in name and os.path.lexists(name)
-
-
-def _line(path: Path) -> str:
-    try:
-        fd = os.open(path, _READ)
-        try:
-            content = os.read(fd, _MOST)
-        finally:
-            os.close(fd)
-    except (OSError, ValueError) as error:  # the latter: a NUL in its name
-        words = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(
-            f"the key {path} cannot be read ({words}); name a file that can"
-        ) from None
-    return content.decode("ascii", "replace").strip()
 
 
 def _sync(folder: Path) -> None:

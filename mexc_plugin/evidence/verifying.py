@@ -1,7 +1,8 @@
 """Verifies a record: what is asked of it as a whole, then writer by writer, in this process or in several."""
 
+import functools
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import wait
@@ -15,6 +16,9 @@ from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import columns, stretches
 from mexc_plugin.store.verify.findings import Finding
 from mexc_plugin.store.verify.stretches import Stretch
+
+# Gives every finding about some stretches.
+Check = Callable[[Sequence[Stretch], Tell], Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,11 @@ def verify(
     yield from check_whole(url, quick=quick)
     yield from checkpoint_checks.check(url, plan.stretches, witnesses)
     shares = share_out(plan.stretches, jobs)
+    check = functools.partial(check_stretches, url, quick=quick, writer_keys=witnesses.writer_keys)
     if len(shares) > 1:
-        yield from _verify_in_processes(url, shares, tell, quick=quick)
+        yield from _verify_in_processes(check, shares, tell)
     else:
-        yield from check_stretches(url, plan.stretches, tell, quick=quick)
+        yield from check(plan.stretches, tell)
     if not quick:
         yield from check_history(url)
 
@@ -77,13 +82,13 @@ def share_out(wanted: Sequence[Stretch], jobs: int) -> list[list[Stretch]]:
 
 
 def _verify_in_processes(
-    url: str, shares: Sequence[Sequence[Stretch]], tell: Tell, *, quick: bool
+    check: Check, shares: Sequence[Sequence[Stretch]], tell: Tell
 ) -> Iterator[Finding]:
     # New processes: one that is forked would have the connections and threads of this one.
     context = multiprocessing.get_context("spawn")
     pipes = [context.Pipe(duplex=False) for _ in shares]
     workers = [
-        context.Process(target=_work, args=(url, share, quick, said), daemon=True)
+        context.Process(target=_work, args=(check, share, said), daemon=True)
         for share, (_, said) in zip(shares, pipes, strict=True)
     ]
     try:
@@ -116,9 +121,9 @@ def _listen(readers: list[Any], tell: Tell) -> Iterator[Finding]:
                 raise StoreError(word)
 
 
-def _work(url: str, share: Sequence[Stretch], quick: bool, said: Any) -> None:  # noqa: ANN401 - what a process is given
+def _work(check: Check, share: Sequence[Stretch], said: Any) -> None:  # noqa: ANN401 - what a process is given
     try:
-        for finding in check_stretches(url, share, said.send, quick=quick):
+        for finding in check(share, said.send):
             said.send(finding)
     except MexcPluginError as error:
         said.send(str(error))

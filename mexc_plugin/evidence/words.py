@@ -56,6 +56,10 @@ MEANINGS: dict[Fault, tuple[str, str]] = {
         "a clock was set, a machine slept, or times were changed",
         "compare with the machine's log of its clock",
     ),
+    Fault.KEY: (
+        "somebody else than that bot wrote it; or a writer's key is missing among those that were given",
+        "name every bot's key with --writer-key; then ask who may insert into the record",
+    ),
     Fault.CHECKPOINT: (
         "events were changed, cut off or removed, or an old copy was put back, and hashes made anew",
         "compare with a copy or an export from before that checkpoint, and keep this database as it is",

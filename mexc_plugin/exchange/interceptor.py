@@ -31,7 +31,7 @@ from mexc_plugin.exchange.drafts import redactor_of
 from mexc_plugin.exchange.recording import Recording, Unrecorded, recv_window_of
 from mexc_plugin.exchange.redacted_logging import guard_loggers, redact
 from mexc_plugin.exchange.waiting import resolve
-from mexc_plugin.store.write import spool_folder
+from mexc_plugin.store.write import spool_folder, writer_keys
 from mexc_plugin.store.write.recorders import recorder_for
 from mexc_plugin.venue.endpoints import classify
 
@@ -85,7 +85,8 @@ class Interceptor:
         )
         settings.require_within(self._audit_settings.deadline_ms, recv_window_of(self))
         spool_folder.validate(self._audit_settings.spool)
-        recorder = recorder_for(self._audit_settings.url, self._audit_settings.spool)
+        writer_keys.load(self._audit_settings.key)
+        recorder = recorder_for(*self._audit_settings.place)
         if self.apiKey:
             # Only who has a key can cancel; making a new database now keeps it out of the first cancel.
             recorder.prepare()
@@ -272,7 +273,7 @@ class Interceptor:
     def _audit_recorder(self) -> Recorder | Unrecorded:
         """The writer, or what stands for it: what cannot be recorded is lost, and still sent."""
         try:
-            return recorder_for(self._audit_settings.url, self._audit_settings.spool)
+            return recorder_for(*self._audit_settings.place)
         except Exception as error:
             if is_from_handler(error):
                 raise

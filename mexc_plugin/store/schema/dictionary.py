@@ -174,6 +174,12 @@ PAYLOAD: Mapping[str, Part] = {
         "object of text",
         ("start",),
     ),
+    "key": Part("the writer's public key, where a ladder begins", "text"),
+    "ladder": Part(
+        "where the writer has a key: `anchor` of the ladder that begins here, and the key's `signature`",
+        "object of text",
+    ),
+    "rung": Part("what ties the event to the ladder: hashed, it gives the one before", "text"),
     "request": Part(
         "`method`, `url`, `headers`, `body` as sent, secrets replaced", "object", ("request",)
     ),

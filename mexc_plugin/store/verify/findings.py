@@ -25,6 +25,7 @@ class Fault(StrEnum):
     RECONCILED = "reconciled"
     TIME = "time"
     MARKED = "marked"
+    KEY = "key"
     CHECKPOINT = "checkpoint"
     NOTE = "note"
     UNCOVERED = "uncovered"

@@ -8,6 +8,7 @@ in one record, and each one's events wait where its settings say.
 import _thread
 import atexit
 import functools
+import logging
 import os
 import signal
 import sys
@@ -15,27 +16,35 @@ import threading
 import time
 from pathlib import Path
 
+from mexc_plugin.audit.signing_keys import PrivateKey
+from mexc_plugin.errors import ConfigError
 from mexc_plugin.store.connect import engine
+from mexc_plugin.store.write import writer_keys
 from mexc_plugin.store.write.writer import Writer
 
 # What a fork may be delayed by. A storer that is in a system call for longer keeps its connection; the child then
 # never opens that file.
 FORK_S = 0.04
 
-Key = tuple[str, Path | None]
+# Database, spool folder, and the file of the key.
+Key = tuple[str, Path | None, Path | None]
 
 _writers: dict[Key, Writer] = {}
 _of_the_parent: list[Writer] = []
 _not_closed: set[Key] = set()
 
 
-def recorder_for(url: str, spool_folder: Path | None = None) -> Writer:
+def recorder_for(
+    url: str, spool_folder: Path | None = None, key_file: Path | None = None
+) -> Writer:
     """The writer for a database, made on first use. Raises ConfigError for an unusable URL.
 
     spool_folder: the one that the settings name. It is not tried here: a folder that can no longer be
     written must not keep a cancel's event out of a database that can.
+    key_file: that of the writer's key. One that cannot be read is said in the log: an event that is tied to nobody is
+    better than none.
     """
-    key = url, spool_folder
+    key = url, spool_folder, key_file
     writer = _writers.get(key)
     if writer is None or writer.is_frozen:
         is_end = sys.is_finalizing()
@@ -45,14 +54,25 @@ def recorder_for(url: str, spool_folder: Path | None = None) -> Writer:
             engine.validate(url)
             _drain_on_sigterm()
         # Nothing starts before it is used: of two that are made at once, one is forgotten.
+        private, problem = _load(key_file)
         made = Writer(
             url,
             spool_folder,
+            key=private,
             spool_only=is_end or key in _not_closed,
-            successor=functools.partial(recorder_for, url, spool_folder),
+            successor=functools.partial(recorder_for, *key),
         )
         writer = _writers.setdefault(key, made)
+        if problem is not None:
+            writer.say(logging.ERROR, "audit: what is recorded is tied to no key: %s", problem)
     return writer
+
+
+def _load(key_file: Path | None) -> tuple[PrivateKey | None, ConfigError | None]:
+    try:
+        return writer_keys.load(key_file), None
+    except ConfigError as error:
+        return None, error
 
 
 def close_all() -> None:

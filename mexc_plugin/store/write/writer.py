@@ -48,7 +48,9 @@ from typing import Any
 from mexc_plugin import real_threads
 from mexc_plugin.audit import events
 from mexc_plugin.audit.events import Event
+from mexc_plugin.audit.ladders import Ladder
 from mexc_plugin.audit.recorder import Place, Receipt, settle_all
+from mexc_plugin.audit.signing_keys import PrivateKey
 from mexc_plugin.config import SPOOL_VARIABLE
 from mexc_plugin.errors import MexcPluginError
 from mexc_plugin.store.connect import recent
@@ -80,6 +82,7 @@ class Writer:
     spool_folder: the one that the settings name for events that wait; None is the usual place.
     spool_only: never open the database. For a child that was forked while its parent's connection could not be
     closed: SQLite would trust locks that the child does not have. And for the last moments of Python.
+    key: what ties the events to whoever has it; None is nobody.
     successor: who takes what comes when this one has ended; without one, that is lost.
     """
 
@@ -89,6 +92,7 @@ class Writer:
         spool_folder: Path | None = None,
         *,
         spool_only: bool = False,
+        key: PrivateKey | None = None,
         successor: "Callable[[], Writer] | None" = None,
     ) -> None:
         self.writer_id = str(uuid.uuid4())
@@ -99,7 +103,8 @@ class Writer:
         self._database = Database(url, BUSY_TIMEOUT_MS)
         self._spool_folder = spool_folder
         self._spool = spools.Spool(url, self.writer_id, spool_folder)
-        self._sealer = sealer.Sealer(self.writer_id, time.time_ns())
+        ladder = Ladder(self.writer_id, key) if key is not None else None
+        self._sealer = sealer.Sealer(self.writer_id, time.time_ns(), ladder)
         self._chain = real_threads.allocate_lock()
         self._spool_lock = real_threads.allocate_lock()
         self._inbox: deque[Receipt] = deque()

@@ -49,6 +49,13 @@ if TYPE_CHECKING:
     help="The key that signs the checkpoints, as `audit keygen` prints it, or a file with it. "
     "May be given several times.",
 )
+@click.option(
+    "--writer-key",
+    "writer_keys",
+    multiple=True,
+    metavar="KEY|FILE",
+    help="The public key of a bot that may record: what is of no such key is broken. May be given several times.",
+)
 @click.option("--strict", is_flag=True, help="Exit 3 for what is doubtful, too.")
 @common.output("table", "json", piped="table")
 @common.spool
@@ -61,6 +68,7 @@ def verify(
     jobs: int,
     checkpoints: tuple[str, ...],
     public_keys: tuple[str, ...],
+    writer_keys: tuple[str, ...],
     strict: bool,
 ) -> None:
     """Check that the record is whole: sequences, hashes, columns, guards, and what the events mean.
@@ -71,7 +79,9 @@ def verify(
     """
     from mexc_plugin.evidence import verifying
 
-    witnesses = _read_witnesses(checkpoints, public_keys)
+    if quick and writer_keys:
+        raise Misuse("--quick looks at no key; leave it out, or --writer-key")
+    witnesses = _read_witnesses(checkpoints, public_keys, writer_keys)
     with reading(database.url):
         pass
     plan = verifying.make_plan(database.url, since)
@@ -95,7 +105,9 @@ def verify(
         raise click.exceptions.Exit(Exit.ATTENTION)
 
 
-def _read_witnesses(checkpoints: Sequence[str], public_keys: Sequence[str]) -> "Witnesses":
+def _read_witnesses(
+    checkpoints: Sequence[str], public_keys: Sequence[str], writer_keys: Sequence[str]
+) -> "Witnesses":
     """Raises Misuse, ConfigError for a key, Problem for a checkpoint that is none of these keys."""
     from mexc_plugin.errors import EvidenceError
     from mexc_plugin.evidence import checkpoint_checks, key_files, signed_notes
@@ -111,7 +123,8 @@ def _read_witnesses(checkpoints: Sequence[str], public_keys: Sequence[str]) -> "
             notes.append(checkpoint_checks.read_note(content, keys))
         except EvidenceError as error:
             raise Problem(f"{path} is no checkpoint to go by: {error}") from None
-    return checkpoint_checks.Witnesses(keys, tuple(notes))
+    writers = tuple(map(key_files.read_public, writer_keys))
+    return checkpoint_checks.Witnesses(keys, tuple(notes), writers)
 
 
 def _files(given: str) -> list[Path]:
