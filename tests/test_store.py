@@ -227,6 +227,7 @@ def test_an_unusable_url_is_refused_when_the_exchange_is_built(url: str, what: s
 
     with pytest.raises(ConfigError, match=what) as caught:
         mexc({"options": {"audit": {"url": url}}})
+    assert isinstance(caught.value, ccxt.BaseError), "bots report what ccxt refuses at the start"
     assert "geheim" not in str(caught.value)
 
 

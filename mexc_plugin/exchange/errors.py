@@ -5,17 +5,21 @@ BaseError (ccxt's)
                         that learnt it must go on working
  +-- BadResponse        ours too: also an ExchangeNotAvailable. The answer decides nothing, where plain ccxt
                         would return something that is no order
+ +-- BadSettings        ours too, a ConfigError: options["audit"] cannot be meant; only when an exchange is made
  +-- NotRecorded        ours too, an ExchangeNotAvailable: on_failure is "refuse", nothing was sent
 
 Where plain ccxt raises for the same answer and this table knows better, the bot gets a class that is both: what
 caught it before still does.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from ccxt.base import errors as ccxt_errors
 
 from mexc_plugin.audit.outcome import Outcome
+from mexc_plugin.errors import ConfigError
 from mexc_plugin.venue.responses import CancelAck, Refusal
 from mexc_plugin.venue.verdict import HttpAnswer, Verdict, is_unknown_order, order_outcome
 
@@ -28,6 +32,19 @@ class OrderNotFound(ccxt_errors.OrderNotFound, ccxt_errors.BadRequest):
 
 class BadResponse(ccxt_errors.BadResponse, ccxt_errors.ExchangeNotAvailable):
     """The answer cannot be read, or says two things at once: the cancel may have been executed."""
+
+
+class BadSettings(ConfigError, ccxt_errors.BaseError):
+    """The settings of the audit cannot be used. ccxt's too: bots report what ccxt refuses at the start."""
+
+
+@contextlib.contextmanager
+def settings_of_ccxt() -> Iterator[None]:
+    """Raise a ConfigError as BadSettings."""
+    try:
+        yield
+    except ConfigError as error:
+        raise BadSettings(str(error)) from None
 
 
 class NotRecorded(ccxt_errors.ExchangeNotAvailable):

@@ -28,6 +28,7 @@ from mexc_plugin.exchange.context import (
     sending,
 )
 from mexc_plugin.exchange.drafts import redactor_of
+from mexc_plugin.exchange.errors import settings_of_ccxt
 from mexc_plugin.exchange.recording import Recording, Unrecorded, recv_window_of
 from mexc_plugin.exchange.redacted_logging import guard_loggers, redact
 from mexc_plugin.exchange.waiting import resolve
@@ -80,13 +81,13 @@ class Interceptor:
         parent: Any = super()
         parent.__init__(config)
         misspellings.warn_once(config, self.options)
-        self._audit_settings = settings.resolve(
-            self.options.get("audit"), defaults=settings.DEFAULTS
-        )
-        settings.require_within(self._audit_settings.deadline_ms, recv_window_of(self))
-        spool_folder.validate(self._audit_settings.spool)
-        writer_keys.load(self._audit_settings.key)
-        recorder = recorder_for(*self._audit_settings.place)
+        with settings_of_ccxt():
+            found = settings.resolve(self.options.get("audit"), defaults=settings.DEFAULTS)
+            settings.require_within(found.deadline_ms, recv_window_of(self))
+            spool_folder.validate(found.spool)
+            writer_keys.load(found.key)
+            recorder = recorder_for(*found.place)
+        self._audit_settings = found
         if self.apiKey:
             # Only who has a key can cancel; making a new database now keeps it out of the first cancel.
             recorder.prepare()

@@ -19,6 +19,7 @@ from .conftest import (
     UNFILLED_TIMEOUT_S,
     Freqtrade,
     Refused,
+    configuration,
     environment,
     running,
     wait_for,
@@ -165,6 +166,44 @@ def test_a_cancel_whose_answer_is_lost_costs_two(
     wait_for(lambda: audited.cancels_of(order_id))
     assert cancels_once_it_is_quiet(audited, order_id) == 2
     assert outcomes(record, order_id) == ["unknown", "not_found"]
+
+
+def with_audit(sandbox: Sandbox, folder: Path, audit: dict[str, object]) -> dict[str, object]:
+    """The section `exchange` of freqtrade's configuration with settings of ours."""
+    exchange: dict[str, object] = configuration(sandbox, folder, 0)["exchange"]
+    return exchange | {"ccxt_config": {"options": {"audit": audit}}}
+
+
+def test_settings_in_freqtrade_s_own_configuration_say_where_the_record_goes(
+    tmp_path: Path,
+) -> None:
+    mine = Audit(tmp_path / "mine.db")
+    with Sandbox().serve() as sandbox:
+        exchange = with_audit(sandbox, tmp_path, {"url": str(mine.path), "bot": LABEL})
+        with running(sandbox, tmp_path, "mexc-plugin", "run", "--", exchange=exchange) as bot:
+            order_id = bot.new_order()
+            with contextlib.suppress(Refused):
+                bot.call("DELETE", f"trades/{bot.trade_of(order_id)}/open-order")
+            wait_for(lambda: bot.cancels_of(order_id))
+    assert outcomes(mine, order_id) == ["canceled"]
+
+
+def test_a_typo_in_these_settings_is_reported_as_freqtrade_reports_its_own(
+    tmp_path: Path,
+) -> None:
+    with Sandbox().serve() as sandbox:
+        exchange = with_audit(sandbox, tmp_path, {"ulr": "audit.db"})
+        with (
+            pytest.raises(RuntimeError, match="freqtrade ended with 2") as ended,
+            running(sandbox, tmp_path, "mexc-plugin", "run", "--", exchange=exchange),
+        ):
+            pytest.fail("it started")
+    log = str(ended.value)
+    assert "Traceback" not in log
+    (line,) = (line for line in log.splitlines() if "ERROR" in line)
+    assert "Initialization of ccxt failed. Reason: " in line
+    assert "ulr" in line
+    assert not [*tmp_path.glob("*.db")]
 
 
 def test_the_doctor_finds_the_adapter_in_freqtrade(
