@@ -1,7 +1,8 @@
 """The attempts in the order of their requests, a page at a time, at a page's cost.
 
 The order is total: requested_at, cancel_id, attempt. A page begins behind the last row of the page before
-it, so that the hundredth costs what the first does. Every single filter has an index with the time behind it.
+it, so that the hundredth costs what the first does. Every single filter has an index with the time behind it,
+but for the latency, the venue's code and a text, for which the window is read.
 """
 
 from typing import Any
