@@ -29,6 +29,13 @@ def history(
     limit: the most rows; after: only what comes after that place in the order.
     """
     direction = Direction(newest_first=not oldest_first)
+    yield from stream(connection, page_query(filters, limit, direction, after))
+
+
+def page_query(
+    filters: Filters, limit: int | None, direction: Direction, after: Position | None = None
+) -> sa.Select[Any]:
+    """The rows of a page, in their order."""
 
     def page(some: Filters, *more: ColumnElement[bool]) -> sa.Select[Any]:
         query = wanted(some).where(*more).order_by(*direction.sorted()).limit(limit)
@@ -36,12 +43,10 @@ def history(
 
     pages = [page(some, *more) for some, more in alternatives(filters)]
     if limit is None or len(pages) == 1:
-        yield from stream(connection, page(filters))
-        return
+        return page(filters)
     # Each alternative is in order in an index; all together they would have to be sorted.
     together = sa.union_all(*(sa.select(each.subquery()) for each in pages)).subquery()
-    query = sa.select(together).order_by(*direction.sorted(together.c)).limit(limit)
-    yield from stream(connection, query)
+    return sa.select(together).order_by(*direction.sorted(together.c)).limit(limit)
 
 
 def history_query(filters: Filters, limit: int | None) -> sa.Select[Any]:
