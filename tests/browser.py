@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playw
 
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
+WIDE = (1920, 1080)
 TIMEOUT_MS = 10_000
 
 Browse = Callable[..., "Visit"]
@@ -88,8 +89,7 @@ def browse(browser: Browser) -> Iterator[Browse]:
             java_script_enabled=javascript,
             reduced_motion="reduce",
             locale="en-GB",
-            timezone_id="UTC",
-            **context,  # type: ignore[arg-type]
+            **{"timezone_id": "UTC"} | context,  # type: ignore[arg-type]
         )
         opened.set_default_timeout(TIMEOUT_MS)
         visit = Visit(opened.new_page())

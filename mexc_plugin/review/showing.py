@@ -8,23 +8,47 @@ from typing import Any
 
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 
-# Each outcome has a sign of its own kind, for whoever does not see the colour.
-MARKS: Mapping[str, tuple[str, str]] = {
-    Outcome.CANCELED: ("✓", "done"),
-    Outcome.PARTIALLY_CANCELED: ("◑", "done"),
-    Outcome.ACCEPTED: ("✓", "done"),
-    Outcome.CLOSED: ("●", "filled"),
-    Outcome.NOT_FOUND: ("∅", "missed"),
-    Outcome.RATE_LIMITED: ("⏳︎", "missed"),
-    Outcome.NOT_SENT: ("↯", "missed"),
-    Outcome.REJECTED: ("✕", "refused"),
-    Outcome.UNAUTHORIZED: ("✕", "refused"),
-    Outcome.STILL_OPEN: ("↺", "refused"),
-    Outcome.UNKNOWN: ("?", "open"),
-    Outcome.PENDING: ("…", "open"),
+# What an outcome comes to: a total partition, in the order in which it is listed and stacked. Its words
+# and its colours are the same in every table, chip, legend and picture.
+KINDS: Mapping[str, frozenset[Outcome]] = {
+    "acknowledged": frozenset(Outcome) - FAILED - UNRESOLVED,
+    "not found": frozenset({Outcome.NOT_FOUND}),
+    "refused": frozenset({Outcome.REJECTED, Outcome.UNAUTHORIZED, Outcome.RATE_LIMITED}),
+    "no effect": frozenset({Outcome.NOT_SENT, Outcome.STILL_OPEN}),
+    "unresolved": UNRESOLVED,
+}
+# A sign of its own for whoever does not see the colour.
+SIGNS: Mapping[str, str] = {
+    Outcome.CANCELED: "✓",
+    Outcome.PARTIALLY_CANCELED: "◑",
+    Outcome.ACCEPTED: "✓",
+    Outcome.CLOSED: "●",
+    Outcome.NOT_FOUND: "∅",
+    Outcome.RATE_LIMITED: "»",
+    Outcome.NOT_SENT: "↯",
+    Outcome.REJECTED: "✕",
+    Outcome.UNAUTHORIZED: "✕",
+    Outcome.STILL_OPEN: "↺",
+    Outcome.UNKNOWN: "?",
+    Outcome.PENDING: "…",
 }
 
 _STEPS = ((60, 1, "s"), (3_600, 60, "min"), (86_400, 3_600, "h"), (math.inf, 86_400, "d"))
+
+
+def kind_of(outcome: str) -> str:
+    """The kind of an outcome; a word that is none of ours decides nothing."""
+    return next((name for name, members in KINDS.items() if outcome in members), "unresolved")
+
+
+def styled_as(kind: str) -> str:
+    """A kind as style sheets name it."""
+    return kind.replace(" ", "-")
+
+
+def worded(outcome: str) -> str:
+    """An outcome as people read it."""
+    return outcome.replace("_", " ")
 
 
 def age(then: datetime, now: datetime) -> str:

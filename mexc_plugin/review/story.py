@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mexc_plugin.audit.events import COLUMNS
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.review.events import FIELDS, Findings, Row, changes, document, reindent
 
 if TYPE_CHECKING:
@@ -55,6 +56,14 @@ def steps(rows: Iterable[Row], findings: Findings) -> Iterator[Step]:
         before = row
 
 
+def name_of(row: Row) -> str:
+    """An event's name: its kind, and no response where all that it says is that no answer came."""
+    kind = str(row["kind"])
+    if kind != "response" or document(row).get("response"):
+        return kind
+    return "not sent" if row["outcome"] == Outcome.NOT_SENT else "no answer"
+
+
 def _raw(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     columns = set(COLUMNS) - {"payload"}
     others = sorted(set(found) - set(SIDES) - columns - {"v"})
@@ -68,7 +77,10 @@ def _lines(part: object) -> Iterator[str]:
     if not isinstance(part, Mapping):
         yield part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)
         return
-    for name, value in part.items():
+    # A body is the longest, and stands behind the rest as it did on the wire.
+    for name, value in sorted(part.items(), key=lambda item: item[0] == "body"):
+        if value == {}:
+            continue
         if isinstance(value, Mapping):
             yield f"{name}:"
             yield from (f"  {key}: {item}" for key, item in value.items())

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import DESKTOP, PHONE
+from mexc_plugin.review.showing import KINDS, styled_as
+from tests.browser import DESKTOP, PHONE, WIDE
 
 from .conftest import HOSTILE
 
@@ -30,6 +31,43 @@ def test_it_opens_whole_and_asks_nobody_for_anything(page, browse, scheme, size)
     assert visit.requests == [page.as_uri()]
     assert rows(visit.page) == 100
     assert visit.page.locator("svg:visible").count() == 5
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP, WIDE])
+def test_the_table_of_rows_fits_its_card(page, browse, size):
+    visit = browse(page, size=size)
+    card = visit.page.locator("#rows .scroll")
+    assert card.evaluate("card => card.scrollWidth - card.clientWidth") == 0
+
+
+def test_a_row_says_nothing_twice(page, browse):
+    visit = browse(page)
+    visit.page.locator("[href='#rows?outcome=not_found']").first.click()
+    said = visit.page.locator("#table tbody tr").first.inner_text()
+    assert [said.count(word) for word in ("not found", "13373482383444", "no: not_found")] == [
+        1
+    ] * 3
+    assert "at first" not in said
+
+
+def test_an_outcome_has_one_colour_in_the_rows_the_tables_and_the_pictures(page, browse):
+    visit = browse(page)
+    hues = visit.page.evaluate(
+        """() => {
+          const hue = (colour) => {
+            const [r, g, b] = colour.match(/[\\d.]+/g).map(Number);
+            const [most, least] = [Math.max(r, g, b), Math.min(r, g, b)];
+            const turn = most === r ? (g - b) / (most - least) : most === g ? 2 + (b - r) / (most - least) : 4 + (r - g) / (most - least);
+            return Math.round(60 * turn + 360) % 360;
+          };
+          const probe = document.body.appendChild(document.createElement("i"));
+          const drawn = (kind) => { probe.style.setProperty("color", `var(--chart-${kind})`); return hue(getComputedStyle(probe).color); };
+          return [...document.querySelectorAll(".outcome")].map((chip) => [chip.classList[1], hue(getComputedStyle(chip).color)])
+            .map(([kind, ink]) => [kind, Math.min(Math.abs(ink - drawn(kind)), 360 - Math.abs(ink - drawn(kind)))]);
+        }"""
+    )
+    assert {kind for kind, _ in hues} == set(map(styled_as, KINDS))
+    assert max(apart for _, apart in hues) < 20
 
 
 def test_what_the_venue_says_stays_text(page, browse):
@@ -79,12 +117,15 @@ def test_every_number_that_is_a_link_counts_the_rows_that_it_leads_to(page, brow
 
 def test_rows_are_sorted_and_filtered_by_keyboard_alone(page, browse):
     visit = browse(page)
-    took = visit.page.get_by_role("button", name="took", exact=True)
-    took.focus()
+    latency = visit.page.get_by_role("button", name="latency", exact=True)
+    latency.focus()
     visit.page.keyboard.press("Enter")
     visit.page.keyboard.press("Enter")
     head = visit.page.locator("#rows th[aria-sort]")
-    assert (head.get_attribute("aria-sort"), head.inner_text().split()[0]) == ("descending", "took")
+    assert (head.get_attribute("aria-sort"), head.inner_text().split()[0]) == (
+        "descending",
+        "latency",
+    )
     first = visit.page.locator("#table tbody tr").first.inner_text()
     assert "53.14 s" in first
     visit.page.locator("#search").focus()

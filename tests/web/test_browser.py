@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.sandbox import Sandbox
-from tests.browser import DESKTOP, PHONE, Browse, Visit
+from tests.browser import DESKTOP, PHONE, WIDE, Browse, Visit
 from tests.cli.conftest import Ledger
 
 from . import scene
@@ -19,7 +19,7 @@ from .conftest import Serve, Site, served
 
 ROWS = "#rows tbody tr"
 TOKEN = "a token of enough characters"
-LOOKS = [("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE), ("dark", PHONE)]
+LOOKS = [("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE), ("dark", PHONE), ("dark", WIDE)]
 EVIL = "<script>document.title = 'owned'</script><img src=x onerror=alert(1)>\x1b[2J\u202edne"
 # Where to keep those pictures of the pages that the documents show.
 PICTURES = os.environ.get("MEXC_PLUGIN_PICTURES")
@@ -143,7 +143,7 @@ def test_a_new_cancel_of_a_bot_appears_by_itself(
     bot.cancel_order(order_id, "LTC/BTC")
     expect(visit.page.locator(ROWS)).to_have_count(1)
     row = visit.page.locator(ROWS)
-    row.locator(".outcome.done").wait_for()
+    row.locator(".outcome.acknowledged").wait_for()
     assert {"LTC/BTC", order_id, "grid-7"} <= set(row.inner_text().split())
     assert "fresh" in str(row.get_attribute("class"))
     bot.session.close()
@@ -158,7 +158,7 @@ def test_what_is_found_out_later_appears_by_itself_too(
     visit = browse(site.url)
     is_live(visit)
     ledger.reconcile(cancel_id, "canceled")
-    visit.page.locator("#rows .outcome.done").wait_for()
+    visit.page.locator("#rows .outcome.acknowledged").wait_for()
 
 
 def test_rows_that_come_obey_the_filters(site: Site, browse: Browse, ledger: Ledger) -> None:
@@ -311,12 +311,119 @@ def test_without_scripts_everything_but_the_live_rows_is_there(
     visit = browse(site.url, javascript=False)
     assert not visit.page.locator("#live").is_visible()
     visit.page.get_by_label("Symbol").fill("LTC/BTC")
-    visit.page.get_by_text("Outcome and more").click()
-    visit.page.get_by_label("unresolved (group)").check()
+    visit.page.get_by_label("unresolved").check()
     visit.page.get_by_role("button", name="Filter").click()
     assert visit.page.locator(ROWS).count() == 2
     visit.page.locator("#rows tbody a").first.click()
     assert visit.page.locator("h1").inner_text().endswith(ids[-1])
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_row_is_a_link_from_end_to_end(
+    site: Site, browse: Browse, ids: list[str], javascript: bool
+) -> None:
+    visit = browse(site.url, javascript=javascript)
+    answer = visit.page.locator(ROWS).first.locator(".answer")
+    with visit.page.context.expect_page() as opened:
+        answer.click(button="middle", force=True)  # the link lies over it
+    assert opened.value.url.endswith(ids[-1])
+    visit.page.locator(ROWS).nth(1).locator(".bot").click(force=True)
+    visit.page.wait_for_url(f"**/cancels/{ids[-2]}")
+    visit.page.get_by_text("Back to the list").click()
+    visit.page.wait_for_url(f"{site.url}/")
+
+
+def test_compact_rows_and_a_theme_stay_as_they_were_chosen(
+    site: Site, browse: Browse, ids: list[str]
+) -> None:
+    visit = browse(site.url)
+
+    def height() -> float:
+        return float(visit.page.locator("table.rows").bounding_box()["height"])  # type: ignore[index]
+
+    def ground() -> str:
+        return str(visit.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    roomy, light = height(), ground()
+    visit.page.keyboard.press("c")
+    visit.page.keyboard.press("t")
+    visit.page.reload()
+    assert (height() < roomy * 0.7, ground() != light) == (True, True)
+    compact = visit.page.get_by_role("button", name="Compact")
+    assert compact.get_attribute("aria-pressed") == "true"
+    visit.expect_whole()
+    compact.click()
+    visit.page.get_by_role("button", name="Light").click()
+    assert visit.page.evaluate("document.cookie") == ""
+    visit.page.reload()
+    assert (height(), ground()) == (roomy, light)
+
+
+def test_a_picture_has_the_theme_that_was_chosen(day: tuple[Site, str], browse: Browse) -> None:
+    def seen(visit: Visit) -> bytes:
+        picture = visit.page.locator("main img").first
+        picture.evaluate("image => image.decode()")
+        visit.page.wait_for_timeout(300)
+        return picture.screenshot()
+
+    url = f"{day[0].url}/charts"
+    light, dark = browse(url), browse(url, scheme="dark")
+    assert seen(light) != seen(dark)
+    light.page.keyboard.press("t")
+    assert seen(light) == seen(dark)
+
+
+def test_a_question_mark_shows_the_keys(site: Site, browse: Browse) -> None:
+    visit = browse(site.url)
+    keys = visit.page.get_by_role("dialog")
+    visit.page.keyboard.press("?")
+    assert "to the filters" in keys.inner_text()
+    visit.page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    visit.page.get_by_role("button", name="Keys").click()
+    visit.page.get_by_role("button", name="Close").click()
+    expect(keys).to_be_hidden()
+    visit.expect_whole()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_on_a_telephone_the_filters_are_folded_away(
+    site: Site, browse: Browse, ids: list[str], javascript: bool
+) -> None:
+    visit = browse(f"{site.url}/?bot=grid", size=PHONE, javascript=javascript)
+    symbol = visit.page.get_by_label("Symbol")
+    expect(symbol).to_be_hidden()
+    visit.page.get_by_text("Filters (1)").click()
+    symbol.fill("LTC/BTC")
+    visit.page.get_by_role("button", name="Filter").click()
+    visit.page.wait_for_url("**symbol=LTC%2FBTC**")
+    visit.page.get_by_role("link", name="Latency").click()
+    visit.page.wait_for_url("**sort=-latency**")
+    visit.expect_whole()
+
+
+def test_the_mouse_that_rests_on_a_time_is_told_it_in_its_own_zone(
+    site: Site, browse: Browse, ledger: Ledger
+) -> None:
+    cancel_id = ledger.cancel()
+    visit = browse(site.url, timezone_id="Europe/Berlin")
+    visit.page.locator(".when time").hover()
+    link = visit.page.locator(".when a")
+    assert link.get_attribute("title") == "2026-11-23 13:00:00 CET, your time"
+    assert "Times are UTC" in visit.page.locator("header").inner_text()
+    visit.page.goto(f"{site.url}/cancels/{cancel_id}")
+    time = visit.page.locator("main time").first
+    time.hover()
+    assert str(time.get_attribute("title")).startswith("2026-11-23 13:00:00")
+
+
+@pytest.mark.parametrize("page", ["/", "/charts", "/cancels/none"])
+def test_the_foot_of_a_page_is_at_its_foot(site: Site, browse: Browse, page: str) -> None:
+    visit = browse(site.url + page)
+    box = visit.page.locator("footer").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] == DESKTOP[1]
+    visit.errors = [error for error in visit.errors if "status of 404" not in error]
 
 
 def test_logging_in_with_the_keyboard_leads_to_where_one_was_going(

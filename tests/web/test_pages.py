@@ -1,6 +1,7 @@
 """The pages and their JSON, asked for by a program."""
 
 import json
+import re
 import socket
 import sqlite3
 import threading
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.review.query_string import NAMES
-from mexc_plugin.store.read import page_token
-from tests.cli.conftest import Ledger
+from mexc_plugin.store.read import bounded, page_token
+from tests.cli.conftest import NOON, SECOND, Ledger
 from tests.cli.tampering import tamper
 
 from .conftest import HOST, Serve, Site, served
@@ -42,6 +44,12 @@ NONSENSE = [
         for attempt, cancel_id in ((10**30, "x"), (-(10**30), "x"), (1, "a\0b"))
     ),
     ("&".join(f"search={number}" for number in range(11)), "too much is asked for with search"),
+    ("sort=colour", "nothing can be sorted by 'colour'"),
+    ("sort=latency&sort=bot", "sort is given 2 times"),
+    ("sort=latency&after=x", "cursor"),
+    ("sort=latency&after=-1", "cursor"),
+    ("sort=latency&after=10001", "cursor"),
+    ("sort=latency&before=%D9%A3", "cursor"),
 ]
 
 
@@ -49,6 +57,11 @@ def shown(site: Site, path: str = "/") -> list[str]:
     """The cancel ids that a page links to, in its order."""
     body = site.page(path).body
     return [part.split('"')[0] for part in body.split('href="/cancels/')[1:]]
+
+
+def text(site: Site, path: str, **headers: str) -> str:
+    """What is read on a page, in one line."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", site.page(path, **headers).body)).split())
 
 
 def test_an_empty_record_is_a_page_that_says_so(site: Site) -> None:
@@ -150,6 +163,66 @@ def test_a_bookmarked_page_keeps_its_filters_when_it_is_turned(site: Site, ledge
     assert 'rel="next" href="/?bot=a%26b&after=' in body
 
 
+@pytest.mark.parametrize(
+    "sort", ["latency", "-latency", "bot", "-outcome", "code", "symbol", "requested"]
+)
+def test_a_sorted_list_turns_both_ways_and_shows_every_cancel_once(
+    site: Site, ledger: Ledger, sort: str
+) -> None:
+    for second in range(7):
+        ledger.cancel(at=second, bot=f"b{second % 3}", answer={"latency_us": 1000 * (second % 4)})
+    path = f"/api/cancels?limit=3&sort={sort}"
+    pages = [site.ask(path).json]
+    while pages[-1]["after"]:
+        pages.append(site.ask(f"{path}&after={pages[-1]['after']}").json)
+    back = [pages[-1]]
+    while back[-1]["before"]:
+        back.append(site.ask(f"{path}&before={back[-1]['before']}").json)
+    assert back[::-1] == pages
+    whole = site.ask(f"/api/cancels?sort={sort}").json["cancels"]
+    assert [row for page in pages for row in page["cancels"]] == whole
+    assert len({row["cancel_id"] for row in whole}) == 7
+
+
+def test_the_head_of_a_column_sorts_by_it_and_turns_round(site: Site, ledger: Ledger) -> None:
+    ids = [ledger.cancel(at=n, answer={"latency_us": n * 1000}) for n in (2, 3, 1)]
+    slowest_first = "/?bot=grid&sort=-latency"
+    assert f'href="{slowest_first}"' in unescape(site.page("/?bot=grid").body)
+    assert shown(site, slowest_first) == [ids[1], ids[0], ids[2]]
+    body = unescape(site.page(slowest_first).body)
+    assert 'aria-sort="descending"><a href="/?bot=grid&sort=latency">Latency' in body
+    assert 'name="sort" value="-latency"' in body
+
+
+def test_the_list_says_how_many_match_on_all_its_pages(
+    site: Site, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for second in range(4):
+        ledger.cancel(at=second, bot="a" if second else "b")
+    monkeypatch.setattr(bounded, "MOST", 3)
+    said = {path: text(site, path) for path in ("/?limit=2", "/?limit=2&bot=a", "/", "/?bot=b")}
+    assert "more than 3 attempts on this page 2 :" in said["/?limit=2"]
+    assert " 3 attempts on this page 2 :" in said["/?limit=2&bot=a"]
+    # What is on one page is counted already.
+    assert "4 attempts 0 failed" in said["/"]
+    assert "1 attempt 0 failed" in said["/?bot=b"]
+
+
+def test_an_order_that_looks_at_the_newest_says_so(
+    site: Site, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.cancel("unknown", at=0)
+    for second in range(1, 5):
+        ledger.cancel(at=second)
+    monkeypatch.setattr(bounded, "MOST", 3)
+    monkeypatch.setattr(bounded, "LOOKED_AT", 2)
+    assert "more than 3 attempts; sorted are the newest 3 of them" in text(site, "/?sort=latency")
+    assert "those among the newest 2" in text(site, "/?sort=latency&latency-over=1ms")
+    nothing = text(site, "/?sort=latency&outcome=unknown&bot=grid")
+    assert "None is among the newest attempts" in nothing
+    assert "on record matches" not in nothing
+
+
 def test_the_unresolved_are_those_and_the_longest_waiting_comes_first(
     site: Site, ledger: Ledger
 ) -> None:
@@ -234,6 +307,117 @@ def test_the_search_is_escaped_where_it_is_said_again(site: Site) -> None:
     body = site.page('/?symbol="><script>alert(1)</script>&since=<img>').body
     assert "<script>alert" not in body
     assert "<img>" not in body
+
+
+# -- one cancel
+
+
+@pytest.fixture
+def twice(ledger: Ledger) -> str:
+    """A cancel whose first attempt nobody knows the end of."""
+    timeout = {"error_type": "RequestTimeout", "http_status": None}
+    cancel_id = ledger.cancel("unknown", at=0, order_id="a&b", answer=timeout)
+    ledger.cancel("canceled", at=5, cancel_id=cancel_id, attempt=2, order_id="a&b")
+    return cancel_id
+
+
+def test_the_head_of_a_cancel_says_of_each_attempt_what_the_list_says(
+    site: Site, twice: str
+) -> None:
+    head = text(site, f"/cancels/{twice}").split(" The bot ")[0]
+    assert head.endswith(f"Cancel {twice} attempt 1 ? unknown attempt 2 ✓ canceled")
+
+
+def test_a_cancel_is_told_in_a_sentence_and_what_to_do(site: Site, twice: str) -> None:
+    said = text(site, f"/cancels/{twice}")
+    assert "asked to cancel order a&b on LTC/BTC at 2026-11-23 12:00:00.000 UTC; after 2" in said
+    assert f"Ask MEXC what became of it: mexc-plugin audit reconcile --cancel-id {twice}" in said
+
+
+def test_a_cancel_leads_to_its_order_its_bot_and_its_symbol(site: Site, twice: str) -> None:
+    body = unescape(site.page(f"/cancels/{twice}").body)
+    links = re.findall(r'<a href="(/\?[^"]*)">Same', body)
+    assert links == ["/?order-id=a%26b", "/?bot=grid", "/?symbol=LTC%2FBTC"]
+    assert [set(shown(site, link)) for link in links] == [{twice}] * 3
+
+
+def test_what_is_said_above_the_events_is_not_said_again(site: Site, ledger: Ledger) -> None:
+    answer = {"side": "BUY", "price": "0.5", "order_status": "CANCELED"}
+    cancel_id = ledger.cancel(answer=answer)
+    body = site.page(f"/cancels/{cancel_id}").body
+    assert [body.count(f"<dd>{word}") for word in ("BUY", "0.5", "spot", "CANCELED")] == [1] * 4
+    assert "<summary>" in body
+    assert '<details class="raw" open>' in body
+    assert '<details class="raw">' not in body
+
+
+def test_an_answer_that_never_came_is_no_response(site: Site, ledger: Ledger) -> None:
+    common = {"cancel_id": str(uuid7()), "attempt": 1, "order_id": "4"}
+    ledger.store(
+        ledger.seal(kind="request", **common),
+        ledger.seal(kind="response", outcome="unknown", error_type="RequestTimeout", **common),
+    )
+    heads = re.findall(r"<h2>([A-Z][a-z ]+)", site.page(f"/cancels/{common['cancel_id']}").body)
+    assert [head.strip() for head in heads] == ["Request", "No answer"]
+
+
+@pytest.mark.parametrize(
+    ("came", "back"),
+    [
+        ("/?bot=grid&sort=bot", "/?bot=grid&sort=bot"),
+        ("/unresolved", "/unresolved"),
+        ("/charts?span=7d", "/"),
+        ("/cancels/4", "/"),
+        ('/"><script>', "/"),
+    ],
+)
+def test_a_cancel_leads_back_to_the_list_that_led_to_it(
+    site: Site, ledger: Ledger, came: str, back: str
+) -> None:
+    path = f"/cancels/{ledger.cancel()}"
+    body = unescape(site.page(path, Referer=f"{site.url}{came}").body)
+    assert f'<a href="{back}">← ' in body
+
+
+def test_a_page_from_elsewhere_is_not_led_back_to(site: Site, ledger: Ledger) -> None:
+    body = site.page(f"/cancels/{ledger.cancel()}", Referer="https://example.org/?bot=x").body
+    assert '<a href="/">← All cancels' in body
+
+
+# -- an empty chart
+
+
+def test_an_empty_chart_says_when_the_newest_cancel_was_and_leads_to_it(
+    site: Site, ledger: Ledger
+) -> None:
+    long_ago = time.time() - NOON / SECOND - 40 * 86_400
+    ledger.cancel(at=long_ago - 5, bot="b")
+    cancel_id = ledger.cancel(at=long_ago, bot="a")
+    ledger.cancel(at=long_ago + 5, bot="c")
+    body = unescape(site.page("/charts?bot=a&bot=b").body)
+    assert shown(site, "/charts?bot=a&bot=b") == [cancel_id]
+    assert 'href="/charts?span=90d&bot=a&bot=b">Show 90 days' in body
+    assert "No cancel on record matches" in site.page("/charts?bot=nobody").body
+
+
+# -- how a page looks
+
+
+@pytest.mark.parametrize(
+    ("cookie", "attributes"),
+    [
+        ("mexc-plugin-theme=dark", ' data-theme="dark"'),
+        (
+            "mexc-plugin-rows=compact; mexc-plugin-theme=light",
+            ' data-theme="light" data-rows="compact"',
+        ),
+        ('mexc-plugin-theme="><script>; mexc-plugin-rows=none', ""),
+    ],
+)
+def test_a_page_comes_as_the_browser_wants_to_have_it(
+    site: Site, cookie: str, attributes: str
+) -> None:
+    assert f'<html lang="en"{attributes}>' in site.page("/", Cookie=cookie).body
 
 
 # -- the database

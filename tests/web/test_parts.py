@@ -71,8 +71,16 @@ def test_every_filter_has_a_name() -> None:
 # -- showing
 
 
-def test_every_outcome_has_a_sign() -> None:
-    assert set(showing.MARKS) == set(Outcome)
+def test_every_outcome_has_a_sign_and_is_of_one_kind() -> None:
+    members = [outcome for kind in showing.KINDS.values() for outcome in kind]
+    assert sorted(members) == sorted(Outcome) == sorted(showing.SIGNS)
+
+
+def test_a_word_that_is_no_outcome_of_ours_decides_nothing() -> None:
+    assert [showing.kind_of(word) for word in ("canceled", "lost")] == [
+        "acknowledged",
+        "unresolved",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.errors import Exit
 from mexc_plugin.cli.options import common
@@ -18,9 +17,9 @@ from mexc_plugin.cli.output.formats import array
 from mexc_plugin.cli.output.pager import emit_paged
 from mexc_plugin.cli.output.table import wrapped
 from mexc_plugin.cli.output.terminal import Screen, say
-from mexc_plugin.review.events import Findings, Row, checked, document
+from mexc_plugin.review.events import Findings, Row, checked
 from mexc_plugin.review.showing import duration
-from mexc_plugin.review.story import Step, steps
+from mexc_plugin.review.story import Step, name_of, steps
 from mexc_plugin.review.summary import summarize
 from mexc_plugin.review.text import encode, visible
 
@@ -110,11 +109,8 @@ RENDERERS: dict[str, Callable[[Iterable[Row], Findings, Screen], Iterator[str]]]
 
 
 def _what(row: Row) -> str:
-    """An event's name. What only says that no answer came is no response, whatever its kind."""
-    kind = visible(str(row["kind"]))
-    if kind == "response" and not document(row).get("response"):
-        kind = "not sent" if row["outcome"] == Outcome.NOT_SENT else "no answer"
-    return kind if row["attempt"] is None else f"{kind}  attempt {row['attempt']}"
+    name = visible(name_of(row))
+    return name if row["attempt"] is None else f"{name}  attempt {row['attempt']}"
 
 
 def _headline(step: Step, screen: Screen) -> str:

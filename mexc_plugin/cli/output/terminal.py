@@ -10,23 +10,19 @@ from datetime import UTC, datetime
 
 import click
 
+from mexc_plugin.audit.outcome import Outcome
+from mexc_plugin.review.showing import kind_of
 from mexc_plugin.review.text import plain
 
-# By final outcome; a test says that none is missing.
-COLOURS = {
-    "canceled": "green",
-    "partially_canceled": "green",
-    "accepted": "green",
-    "closed": "cyan",
-    "not_found": "yellow",
-    "rate_limited": "yellow",
-    "not_sent": "yellow",
-    "rejected": "red",
-    "still_open": "red",
-    "unauthorized": "red",
-    "unknown": "bright_magenta",
-    "pending": "bright_magenta",
+# By the kind of the outcome, as on the pages; but a terminal has no grey that can be read on any ground.
+_OF_KINDS = {
+    "acknowledged": "green",
+    "not found": "yellow",
+    "refused": "red",
+    "no effect": "cyan",
+    "unresolved": "bright_magenta",
 }
+COLOURS = {outcome.value: _OF_KINDS[kind_of(outcome)] for outcome in Outcome}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 from mexc_plugin.review.charts import altair
 from mexc_plugin.review.figures import PERCENTILES, milliseconds
+from mexc_plugin.review.showing import KINDS, styled_as
 from mexc_plugin.review.text import visible
 from mexc_plugin.store.read.statistics.tallies import Tally
 
@@ -32,19 +32,11 @@ Periods = Sequence[tuple[str, Tally]]
 Groups = Sequence[tuple[str | None, Tally]]
 Link = Callable[[str, str], str]
 
-# What is drawn as one: a total partition of the outcomes, in the order in which it is stacked.
-SERIES: dict[str, frozenset[Outcome]] = {
-    "acknowledged": frozenset(Outcome) - FAILED - UNRESOLVED,
-    "not found": frozenset({Outcome.NOT_FOUND}),
-    "refused": frozenset({Outcome.REJECTED, Outcome.UNAUTHORIZED, Outcome.RATE_LIMITED}),
-    "no effect": frozenset({Outcome.NOT_SENT, Outcome.STILL_OPEN}),
-    "unresolved": UNRESOLVED,
-}
 HEAT_STEPS = 6
 
 # A colour that nobody would choose, and the variable that the page has for it.
 _NAMES = (
-    *(f"series-{number}" for number in range(1, len(SERIES) + 1)),
+    *map(styled_as, KINDS),
     *(f"line-{number}" for number in range(1, len(PERCENTILES) + 1)),
     *(f"heat-{number}" for number in range(1, HEAT_STEPS + 1)),
     "ink",
@@ -65,9 +57,9 @@ _STYLE = re.compile(r'\sstyle="[^"]*"')
 
 
 def outcomes_over_time(periods: Periods, *, width: int = WIDE, link: Link | None = None) -> str:
-    """Stacked bars: how many attempts of each series every period had.
+    """Stacked bars: how many attempts of each kind every period had.
 
-    link: from a period and a series to a URL, which starts with `#`.
+    link: from a period and a kind to a URL, which starts with `#`.
     """
     alt = altair()
 
@@ -206,14 +198,9 @@ def outcomes_of(groups: Groups, what: str, *, width: int = WIDE, link: Link | No
 
 
 def series(tally: Tally) -> dict[str, int]:
-    """How many attempts of a tally each series has, in their order; the rest are outcomes not ours."""
+    """How many attempts of a tally each kind of outcome has, in their order; the rest are outcomes not ours."""
     outcomes = tally.outcomes
-    return {name: sum(outcomes[o] for o in members) for name, members in SERIES.items()}
-
-
-def series_of(outcome: str) -> str:
-    """The series that an outcome is drawn in."""
-    return next((name for name, members in SERIES.items() if outcome in members), "acknowledged")
+    return {name: sum(outcomes[o] for o in members) for name, members in KINDS.items()}
 
 
 # -- how
@@ -248,8 +235,8 @@ def _time_axis(periods: Periods, width: int) -> Any:  # noqa: ANN401 - altair's
 def _series_colours() -> Any:  # noqa: ANN401 - altair's
     alt = altair()
 
-    names = list(SERIES)
-    colours = [_colour(f"series-{number}") for number in range(1, len(names) + 1)]
+    names = list(KINDS)
+    colours = [_colour(styled_as(name)) for name in names]
     return alt.Color(
         "series:N", title=None, sort=names, scale=alt.Scale(domain=names, range=colours)
     )

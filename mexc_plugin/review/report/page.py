@@ -16,15 +16,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mexc_plugin import __version__
-from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 from mexc_plugin.review.charts import drawings
 from mexc_plugin.review.figures import figures, milliseconds, share
 from mexc_plugin.review.report.facts import MOST, SLOWEST, Facts, Groups
 from mexc_plugin.review.report.rows import COLUMNS, embedded, shown
+from mexc_plugin.review.showing import KINDS, SIGNS, kind_of, styled_as, worded
 from mexc_plugin.review.text import visible
 from mexc_plugin.store.read.statistics.highlights import Reason
 from mexc_plugin.store.read.statistics.tallies import Tally
 
+PALETTE = files("mexc_plugin.review") / "palette.css"
 TEMPLATES = files("mexc_plugin.review.report") / "templates"
 MOST_REASONS = 25
 MOST_OPEN = 15
@@ -42,8 +44,13 @@ def render(facts: Facts, *, title: str, asked: str, source: str, made: datetime)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters |= {
+        "kind": lambda outcome: styled_as(kind_of(outcome)),
+        "sign": lambda outcome: SIGNS.get(outcome, "·"),
+        "worded": worded,
+    }
     template = environment.from_string(_read("report.html"))
-    style, script = _read("palette.css") + _read("report.css"), _read("report.js")
+    style, script = PALETTE.read_text(encoding="utf-8") + _read("report.css"), _read("report.js")
     return template.render(
         _context(facts, made),
         title=title,
@@ -76,13 +83,13 @@ def _context(facts: Facts, made: datetime) -> dict[str, Any]:
         "told": _told(facts),
         "total": _figures(seen.total),
         "unit": facts.unit,
-        "series_number": {name: number for number, name in enumerate(drawings.SERIES, 1)},
+        "kinds": list(KINDS),
         "outcomes": [
             {
                 "name": name,
                 "attempts": count,
                 "share": share(count / total),
-                "series": drawings.series_of(name),
+                "series": kind_of(name),
             }
             for name, count in seen.total.outcomes.most_common()
         ],
@@ -139,30 +146,27 @@ def _data(facts: Facts) -> str:
         {
             "columns": COLUMNS,
             "rows": [embedded(row) for row in facts.rows],
-            "series": {name: sorted(members) for name, members in drawings.SERIES.items()},
+            "series": {name: sorted(members) for name, members in KINDS.items()},
+            "chips": {
+                name: [SIGNS[name], styled_as(kind_of(name)), worded(name)] for name in Outcome
+            },
             "groups": {"failed": sorted(FAILED), "unresolved": sorted(UNRESOLVED)},
-            "total": facts.seen.total.attempts,
         }
     )
 
 
 def _told(facts: Facts) -> str:
-    """The page in one sentence."""
-    total = facts.seen.total
-    if not total.attempts:
+    """What the page is about, above its figures."""
+    if not facts.seen.total.attempts:
         return ""
     first, last = facts.periods[0][0], facts.periods[-1][0]
-    when = f"From {first} to {last}" if first != last else f"In {first}"
-    failed = share(total.failed / total.attempts)
-    return (
-        f"{when}: {total.attempts:,} attempts to cancel, of which {failed} failed and "
-        f"{total.unresolved:,} are unresolved."
-    )
+    when = f"from {first} to {last}" if first != last else f"in {first}"
+    return f"Attempts to cancel {when}, UTC."
 
 
 def _embedded(rows: int, total: int) -> str:
     if rows == total:
-        return f"All {total:,} attempts are embedded in this page."
+        return ""
     kinds = ", ".join(f"the {most:,} newest {kind}" for kind, most in MOST.items())
     return (
         f"{rows:,} of {total:,} attempts are embedded in this page: at most {kinds}, and the "
@@ -180,7 +184,6 @@ def _reason(reason: Reason) -> dict[str, Any]:
     return {
         "outcome": reason.outcome,
         **{name: words[name] for name in ("code", "message", "error")},
-        "series": drawings.series_of(reason.outcome),
         "attempts": reason.attempts,
         "query": words,
     }

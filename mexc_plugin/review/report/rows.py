@@ -3,28 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from mexc_plugin.review.charts.drawings import series_of
 from mexc_plugin.review.figures import milliseconds
 from mexc_plugin.review.text import visible
 from mexc_plugin.store.connect.rows import Row
 
-# Heading and class of every column; links and the script name them by their heading.
+# What is embedded of a row, in this order; links and the script name it so.
 COLUMNS = (
-    ("asked at", "time"),
-    ("outcome", ""),
-    ("symbol", ""),
-    ("order", "mono"),
-    ("answered", ""),
-    ("took", "number"),
-    ("code", "mono"),
-    ("message", "long"),
-    ("error", "mono"),
-    ("filled", "number"),
-    ("bot", ""),
-    ("account", "mono"),
-    ("client order", "mono"),
-    ("cancel", "mono"),
-    ("try", "number"),
+    *("asked at", "outcome", "symbol", "order", "answered", "took", "code", "message", "error"),
+    *("filled", "bot", "account", "client order", "cancel", "try"),
 )
 
 
@@ -46,7 +32,7 @@ def embedded(row: Row) -> list[str | int | None]:
         "cancel": row["cancel_id"],
     }
     numbers = {"took": row["latency_us"], "try": row["attempt"]}
-    return [numbers[name] if name in numbers else _text(texts[name]) for name, _ in COLUMNS]
+    return [numbers[name] if name in numbers else _text(texts[name]) for name in COLUMNS]
 
 
 def shown(row: Row, now: datetime) -> dict[str, Any]:
@@ -56,7 +42,6 @@ def shown(row: Row, now: datetime) -> dict[str, Any]:
         "age": age(now - row["requested_at"]),
         "took": milliseconds(row["latency_us"]),
         "outcome": visible(str(row["final_outcome"])),
-        "series": series_of(row["final_outcome"]),
         "symbol": _text(row["symbol"]) or "",
         "order": _text(row["order_id"] or row["client_order_id"]) or "",
         "bot": _text(row["bot"]) or "",

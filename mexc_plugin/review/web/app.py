@@ -9,10 +9,11 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+import mexc_plugin.review
 from mexc_plugin.errors import ConfigError, MexcPluginError
 from mexc_plugin.review.exposition import Waiting
 from mexc_plugin.review.web import api, charts, monitoring, pages, sse
@@ -24,6 +25,13 @@ from mexc_plugin.review.web.data.reading import Busy, Reader
 from mexc_plugin.review.web.params import Nonsense
 
 STATIC = Path(__file__).parent / "static"
+PALETTE = Path(mexc_plugin.review.__file__).parent / "palette.css"
+
+
+async def palette(_request: Request) -> Response:
+    """The colours, which the report has, too."""
+    return FileResponse(PALETTE, media_type="text/css")
+
 
 ROUTES = (
     Route("/", pages.cancels),
@@ -42,6 +50,7 @@ ROUTES = (
     Route("/login", login.form, methods=["GET"]),
     Route("/login", login.enter, methods=["POST"]),
     Route("/logout", login.leave, methods=["POST"]),
+    Route("/static/palette.css", palette),
     Mount("/static", StaticFiles(directory=STATIC)),
 )
 

@@ -1,6 +1,7 @@
 """What the charts page counts, and its pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from mexc_plugin.review.charts import drawings, periods
 from mexc_plugin.review.charts.periods import Periods
 from mexc_plugin.review.web.ranges import Span
+from mexc_plugin.store.read import queries
 from mexc_plugin.store.read.statistics import counts, highlights
 from mexc_plugin.store.read.statistics.counts import GROUPINGS, REASONS, By
 from mexc_plugin.store.read.statistics.highlights import Reason
@@ -16,7 +18,7 @@ from mexc_plugin.store.read.statistics.tallies import Tally
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from mexc_plugin.store.read.queries import Filters
+    from mexc_plugin.store.read.queries import Filters, Row
 
 MOST_GROUPS = 12
 # Before the venue began, nothing was cancelled there.
@@ -30,6 +32,7 @@ class Counted:
     """The figures of a span. periods: every bar, also the empty ones; bots, symbols: the largest.
 
     since: where the first bar begins, None if nothing is left out; at: when it was counted.
+    newest: of an empty span, the newest row of `cancel_history` that the filters want at any time.
     """
 
     since: datetime | None
@@ -39,6 +42,7 @@ class Counted:
     bots: Groups
     symbols: Groups
     reasons: Sequence[Reason]
+    newest: "Row | None"
 
 
 def read(connection: "Connection", filters: "Filters", span: Span, now: datetime) -> Counted:
@@ -51,15 +55,22 @@ def read(connection: "Connection", filters: "Filters", span: Span, now: datetime
         [GROUPINGS[span.by], GROUPINGS[By.BOT], GROUPINGS[By.SYMBOL], REASONS],
     )
     counted = {str(name): tally for name, tally in counts.ordered(times, span.by)}
+    total = Tally.together(counted.values())
     return Counted(
         since=since,
         at=now,
-        total=Tally.together(counted.values()),
+        total=total,
         periods=_periods(counted, span, since, now),
         bots=counts.ordered(bots, By.BOT)[:MOST_GROUPS],
         symbols=counts.ordered(symbols, By.SYMBOL)[:MOST_GROUPS],
         reasons=highlights.reasons(reasons)[:MOST_GROUPS],
+        newest=None if total.attempts else _newest(connection, filters),
     )
+
+
+def _newest(connection: "Connection", filters: "Filters") -> "Row | None":
+    with closing(queries.history(connection, replace(filters, since=None), 1)) as found:
+        return next(found, None)
 
 
 def _periods(

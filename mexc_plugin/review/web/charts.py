@@ -2,22 +2,20 @@
 
 from functools import cache
 from http import HTTPStatus
-from pathlib import Path
+from importlib.resources import files
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-import mexc_plugin.review.report
 from mexc_plugin.review.figures import figures
-from mexc_plugin.review.web import charting, context, params
+from mexc_plugin.review.web import charting, context, params, ranges
 from mexc_plugin.review.web.charting import PICTURES, WIDTHS, Counted
 from mexc_plugin.review.web.data import answers
 from mexc_plugin.review.web.params import Query
 from mexc_plugin.review.web.ranges import DEFAULT, SPANS, bounds
 
-PALETTE = Path(mexc_plugin.review.report.__file__).parent / "templates" / "palette.css"
 DRAWN_S = 30
 # Everything of ten million events may be counted for so long, once.
 COUNTING_S = 300.0
@@ -36,6 +34,7 @@ async def page(request: Request) -> Response:
         span=span,
         spans=SPANS,
         seen=seen,
+        reaching=ranges.reaching(seen.newest["requested_at"], seen.at) if seen.newest else None,
         figures=figures,
         bounds=bounds,
         pictures=PICTURES if seen.total.attempts else {},
@@ -97,4 +96,4 @@ def _drawn(name: str, seen: Counted, width: int) -> str:
 
 @cache
 def _palette() -> str:
-    return ":root { color-scheme: light dark }\n" + PALETTE.read_text(encoding="utf-8")
+    return files("mexc_plugin.review").joinpath("palette.css").read_text(encoding="utf-8")

@@ -21,6 +21,9 @@ from mexc_plugin.store.read.follow import heads
 
 Headers = Mapping[str, str]
 
+# What a browser may ask to have otherwise, each in a cookie that the page's script sets.
+LOOKS: Mapping[str, tuple[str, ...]] = {"theme": ("light", "dark"), "rows": ("compact",)}
+
 
 @dataclass(slots=True)
 class Shared:
@@ -70,6 +73,7 @@ def page(
         "path": request.url.path,
         "now": now(),
         "database": shared.database,
+        "look": _look(request),
         "has_token": shared.gate.token is not None,
     }
     return HTMLResponse(rendering.render(template, common | values), status, headers)
@@ -83,3 +87,8 @@ def problem(
     if request.url.path.startswith("/api/") or not wants_page:
         return JSONResponse({"error": reason}, status, headers)
     return page(request, "problem.html", status, headers, code=int(status), reason=reason)
+
+
+def _look(request: Request) -> dict[str, str | None]:
+    given = {name: request.cookies.get(f"mexc-plugin-{name}") for name in LOOKS}
+    return {name: value if value in LOOKS[name] else None for name, value in given.items()}

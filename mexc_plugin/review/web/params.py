@@ -7,10 +7,10 @@ from starlette.requests import Request
 
 from mexc_plugin.review import query_string
 from mexc_plugin.review.query_string import Asking
-from mexc_plugin.review.web.data.pages_of_rows import PAGE, Place
+from mexc_plugin.review.web.data.pages_of_rows import PAGE, SORTS, Place, Sorting
 
 MOST_ROWS = 1_000
-PLACE = ("after", "before", "limit")
+PLACE = ("after", "before", "limit", "sort")
 
 
 class Nonsense(ValueError):
@@ -28,6 +28,12 @@ class Query:
     def is_first(self) -> bool:
         return self.place.after is None and self.place.before is None
 
+    @property
+    def sort(self) -> str | None:
+        """The order as it was asked for."""
+        order = self.place.order
+        return f"{'-' * order.descending}{order.by}" if order else None
+
 
 def query(request: Request, *others: str) -> Query:
     """What the query of the URL asks for, but for other names that it may have. Raises Nonsense."""
@@ -40,10 +46,10 @@ def query(request: Request, *others: str) -> Query:
     for name, values in place.items():
         if len(values) > 1:
             raise Nonsense(f"{name} is given {len(values)} times; give it once")
-    after, before, limit = (place[name][0] if place[name] else None for name in PLACE)
+    after, before, limit, sort = (place[name][0] if place[name] else None for name in PLACE)
     if after and before:
         raise Nonsense("after and before are both given; give one of them")
-    return Query(words, Place(after=after, before=before, limit=_limit(limit)))
+    return Query(words, Place(after, before, _limit(limit), _order(sort)))
 
 
 def one_of(request: Request, name: str, values: Iterable[str], default: str) -> str:
@@ -60,3 +66,15 @@ def _limit(given: str | None) -> int:
     if not given.isascii() or not given.isdigit() or not 1 <= int(given[:9]) <= MOST_ROWS:
         raise Nonsense(f"limit is {given!r}; write a whole number from 1 to {MOST_ROWS:,}")
     return int(given)
+
+
+def _order(given: str | None) -> Sorting | None:
+    if not given:
+        return None
+    by = given.removeprefix("-")
+    if by not in SORTS:
+        raise Nonsense(
+            f"nothing can be sorted by {by!r}; there are {', '.join(SORTS)}, each with - in front for "
+            "the other way round"
+        )
+    return Sorting(by, descending=given.startswith("-"))

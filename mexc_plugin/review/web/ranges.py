@@ -45,6 +45,12 @@ SPANS: Mapping[str, Span] = {
 DEFAULT = "24h"
 
 
+def reaching(moment: datetime, now: datetime) -> str:
+    """The name of the shortest span that ends now and holds that moment."""
+    starts = ((name, span.since(now)) for name, span in SPANS.items())
+    return next(name for name, start in starts if start is None or start <= moment)
+
+
 def bounds(period: str) -> tuple[str, str]:
     """Since when and until when an hour, day or month counts, as filters take it."""
     if len(period) == _LENGTHS[By.HOUR]:

@@ -9,13 +9,18 @@ from urllib.parse import urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mexc_plugin.review import showing
+from mexc_plugin.review import showing, story
 from mexc_plugin.review.text import visible
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
     """A template filled in."""
     return _environment().get_template(template).render(values)
+
+
+def shown(value: datetime) -> str:
+    """A time of the record, as the pages write it."""
+    return value.isoformat(sep=" ", timespec="milliseconds")
 
 
 @cache
@@ -32,11 +37,15 @@ def _environment() -> Environment:
         "age": showing.age,
         "duration": showing.duration,
         "iso": _iso,
-        "moment": _moment,
+        "kind": lambda outcome: showing.styled_as(showing.kind_of(outcome)),
+        "moment": shown,
+        "name_of": story.name_of,
+        "news": _news,
         "number": lambda value: f"{value:,}",
         "query": urlencode,
+        "worded": showing.worded,
     }
-    environment.globals |= {"marks": showing.MARKS}
+    environment.globals |= {"signs": showing.SIGNS}
     return environment
 
 
@@ -47,9 +56,14 @@ def _shown(value: object) -> object:
     return "" if value is None else value
 
 
-def _moment(value: datetime) -> str:
-    return value.isoformat(sep=" ", timespec="milliseconds")
-
-
 def _iso(value: datetime) -> str:
     return value.isoformat(timespec="microseconds") + "Z"
+
+
+def _news(step: story.Step, known: Mapping[str, Any]) -> list[story.Change]:
+    """What an event says that is not said above it."""
+    return [
+        change
+        for change in step.changes
+        if change.before is not None or known.get(change.name) != change.now
+    ]

@@ -17,8 +17,8 @@
   // -- the rows
 
   if (!byId("data")) return;
-  const { columns, rows, series, groups, total } = JSON.parse(byId("data").textContent);
-  const at = Object.fromEntries(columns.map(([name], index) => [name, index]));
+  const { columns, rows, series, groups, chips } = JSON.parse(byId("data").textContent);
+  const at = Object.fromEntries(columns.map((name, index) => [name, index]));
   const PAGE = 100;
   // What a link may ask for, and whether a row is it.
   const same = (name) => (row, wanted) => String(row[at[name]] ?? "") === wanted;
@@ -53,36 +53,63 @@
   };
   const took = (us) => (us === null ? "" : us >= 1e6 ? `${(us / 1e6).toFixed(2)} s` : `${(us / 1e3).toFixed(1)} ms`);
 
+  const line = (text, kind) => (text === null || text === "" ? null : node("div", text, kind));
+  const chip = (outcome) => {
+    const [sign, kind, words] = chips[outcome] || ["·", "", outcome];
+    const made = node("span", undefined, `outcome ${kind}`);
+    const mark = node("span", sign);
+    mark.setAttribute("aria-hidden", "true");
+    made.append(mark, ` ${words}`);
+    return made;
+  };
+  const first = (row) => row[at.answered] === row[at.outcome] || (row[at.answered] === null && row[at.outcome] === "pending")
+    ? null : line(`${(row[at.answered] || "no answer").replaceAll("_", " ")} at first`, "soft");
+  const answer = (row) => [[row[at.code], row[at.message]].filter(Boolean).join(" "), row[at.error]].filter(Boolean);
+  const filled = (value) => value && (value.startsWith("?/") ? `amount ${value.slice(2)}` : `filled ${value.replace("/", " of ")}`);
+  // The columns that are shown: heading, class, what they are sorted by, and what a cell holds.
+  const VIEW = [
+    ["requested", "time", "asked at", (row) => [line(row[at["asked at"]]), line(row[at.cancel], "id soft")]],
+    ["outcome", "", "outcome", (row) => [chip(row[at.outcome]), first(row), row[at.try] > 1 ? line(`attempt ${row[at.try]}`, "soft") : null]],
+    ["order", "", "symbol", (row) => [line(row[at.symbol]), line(row[at.order], "id"),
+      row[at["client order"]] === row[at.order] ? null : line(row[at["client order"]], "id soft")]],
+    ["bot", "", "bot", (row) => [line(row[at.bot]), line(row[at.account], "id soft")]],
+    ["latency", "number", "took", (row) => [line(took(row[at.took]))]],
+    ["answer", "long", "code", (row) => [...answer(row).map((text, index) => line(text, index ? "soft" : "")),
+      line(filled(row[at.filled]), "soft")]],
+  ];
+
   const head = () => {
-    const line = node("tr");
-    columns.forEach(([name], index) => {
-      const cell = node("th");
+    const cells = VIEW.map(([name, kind, by], index) => {
+      const cell = node("th", undefined, kind);
       cell.scope = "col";
       const button = node("button", name);
       button.type = "button";
       button.addEventListener("click", () => {
-        sorted = { index, up: sorted.index === index ? !sorted.up : true };
+        sorted = { index: at[by], up: sorted.index === at[by] ? !sorted.up : true };
         draw();
         byId("table").tHead.rows[0].cells[index].firstChild.focus();
       });
-      if (sorted.index === index) cell.setAttribute("aria-sort", sorted.up ? "ascending" : "descending");
+      if (sorted.index === at[by]) cell.setAttribute("aria-sort", sorted.up ? "ascending" : "descending");
       cell.append(button);
-      line.append(cell);
+      return cell;
     });
-    byId("table").tHead.replaceChildren(line);
+    const made = node("tr");
+    made.append(...cells);
+    byId("table").tHead.replaceChildren(made);
   };
   const body = () => {
     const lines = found.slice(0, shown).map((row) => {
-      const line = node("tr");
-      row.forEach((value, index) => {
-        const [name, kind] = columns[index];
-        line.append(node("td", name === "took" ? took(value) : value ?? "", kind));
-      });
-      return line;
+      const made = node("tr");
+      for (const [, kind, , cell] of VIEW) {
+        const data = node("td", undefined, kind);
+        data.append(...cell(row).filter(Boolean));
+        made.append(data);
+      }
+      return made;
     });
     byId("table").tBodies[0].replaceChildren(...lines);
   };
-  const chips = () => {
+  const labels = () => {
     const made = [...query].filter(([name]) => name !== "q" && name !== "outcome").map(([name, value]) => {
       const chip = node("button", `${name}: ${value || "(none)"} ×`);
       chip.type = "button";
@@ -95,11 +122,10 @@
   const number = (value) => value.toLocaleString("en-GB");
   const status = () => {
     const several = found.length === 1 ? "row" : "rows";
-    let words = `${number(found.length)} ${several} of the ${number(rows.length)} that are embedded here`;
+    let words = `${number(found.length)} ${several}`;
+    if (query.size) words += ` of the ${number(rows.length)} that are embedded here`;
     if (counted !== null && counted > found.length) {
       words += `; the number that you followed counts ${number(counted)} attempts, the others are in the record only`;
-    } else if (!query.size && total > rows.length) {
-      words += `, of ${number(total)} on record`;
     }
     byId("status").textContent = `${words}.`;
   };
@@ -107,7 +133,7 @@
     found = filtered().sort((a, b) => before(a[sorted.index], b[sorted.index]));
     head();
     body();
-    chips();
+    labels();
     status();
     byId("search").value = query.get("q") || "";
     byId("outcome").value = query.get("outcome") || "";

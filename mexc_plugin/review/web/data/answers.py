@@ -9,27 +9,28 @@ from mexc_plugin.audit.outcome import UNRESOLVED
 from mexc_plugin.review.web import context
 from mexc_plugin.review.web.data import cancel_story, pages_of_rows
 from mexc_plugin.review.web.data.cancel_story import Several, Story
-from mexc_plugin.review.web.data.pages_of_rows import Listing
+from mexc_plugin.review.web.data.pages_of_rows import OLDEST_FIRST, Listing
 from mexc_plugin.review.web.params import Nonsense, Query
 
 if TYPE_CHECKING:
     from mexc_plugin.store.read.queries import Filters
 
 
-async def listed(request: Request, query: Query) -> Listing:
-    """Cancels, newest first. Raises Nonsense, ConfigError for a cursor, StoreError."""
+async def listed(request: Request, query: Query, *, counted: bool = False) -> Listing:
+    """Cancels, newest first unless asked otherwise. Raises Nonsense, ConfigError for a cursor, StoreError."""
     filters = meant(query)
     return await context.of(request).reader.ask(
-        lambda connection: pages_of_rows.read(connection, filters, query.place)
+        lambda connection: pages_of_rows.read(connection, filters, query.place, counted=counted)
     )
 
 
-async def open_cancels(request: Request, query: Query) -> Listing:
-    """Those without an outcome, oldest first, whatever outcome was asked for."""
+async def open_cancels(request: Request, query: Query, *, counted: bool = False) -> Listing:
+    """Those without an outcome, whatever outcome was asked for; oldest first unless asked otherwise."""
     filters = replace(meant(query), outcomes=tuple(sorted(UNRESOLVED)))
-    place = replace(query.place, oldest_first=True)
     return await context.of(request).reader.ask(
-        lambda connection: pages_of_rows.read(connection, filters, place)
+        lambda connection: pages_of_rows.read(
+            connection, filters, query.place, OLDEST_FIRST, counted=counted
+        )
     )
 
 

@@ -23,7 +23,51 @@ function growOlder() {
 
 setInterval(growOlder, 1000);
 
-// -- keys: / to the filters, j and k along the rows, Escape out of a field
+// -- a time in the zone of whoever looks, for the mouse that rests on it
+
+addEventListener("pointerover", (event) => {
+  const spot = event.target.closest("time[datetime], .when a");
+  const time = spot?.matches("time") ? spot : spot?.querySelector("time");
+  if (!time || spot.title) return;
+  const then = new Date(time.dateTime);
+  const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(then);
+  const name = zone.find((part) => part.type === "timeZoneName").value;
+  spot.title = `${then.toLocaleString("sv-SE")} ${name}, your time`;
+});
+
+// -- how the page looks: kept in cookies, so that the next page comes as it is to be
+
+const root = document.documentElement;
+
+function keep(name, value) {
+  const seconds = value ? 31536000 : 0;
+  document.cookie = `mexc-plugin-${name}=${value}; Path=/; SameSite=Strict; Max-Age=${seconds}`;
+  if (value) root.dataset[name] = value;
+  else delete root.dataset[name];
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const system = () => (dark.matches ? "dark" : "light");
+const other = () => ((root.dataset.theme ?? system()) === "dark" ? "light" : "dark");
+const nameTheme = () => { byId("theme").textContent = other() === "dark" ? "Dark" : "Light"; };
+
+byId("theme").addEventListener("click", () => {
+  const chosen = other();
+  // What the system has anyway is followed again.
+  keep("theme", chosen === system() ? "" : chosen);
+  nameTheme();
+});
+dark.addEventListener("change", nameTheme);
+nameTheme();
+
+byId("compact")?.addEventListener("click", (event) => {
+  keep("rows", root.dataset.rows ? "" : "compact");
+  event.target.setAttribute("aria-pressed", String(Boolean(root.dataset.rows)));
+});
+byId("show-keys").addEventListener("click", () => byId("keys").showModal());
+for (const id of ["theme", "compact", "show-keys"]) byId(id)?.removeAttribute("hidden");
+
+// -- keys
 
 const links = () => [...document.querySelectorAll("#rows .when a")];
 
@@ -34,24 +78,36 @@ function step(by) {
   all[Math.max(0, Math.min(all.length - 1, next))]?.focus();
 }
 
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const typing = event.target.closest("input, textarea, select");
-  if (event.key === "Escape" && typing) typing.blur();
-  if (typing) return;
+function toFilters() {
   const first = document.querySelector(".filters input");
-  if (event.key === "/" && first) {
-    event.preventDefault();
-    first.focus();
-    first.select();
-  } else if (event.key === "j" || event.key === "k") {
-    step(event.key === "j" ? 1 : -1);
-  }
+  if (!first) return;
+  byId("fold").checked = true;
+  first.focus();
+  first.select();
+}
+
+const KEYS = {
+  "/": toFilters,
+  j: () => step(1),
+  k: () => step(-1),
+  c: () => byId("compact")?.click(),
+  p: () => byId("pause")?.click(),
+  t: () => byId("theme").click(),
+  "?": () => byId("keys").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
+  const typing = event.target.closest("input:not([type=checkbox]), textarea, select");
+  if (event.key === "Escape" && typing) typing.blur();
+  if (typing || !Object.hasOwn(KEYS, event.key)) return;
+  event.preventDefault();
+  KEYS[event.key]();
 });
 
 // Empty fields would make long addresses out of short ones.
 document.querySelector(".filters")?.addEventListener("submit", (event) => {
-  for (const input of event.target.querySelectorAll("input:not([type=checkbox])")) {
+  for (const input of event.target.querySelectorAll(".field input")) {
     if (!input.value.trim()) input.disabled = true;
   }
 });
