@@ -8,5 +8,9 @@ GENESIS = "0" * 64
 
 def link(prev_hash: str, payload: str) -> str:
     """SHA-256 over the version tag, the previous hash (as text) and SHA-256 of the payload."""
-    digest = hashlib.sha256(payload.encode("utf-8")).digest()
+    return link_digest(prev_hash, hashlib.sha256(payload.encode("utf-8")).digest())
+
+
+def link_digest(prev_hash: str, digest: bytes) -> str:
+    """The same for whoever knows no more of a payload than its SHA-256."""
     return hashlib.sha256(TAG + prev_hash.encode("ascii") + digest).hexdigest()

@@ -21,6 +21,7 @@ COMMANDS = {
     "sql": "mexc_plugin.cli.commands.sql:sql",
     "verify": "mexc_plugin.cli.commands.evidence.verify:verify",
     "checkpoint": "mexc_plugin.cli.commands.evidence.checkpoint:checkpoint",
+    "prove": "mexc_plugin.cli.commands.evidence.prove:prove",
     "keygen": "mexc_plugin.cli.commands.evidence.keygen:keygen",
     "reconcile": "mexc_plugin.cli.commands.reconcile:reconcile",
     "recover": "mexc_plugin.cli.commands.reconcile:recover",

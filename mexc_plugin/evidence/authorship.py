@@ -14,7 +14,8 @@ class Authorship:
     """One writer's events in their order.
 
     expected: the keys of those who may record; none are anybody's, and then also no key is.
-    start: the writer's first event, where it is not among those that are read.
+    start: the writer's first event, where it is not among those that are read; empty where that is archived: then the
+    key is that of the first ladder.
     """
 
     def __init__(
@@ -22,15 +23,18 @@ class Authorship:
     ) -> None:
         self._writer_id = writer_id
         self._expected = expected
-        self._began = self._is_rest = start is not None
+        self._is_rest = start is not None
+        self._began = bool(start)
         self._key: PublicKey | None = None
         self._rung: bytes | None = None
         self._seq = 0
-        self._objection = None if start is None else self._begin(start)
+        self._objection = self._begin(start) if start else None
 
     def object_to(self, document: Document, seq: int) -> str | None:
         """What is wrong with who wrote the next event, None where nothing is."""
         if not self._began:
+            if self._is_rest and "key" not in document:
+                return None
             self._began = True
             self._objection = self._begin(document)
         if self._objection is not None:

@@ -83,7 +83,7 @@ def _check_meaning(
     orders.begin()
     story = Story(
         columns.plain(str(stretch.writer_id)),
-        lambda cancel_id, attempt: _look_up(second, cancel_id, attempt),
+        lambda cancel_id, attempt: look_up(second, cancel_id, attempt),
         distributions.version("mexc-plugin"),
         _start_before(reader, stretch),
         writer_keys,
@@ -129,9 +129,10 @@ def _start_before(reader: Reader, stretch: Stretch) -> Document | None:
     return _decoded(first[READ.index("payload")]) if first else None
 
 
-def _look_up(
+def look_up(
     connection: Connection, cancel_id: str, attempt: int
 ) -> list[tuple[str, int, str, Document]]:
+    """Every event of an attempt, oldest first: writer, seq, kind and document of each."""
     if type(cancel_id) is not str or type(attempt) is not int or not -(2**31) <= attempt < 2**31:
         return []
     if "\x00" in cancel_id or columns.plain(cancel_id) != cancel_id:

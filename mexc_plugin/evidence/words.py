@@ -72,6 +72,10 @@ MEANINGS: dict[Fault, tuple[str, str]] = {
         "these events came after the newest checkpoint, and none can say that they are as they were",
         "nothing; the next checkpoint covers them: mexc-plugin audit checkpoint",
     ),
+    Fault.BUNDLE: (
+        "the file was damaged on its way, or is not what was exported",
+        "get it anew from whoever exported it, and compare the SHA-256 of both files",
+    ),
     Fault.MARKED: ("the database was slow or out of reach then", "nothing, where that is known"),
 }
 

@@ -25,7 +25,6 @@ STDOUT = "-"
 @click.option(
     "-o",
     "--output",
-    required=True,
     metavar="FILE",
     help="Where to: its ending chooses the format, with .gz behind it is compressed. - is stdout.",
 )
@@ -42,6 +41,11 @@ STDOUT = "-"
     metavar="STATE",
     help="Export the events that no export with this file had yet; it is made if it is not there.",
 )
+@click.option(
+    "--bundle",
+    metavar="FILE.zip",
+    help="Export the whole record for a stranger to check, instead of -o: events, chains, checkpoints.",
+)
 @click.option("--resume", is_flag=True, help="Continue what an interrupted export left of FILE.")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @common.spool
@@ -49,11 +53,12 @@ STDOUT = "-"
 @click.pass_context
 def export(
     ctx: click.Context,
-    output: str,
+    output: str | None,
     form: str | None,
     what: str | None,
     filters: "Filters",
     cursor: str | None,
+    bundle: str | None,
     resume: bool,
     force: bool,
     database: Chosen,
@@ -63,10 +68,24 @@ def export(
     FILE appears when it is complete, never before; until then it is FILE.part. Filters are those of
     `audit list`. The last line on stderr says how many rows there are, and up to where.
     """
+    if bundle is not None:
+        _require_nothing_else(
+            ctx, ("bundle", "force"), "--bundle takes the whole record into a file of its own"
+        )
+        from mexc_plugin.cli.exporting import evidence_files
+
+        evidence_files.export_bundle(database, bundle, force=force)
+        return
+    if output is None:
+        raise click.MissingParameter(ctx=ctx, param=ctx.command.params[0])
     from mexc_plugin.cli.exporting import exports
 
     if resume:
-        _require_nothing_else(ctx)
+        _require_nothing_else(
+            ctx,
+            ("output", "resume", "force"),
+            "--resume goes on with what the export was begun with",
+        )
         if output == STDOUT:
             raise Misuse("stdout cannot be resumed; name the file")
         exports.resumed(database, Path(output), force=force)
@@ -99,11 +118,9 @@ def _form(output: str, given: str | None) -> tuple[str, bool]:
     return form, gzipped
 
 
-def _require_nothing_else(ctx: click.Context) -> None:
-    """With --resume everything is as it was begun. Raises Misuse."""
+def _require_nothing_else(ctx: click.Context, allowed: tuple[str, ...], why: str) -> None:
+    """Raise Misuse for an option that was given and is neither allowed nor about the database."""
     for parameter in ctx.command.params:
         given = ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
-        if given and parameter.name not in ("output", "resume", "force", "database", "spool"):
-            raise Misuse(
-                f"--resume goes on with what the export was begun with; leave {parameter.opts[0]} out"
-            )
+        if given and parameter.name not in (*allowed, "database", "spool"):
+            raise Misuse(f"{why}; leave {parameter.opts[0]} out")

@@ -93,20 +93,20 @@ def begun(database: Chosen, job: Job, path: Path | None, *, force: bool) -> None
     if path is None:
         _to_stdout(database, job)
         return
-    with _file(path, force=force) as part:
+    with new_file(path, force=force) as part:
         part.begin()
         _to_file(database, job, part)
 
 
 def resumed(database: Chosen, path: Path, *, force: bool) -> None:
     """Go on with what an interrupted export left of that file."""
-    with _file(path, force=force) as part:
+    with new_file(path, force=force) as part:
         kept = part.resume()
         _to_file(database, Job.read(kept["job"]), part, kept)
 
 
 @contextlib.contextmanager
-def _file(path: Path, *, force: bool) -> Iterator[Part]:
+def new_file(path: Path, *, force: bool) -> Iterator[Part]:
     """The file under way. Whatever ends the export early is followed by what can be done."""
     try:
         part = Part(path, force=force)
@@ -147,8 +147,8 @@ def _to_file(database: Chosen, job: Job, part: Part, kept: dict[str, Any] | None
         size = part.publish()
         if cursor and isinstance(source, exporting.Events):
             cursor.commit(source.positions)
-        _say_what_waits(database)
-        say(run.summary(f"{part.path} ({_size(size)})"))
+        say_what_waits(database)
+        say(run.summary(f"{part.path} ({in_units(size)})"))
 
 
 def _to_stdout(database: Chosen, job: Job) -> None:
@@ -160,7 +160,7 @@ def _to_stdout(database: Chosen, job: Job) -> None:
         sys.stdout.buffer.flush()
         if cursor and isinstance(source, exporting.Events):
             cursor.commit(source.positions)
-        _say_what_waits(database)
+        say_what_waits(database)
         say(run.summary("stdout"))
 
 
@@ -248,13 +248,15 @@ class _Run:
             self._gzip.cut()
 
 
-def _say_what_waits(database: Chosen) -> None:
+def say_what_waits(database: Chosen) -> None:
+    """Name the events that are in no export yet, because they wait in files."""
     waiting = len(spool_folder.files(database.url, database.spool))
     if waiting:
         files = "spool file waits" if waiting == 1 else "spool files wait"
         say(f"{waiting} {files}, whose events are not in it until: mexc-plugin audit recover")
 
 
-def _size(size: int) -> str:
+def in_units(size: int) -> str:
+    """A size in bytes, for people."""
     unit, divisor = next((u, d) for u, d in _UNITS if size >= d or d == 1)
     return f"{size / divisor:.1f} {unit}" if divisor > 1 else f"{size} {unit}"

@@ -29,6 +29,7 @@ class Fault(StrEnum):
     CHECKPOINT = "checkpoint"
     NOTE = "note"
     UNCOVERED = "uncovered"
+    BUNDLE = "bundle"
 
 
 class Degree(StrEnum):

@@ -3,7 +3,7 @@
 What the events mean is read in `mexc_plugin.evidence`, which knows the venue.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from json import JSONDecoder
 from typing import Any
 
@@ -83,6 +83,27 @@ class Verifier:
                 return []
         row = dict(zip(CHAIN, values, strict=True)) | {"cancel_id": None, "occurred_ns": None}
         return self._check_closely(row, columns=False)
+
+    def check_in_file(self, document: Mapping[str, Any], values: tuple[Any, ...]) -> list[Finding]:
+        """The same for an event without columns, in a file of its writer. document: what its payload says."""
+        writer_id, occurred_ns = values[0], document.get("occurred_ns")
+        is_named = document.get("writer_id") == writer_id and type(occurred_ns) is int
+        if is_named and "lost" not in document:
+            return self.check_chain(values)
+        self.events += 1
+        row = dict(zip(CHAIN, values, strict=True))
+        row |= {"cancel_id": document.get("cancel_id"), "occurred_ns": occurred_ns}
+        found = self._check_closely(row, columns=False)
+        if not is_named:
+            found.append(
+                _finding(Fault.PAYLOAD, row, "payload is not that of an event of its writer")
+            )
+        return found
+
+    @property
+    def seq(self) -> int:
+        """The number of the newest event, 0 before the first."""
+        return self._seq
 
     def _check_closely(self, row: Row, *, columns: bool = True) -> list[Finding]:
         if columns:

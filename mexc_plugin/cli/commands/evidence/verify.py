@@ -2,11 +2,13 @@
 
 import functools
 import itertools
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+import stat
+import zipfile
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -14,18 +16,19 @@ from mexc_plugin.cli.database.servers import reading, say_unchecked
 from mexc_plugin.cli.errors import Exit, Misuse, Problem
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
-from mexc_plugin.cli.options.display import count as _count
+from mexc_plugin.cli.options.display import count
+from mexc_plugin.cli.output.findings import Counted, Show, as_json, as_text
 from mexc_plugin.cli.output.progress import progress
 from mexc_plugin.cli.output.terminal import emit, say
-from mexc_plugin.review.text import encode, visible
 
 if TYPE_CHECKING:
     from mexc_plugin.evidence.checkpoint_checks import Witnesses
-    from mexc_plugin.evidence.verifying import Plan
-    from mexc_plugin.store.verify.findings import Finding
+
+_SQLITE = b"SQLite format 3\0"
 
 
 @click.command(short_help="Check that the record is whole; exit 3 if not.")
+@click.argument("file", required=False)
 @click.option(
     "--quick", is_flag=True, help="Only sequences, hashes and guards: no column, no meaning."
 )
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
 @common.spool
 @common.database
 def verify(
+    file: str | None,
     database: Chosen,
     form: str,
     quick: bool,
@@ -76,33 +80,79 @@ def verify(
     Every outcome is judged again by the stored answer. A line for each finding: broken, doubtful or
     noted. Exit 3 when something is broken. With a checkpoint from elsewhere it also finds what
     whoever owns the database changed or removed of what was there then.
-    """
-    from mexc_plugin.evidence import verifying
 
+    FILE is a bundle (`audit export --bundle`) or a proof (`audit prove`), which needs no database.
+    """
+    if file is not None and (since is not None or jobs != 1 or database.by == "option"):
+        raise Misuse(f"{file} is looked at as it is; leave --db, --since and --jobs out")
     if quick and writer_keys:
         raise Misuse("--quick looks at no key; leave it out, or --writer-key")
     witnesses = _read_witnesses(checkpoints, public_keys, writer_keys)
-    with reading(database.url):
-        pass
-    plan = verifying.make_plan(database.url, since)
-    with progress("verifying") as tell:
-        found = verifying.verify(
-            database.url,
-            plan,
-            _adding(tell, plan.events),
-            quick=quick,
-            jobs=jobs,
-            witnesses=witnesses,
-        )
-        findings = _Counted(found)
-        looked = [*(["--quick"] if quick else []), *(["--since"] if since else [])]
-        text = functools.partial(_findings_text, looked=" and ".join(looked))
-        emit((_findings_json if form == "json" else text)(findings, plan))
+    looked = [*(["--quick"] if quick else []), *(["--since"] if since else [])]
+    text = functools.partial(as_text, looked=" and ".join(looked))
+    show = as_json if form == "json" else text
+    if file is not None:
+        findings = _verify_file(file, witnesses, show, quick=quick)
+    else:
+        findings = _verify_database(database.url, witnesses, show, since, quick=quick, jobs=jobs)
     _say_what_is_covered(witnesses)
-    _say_what_waits(database)
-    say_unchecked(database.url)
+    if file is None:
+        _say_what_waits(database)
+        say_unchecked(database.url)
     if findings.broken or (strict and findings.doubtful):
         raise click.exceptions.Exit(Exit.ATTENTION)
+
+
+def _verify_database(
+    url: str,
+    witnesses: "Witnesses",
+    show: Show,
+    since: datetime | None,
+    *,
+    quick: bool,
+    jobs: int,
+) -> Counted:
+    from mexc_plugin.evidence import verifying
+
+    with reading(url):
+        pass
+    plan = verifying.make_plan(url, since)
+    with progress("verifying") as tell:
+        told = _adding(tell, plan.events)
+        found = verifying.verify(url, plan, told, quick=quick, jobs=jobs, witnesses=witnesses)
+        findings = Counted(found)
+        emit(show(findings, plan))
+    return findings
+
+
+def _verify_file(file: str, witnesses: "Witnesses", show: Show, *, quick: bool) -> Counted:
+    from mexc_plugin.evidence.offline.bundle_verifying import BundleCheck
+    from mexc_plugin.evidence.offline.proof_verifying import ProofCheck
+
+    with _opened(file) as raw, progress("verifying") as tell:
+        check = (
+            BundleCheck(raw, witnesses, tell, quick=quick)
+            if zipfile.is_zipfile(raw)
+            else ProofCheck(raw, witnesses)
+        )
+        findings = Counted(check.findings())
+        emit(show(findings, check))
+    return findings
+
+
+def _opened(name: str) -> BinaryIO:
+    """A regular file. Raises Misuse, OSError: what is none may keep us waiting for ever."""
+    if "\0" in name:
+        raise Misuse("the file's name holds a NUL")
+    fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise Misuse(f"{name} is no regular file; name a bundle or a proof")
+    file = os.fdopen(fd, "rb")
+    if file.read(len(_SQLITE)) == _SQLITE:
+        file.close()
+        raise Misuse(f"{name} is a database; name it with --db")
+    return file
 
 
 def _read_witnesses(
@@ -139,34 +189,6 @@ def _files(given: str) -> list[Path]:
     return found
 
 
-class _Counted:
-    """Findings, counted by degree as they pass."""
-
-    def __init__(self, findings: Iterable["Finding"]) -> None:
-        self._findings = findings
-        self._counts: Counter[str] = Counter()
-
-    def __iter__(self) -> Iterator["Finding"]:
-        for finding in self._findings:
-            self._counts[finding.degree.value] += 1
-            yield finding
-
-    @property
-    def broken(self) -> int:
-        """How many were of that degree."""
-        return self._counts["broken"]
-
-    @property
-    def doubtful(self) -> int:
-        """How many were of that degree."""
-        return self._counts["doubtful"]
-
-    @property
-    def noted(self) -> int:
-        """How many were of that degree."""
-        return self._counts["noted"]
-
-
 def _adding(tell: Callable[[int, float], None], events: int) -> Callable[[int], None]:
     done = 0
 
@@ -183,7 +205,7 @@ def _say_what_is_covered(witnesses: "Witnesses") -> None:
 
     if witnesses.notes:
         newest = max(each.statement.taken_ns for each in witnesses.notes)
-        number = _count(len(witnesses.notes), "checkpoint", "checkpoints")
+        number = count(len(witnesses.notes), "checkpoint", "checkpoints")
         say(
             f"compared with {number} from elsewhere, the newest of {timestamp_text(newest)[:19]} UTC"
         )
@@ -194,69 +216,5 @@ def _say_what_waits(database: Chosen) -> None:
 
     waiting = spool_folder.files(database.url, database.spool)
     if waiting:
-        files = _count(len(waiting), "spool file waits", "spool files wait")
+        files = count(len(waiting), "spool file waits", "spool files wait")
         say(f"{files}, whose events are gaps here until: mexc-plugin audit recover")
-
-
-def _findings_text(findings: _Counted, plan: "Plan", looked: str) -> Iterator[str]:
-    from mexc_plugin.evidence.words import advice, meaning
-
-    explained = set()
-    for finding in findings:
-        yield visible(f"{finding.degree}: {finding.fault}: {_where(finding)}{finding.message}")
-        if finding.fault not in explained:
-            explained.add(finding.fault)
-            yield f"  It can mean: {meaning(finding.fault)}."
-            yield f"  What to do: {advice(finding.fault)}."
-    events = _count(plan.events, "event", "events")
-    yield f"{events} of {_count(plan.writers, 'writer', 'writers')}: {_result(findings)}" + (
-        f", as far as {looked} looks" if looked else ""
-    )
-
-
-def _where(finding: "Finding") -> str:
-    from mexc_plugin.audit.events import timestamp_text
-
-    parts = []
-    if finding.writer_id:
-        seq = "" if finding.seq is None else f" seq {finding.seq}"
-        parts.append(f"writer {finding.writer_id}{seq}")
-    if finding.cancel_id:
-        parts.append(f"cancel {finding.cancel_id}")
-    if finding.occurred_ns is not None and abs(finding.occurred_ns) < 2**62:
-        parts.append(f"{timestamp_text(finding.occurred_ns)[:19]} UTC")
-    return ", ".join(parts) + ": " if parts else ""
-
-
-def _result(findings: _Counted) -> str:
-    counts = [
-        f"{number} {name}"
-        for name, number in (("broken", findings.broken), ("doubtful", findings.doubtful))
-        if number
-    ]
-    noted = [f"{findings.noted} noted"] if findings.noted else []
-    return ", ".join([*([] if findings.broken else ["whole"]), *counts, *noted])
-
-
-def _findings_json(findings: _Counted, plan: "Plan") -> Iterator[str]:
-    from mexc_plugin.cli.output.formats import array
-
-    yield '{"findings":'
-    yield from array(map(_as_dict, findings))
-    totals = {
-        "events": plan.events,
-        "writers": plan.writers,
-        "broken": findings.broken,
-        "doubtful": findings.doubtful,
-        "noted": findings.noted,
-        "whole": findings.broken == 0,
-    }
-    yield ", " + encode(totals)[1:]
-
-
-def _as_dict(finding: "Finding") -> dict[str, object]:
-    from dataclasses import asdict
-
-    from mexc_plugin.evidence.words import advice, meaning
-
-    return asdict(finding) | {"means": meaning(finding.fault), "advice": advice(finding.fault)}
