@@ -20,7 +20,7 @@ from mexc_plugin.evidence.checkpoint_checks import Witnesses, read_note
 from mexc_plugin.evidence.offline import bundle_format, bundle_writing, proof_writing
 from mexc_plugin.evidence.offline.bundle_verifying import BundleCheck
 from mexc_plugin.evidence.offline.proof_verifying import ProofCheck
-from mexc_plugin.evidence.statements import Checkpoint, Head
+from mexc_plugin.evidence.statements import Archive, Checkpoint, Head, Left
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema.tables import audit_checkpoint
@@ -63,6 +63,14 @@ def note(
     return signed_notes.sign(
         statements.write(Checkpoint(events, taken_ns, before, tuple(heads))), key
     )
+
+
+def anchor(chain: Sequence[Event], previous: bytes, bundle: str = "0" * 64) -> bytes:
+    """The note of an archive that took these events away."""
+    left = Left(chain[0].writer_id, chain[0].seq, chain[-1].seq, chain[-1].hash)
+    before = signed_notes.digest(previous)
+    said = Archive(len(chain), records.NOON + 9 * HOUR, before, bundle, (left,))
+    return signed_notes.sign(statements.write(said), KEY)
 
 
 def keep(url: str, *notes: bytes) -> None:

@@ -3,16 +3,15 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
 import pytest
 
-from mexc_plugin.audit import events
+from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
-from mexc_plugin.evidence import signed_notes, statements, verifying
-from mexc_plugin.evidence.statements import Archive, Left
+from mexc_plugin.evidence import signed_notes, verifying
 from mexc_plugin.store.verify.findings import Degree, Fault
 
 from . import bundles, records
@@ -53,13 +52,6 @@ def with_second(chain: list[Event]) -> Chains:
     return [first, chain, third]
 
 
-def anchor(chain: Sequence[Event], previous: bytes, bundle: str = "0" * 64) -> bytes:
-    left = Left(chain[0].writer_id, chain[0].seq, chain[-1].seq, chain[-1].hash)
-    before = signed_notes.digest(previous)
-    said = Archive(len(chain), records.NOON + 9 * bundles.HOUR, before, bundle, (left,))
-    return signed_notes.sign(statements.write(said), KEY)
-
-
 def repacked(change: Callable[[dict[str, bytes]], dict[str, bytes]]) -> bytes:
     import io
     import zipfile
@@ -81,6 +73,14 @@ def renamed(old: str, new: str) -> bytes:
     return repacked(
         lambda c: {new if name == old else name: content for name, content in c.items()}
     )
+
+
+def with_number_true() -> bytes:
+    """A writer whose first event has the number `true`, which many languages take for 1."""
+    first = three()[0][0]
+    payload = first.payload.replace('"seq":1', '"seq":true')
+    forged = replace(first, payload=payload, hash=chain.link(chain.GENESIS, payload))
+    return packed([[forged], *three()[1:]], [note([[forged], *three()[1:]], 1, None)])
 
 
 def bomb() -> bytes:
@@ -193,6 +193,14 @@ BROKEN: dict[str, tuple[Callable[[], bytes], Fault]] = {
         lambda: repacked(lambda c: c | {FIRST_FILE: b"hello\n" + c[FIRST_FILE]}),
         Fault.BUNDLE,
     ),
+    "a number that is none": (
+        with_number_true,
+        Fault.BUNDLE,
+    ),
+    "a note of another format": (
+        lambda: packed(three(), [signed_notes.sign("x/v1\nevents 1\ntime 1\nprevious -\n", KEY)]),
+        Fault.NOTE,
+    ),
     "a payload that is no UTF-8": (
         lambda: repacked(lambda c: c | {FIRST_FILE: c[FIRST_FILE].replace(b"grid", b"gr\xffd")}),
         Fault.BUNDLE,
@@ -205,12 +213,31 @@ BROKEN: dict[str, tuple[Callable[[], bytes], Fault]] = {
 }
 
 
+# What the single file says, where several of its checks would find the same.
+WORDS = {
+    "an event edited, its hash as it was": "after seq 3: an event that was changed",
+    "an event exchanged for that of another writer": "after seq 3: another writer's event",
+    "a prev_hash changed": "after seq 3: an event that does not follow",
+    "an event removed": "after seq 3: events are missing",
+    "the first event removed": "after seq 0: events are missing",
+    "a number that is none": "after seq 0: events are missing",
+    "a file more": "not those of a bundle, or not in their order",
+    "a path that leaves the folder": "not those of a bundle, or not in their order",
+    "an empty file of events": ": no event",
+    "a line that is no event": "after seq 0: no event",
+    "a ZIP bomb": "a ZIP bomb",
+    "a note of another format": "a note of another format",
+}
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_both_verifiers_find_what_was_done_to_a_bundle(name: str) -> None:
     make, fault = BROKEN[name]
     raw = make()
     found = [each.fault for each in bundles.broken(raw)]
-    assert (fault in found, bundles.objection(raw) is not None) == (True, True), found
+    said = bundles.objection(raw)
+    assert (fault in found, said is not None) == (True, True), found
+    assert WORDS.get(name, "") in str(said)
 
 
 def test_both_verifiers_call_an_honest_bundle_whole() -> None:
@@ -251,8 +278,8 @@ def test_two_checkpoints_that_follow_the_same_one_are_no_fault() -> None:
 def test_what_was_archived_is_missed_by_neither_and_only_with_an_anchor() -> None:
     chains, signed = three(), notes()
     rest = [chains[0][6:], chains[2]]
-    gone = anchor(chains[1], anchor(chains[0][:6], signed[-1]))
-    with_anchors = [*signed, anchor(chains[0][:6], signed[-1]), gone]
+    gone = bundles.anchor(chains[1], bundles.anchor(chains[0][:6], signed[-1]))
+    with_anchors = [*signed, bundles.anchor(chains[0][:6], signed[-1]), gone]
     raw = packed(rest, with_anchors)
     assert (bundles.broken(raw), bundles.objection(raw)) == ([], None)
     raw = packed(rest, signed)
@@ -269,7 +296,7 @@ def test_a_bundle_that_an_anchor_signs_needs_no_more_than_what_it_holds() -> Non
     raw = packed([chain[:5] for chain in three()], notes())
     assert {each.fault for each in bundles.broken(raw)} == {Fault.CHECKPOINT}
     assert bundles.objection(raw) is not None
-    kept = [anchor(three()[0][:5], notes()[-1], hashlib.sha256(raw).hexdigest())]
+    kept = [bundles.anchor(three()[0][:5], notes()[-1], hashlib.sha256(raw).hexdigest())]
     assert (bundles.broken(raw, kept=kept), bundles.objection(raw, kept=kept)) == ([], None)
 
 

@@ -250,7 +250,8 @@ def test_a_kept_checkpoint_that_is_newer_is_said_by_both(
 
 
 def test_the_single_file_says_how_it_is_called(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "bad.pub").write_text("auditor+00000000+AAAA\n")
+    name, _, raw = str(bundles.KEY.public).split("+", 2)
+    (tmp_path / "bad.pub").write_text(f"{name}+00000000+{raw}\n")  # the id of another
     for arguments in (
         (),
         (folder / "record.zip",),
@@ -382,6 +383,19 @@ def test_a_proof_that_was_tampered_with_is_found_by_both(folder: Path) -> None:
                 [each[:9] for each in CHAINS], 1, None, bundles.OTHER_KEY
             ).decode()
         },
+        "a hash in capitals": {
+            "chains": [
+                chain_
+                | {
+                    "links": [
+                        *chain_["links"][:3],
+                        chain_["links"][3].upper(),
+                        *chain_["links"][4:],
+                    ]
+                }
+            ]
+        },
+        "an archive's anchor": {"checkpoint": bundles.anchor(CHAINS[0], SECOND).decode()},
         "no chain": {"chains": []},
         "a chain twice": {"chains": [chain_, chain_]},
         "another format": {"format": "mexc-plugin/proof/v2"},
@@ -397,6 +411,15 @@ def test_a_proof_that_was_tampered_with_is_found_by_both(folder: Path) -> None:
     ]
     assert missed == []
     assert bundles.objection(proof_with(folder)) is None
+
+
+def test_a_proof_of_another_checkpoint_than_the_kept_one_is_said_by_both(folder: Path) -> None:
+    raw = (folder / "proof.json").read_bytes()
+    assert (bundles.broken(raw, kept=[FIRST]), bundles.objection(raw, kept=[FIRST])) == ([], None)
+    assert [each.message for each in bundles.broken(raw, kept=[SECOND])] == [
+        "its checkpoint is not the one that is kept elsewhere"
+    ]
+    assert bundles.objection(raw, kept=[SECOND]) is not None
 
 
 def test_the_end_of_a_cancel_may_be_left_out_of_a_proof_and_the_page_says_so(folder: Path) -> None:
