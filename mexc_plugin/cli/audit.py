@@ -22,6 +22,7 @@ COMMANDS = {
     "verify": "mexc_plugin.cli.commands.evidence.verify:verify",
     "checkpoint": "mexc_plugin.cli.commands.evidence.checkpoint:checkpoint",
     "prove": "mexc_plugin.cli.commands.evidence.prove:prove",
+    "archive": "mexc_plugin.cli.commands.evidence.archive:archive",
     "keygen": "mexc_plugin.cli.commands.evidence.keygen:keygen",
     "reconcile": "mexc_plugin.cli.commands.reconcile:reconcile",
     "recover": "mexc_plugin.cli.commands.reconcile:recover",

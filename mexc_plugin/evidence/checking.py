@@ -11,7 +11,8 @@ from mexc_plugin.evidence.attempt_story import Story
 from mexc_plugin.evidence.judging import Document
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema import history_rows
-from mexc_plugin.store.verify import attempts, columns, record
+from mexc_plugin.store.verify import anchors, attempts, columns, record
+from mexc_plugin.store.verify.anchors import Anchors
 from mexc_plugin.store.verify.columns import CHAIN, READ, OrderRows
 from mexc_plugin.store.verify.findings import Fault, Finding
 from mexc_plugin.store.verify.record import Verifier
@@ -54,16 +55,19 @@ def check_stretches(
 ) -> Iterator[Finding]:
     """Every finding about some stretches. writer_keys: of those who may record, none is anybody."""
     with queries.reading(url) as connection, queries.reading(url) as second:
+        left = anchors.read(connection)
         for stretch in wanted:
             if quick:
-                yield from _check_chain(connection, stretch, tell)
+                yield from _check_chain(connection, stretch, left, tell)
             else:
-                yield from _check_meaning(connection, second, stretch, tell, writer_keys)
+                yield from _check_meaning(connection, second, stretch, left, tell, writer_keys)
 
 
-def _check_chain(connection: Connection, stretch: Stretch, tell: Tell) -> Iterator[Finding]:
+def _check_chain(
+    connection: Connection, stretch: Stretch, left: Anchors, tell: Tell
+) -> Iterator[Finding]:
     reader = Reader(connection, CHAIN)
-    verifier = _beginning(reader, stretch)
+    verifier = _beginning(reader, stretch, left)
     for values in _told(reader.rows(stretch), tell):
         found = verifier.check_chain(values)
         if found:
@@ -74,18 +78,19 @@ def _check_meaning(
     connection: Connection,
     second: Connection,
     stretch: Stretch,
+    left: Anchors,
     tell: Tell,
     writer_keys: Sequence[PublicKey],
 ) -> Iterator[Finding]:
     reader = Reader(connection)
-    verifier = _beginning(reader, stretch)
+    verifier = _beginning(reader, stretch, left)
     orders = OrderRows(second, (stretch.writer_id, stretch.first, stretch.last))
     orders.begin()
     story = Story(
         columns.plain(str(stretch.writer_id)),
         lambda cancel_id, attempt: look_up(second, cancel_id, attempt),
         distributions.version("mexc-plugin"),
-        _start_before(reader, stretch),
+        _start_before(reader, stretch, left),
         writer_keys,
     )
     for values in _told(reader.rows(stretch), tell):
@@ -109,11 +114,15 @@ def _told(rows: Iterator[Values], tell: Tell) -> Iterator[Values]:
     tell(number % TELL_EVERY)
 
 
-def _beginning(reader: Reader, stretch: Stretch) -> Verifier:
-    """A verifier that knows the event before the stretch, which is taken as it stands."""
+def _beginning(reader: Reader, stretch: Stretch, left: Anchors) -> Verifier:
+    """A verifier that knows the event before the stretch, there or archived, which is taken as it stands."""
     verifier = Verifier()
     before = reader.before(stretch)
-    if before is not None:
+    if before is None:
+        seq, hash_ = left.begin_of(stretch.writer_id, stretch.first)
+        if seq:
+            verifier.begin(stretch.writer_id, seq, hash_)
+    else:
         writer_id, seq, hash_ = (
             before[reader.columns.index(name)] for name in ("writer_id", "seq", "hash")
         )
@@ -121,12 +130,14 @@ def _beginning(reader: Reader, stretch: Stretch) -> Verifier:
     return verifier
 
 
-def _start_before(reader: Reader, stretch: Stretch) -> Document | None:
-    """The first event of a writer of whom only the rest is read."""
+def _start_before(reader: Reader, stretch: Stretch, left: Anchors) -> Document | None:
+    """The first event of a writer of whom only the rest is read; empty where it left for an archive."""
     if stretch.first == 1:
         return None
     first = next(reader.rows(Stretch(stretch.writer_id, 1, 1, 1)), None)
-    return _decoded(first[READ.index("payload")]) if first else None
+    if first:
+        return _decoded(first[READ.index("payload")])
+    return {} if left.begin_of(stretch.writer_id, stretch.first)[0] else None
 
 
 def look_up(

@@ -39,7 +39,7 @@ BATCH = 5_000
 SECOND = 1_000_000_000
 FIRST = 1_795_435_200_000_000_000
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
 # By append-only table, the revision that made it: from there on its guards have to stand.
 MADE_BY = {"cancel_audit": "0001", "cancel_audit_order": "0002", "audit_checkpoint": "0006"}
 

@@ -6,7 +6,7 @@ each writer says what the record was at that moment. The notes are read before: 
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +46,10 @@ class Written:
     sha256: str
 
 
-def write(url: str, put: Callable[[bytes], Any], tell: Tell) -> Written:
-    """Write a bundle by `put`.
+def write(
+    url: str, put: Callable[[bytes], Any], tell: Tell, wanted: Sequence[Stretch] | None = None
+) -> Written:
+    """Write a bundle by `put`. wanted: the events in it, writer by writer; None is all of them.
 
     Raises StoreError and what else `queries.reading` does; also for rows that are no events, which no bundle holds.
     """
@@ -55,7 +57,7 @@ def write(url: str, put: Callable[[bytes], Any], tell: Tell) -> Written:
     with queries.reading(url) as connection:
         columns.read_any_text(connection)
         notes = _in_order(connection)
-        plan = stretches.plan(connection)
+        plan = stretches.plan(connection) if wanted is None else wanted
         total = max(1, sum(stretch.events for stretch in plan))
         chains: list[Chain] = []
         parts: list[Part] = []

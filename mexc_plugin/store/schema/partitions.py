@@ -4,6 +4,7 @@
 partition. Rows stay where they are: a month that the default has rows of gets no partition.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -42,6 +43,20 @@ class Partition:
     name: str
     bounds: str
     rows: int
+
+    @property
+    def start(self) -> datetime | None:
+        """When its time begins; None for the default."""
+        return self._bound("FROM")
+
+    @property
+    def end(self) -> datetime | None:
+        """When its time is over, not included; None for the default."""
+        return self._bound("TO")
+
+    def _bound(self, word: str) -> datetime | None:
+        found = re.search(rf"{word} \('([^']+)'\)", self.bounds)
+        return datetime.fromisoformat(found[1]) if found else None
 
 
 def is_partitioned(connection: Connection) -> bool:

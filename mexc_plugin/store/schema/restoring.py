@@ -10,7 +10,7 @@ from mexc_plugin.store.schema import partitions, triggers, views
 
 COMMAND = "mexc-plugin db check --restore"
 # The revisions that made guards; what a later one says of a name is what holds.
-REVISIONS = ("0001", "0002", "0006")
+REVISIONS = ("0001", "0002", "0006", "0007")
 HISTORY = "0005"
 
 _LACKING = re.compile(r"(?:trigger|view) (\S+) is missing")
@@ -35,9 +35,8 @@ def restore(connection: Connection) -> list[str]:
 
 def _statements(connection: Connection, lacking: list[str]) -> Iterator[str]:
     dialect = connection.dialect.name
-    for text in _functions(connection):
-        yield text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
-    for name, text in _guards(dialect).items():
+    yield from functions(connection)
+    for name, text in guards(dialect).items():
         table = _named(_TABLE, text)
         if name in lacking:
             yield f"DROP TRIGGER IF EXISTS {name}" + (
@@ -54,21 +53,26 @@ def _statements(connection: Connection, lacking: list[str]) -> Iterator[str]:
             yield from _view(dialect, name, body)
 
 
-def _functions(connection: Connection) -> Iterator[str]:
+def functions(connection: Connection) -> list[str]:
+    """What makes the functions of the triggers, whether they are there or not: only PostgreSQL has any."""
     from mexc_plugin.store.schema import migrate
 
     if connection.dialect.name != "postgresql":
-        return
-    first = migrate.revision_module(REVISIONS[0])
-    yield from (text for text in first.GUARDS["postgresql"] if text.startswith("CREATE FUNCTION"))
+        return []
+    guarding = migrate.revision_module(REVISIONS[0]).GUARDS["postgresql"]
     schema = connection.dialect.identifier_preparer.quote(
         str(connection.scalar(sa.text("SELECT current_schema()")))
     )
-    yield from migrate.revision_module(HISTORY).functions("postgresql", schema=schema).values()
+    keeping = migrate.revision_module(HISTORY).functions("postgresql", schema=schema)
+    made = [text for text in guarding if text.startswith("CREATE FUNCTION")]
+    return [
+        text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+        for text in (*made, *keeping.values())
+    ]
 
 
-def _guards(dialect: str) -> dict[str, str]:
-    """By name, what makes each trigger."""
+def guards(dialect: str) -> dict[str, str]:
+    """By name, what makes each trigger: of all tables, not of partitions."""
     from mexc_plugin.store.schema import migrate
 
     made: dict[str, str] = {

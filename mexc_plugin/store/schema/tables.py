@@ -9,7 +9,7 @@ from mexc_plugin.store.schema.types import LongText, Timestamp
 
 VERSION_TABLE = "cancel_audit_version"
 # The newest revision in migrations/, so that opening a current database needs no alembic.
-HEAD = "0006"
+HEAD = "0007"
 AUDIT_TABLE = "cancel_audit"
 ORDERS_TABLE = "cancel_audit_order"
 HISTORY_TABLE = "cancel_history"

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, exc
 
 from mexc_plugin.store.schema import history_rows, tables, views
 
+_UNLESS_ARCHIVED = "(?: IF @mexc_plugin_archive IS NULL THEN)?"
 # By dialect: the triggers, and what each is for. SQLite keeps the text that made a trigger: for it,
 # the SHA-256 of that text as the migrations have it, blanks folded.
 GUARDS = {
@@ -32,9 +33,9 @@ GUARDS = {
     },
     "mysql": {
         "cancel_audit_no_update": "BEFORE UPDATE",
-        "cancel_audit_no_delete": "BEFORE DELETE",
+        "cancel_audit_no_delete": f"BEFORE DELETE{_UNLESS_ARCHIVED}",
         "cancel_audit_order_no_update": "BEFORE UPDATE",
-        "cancel_audit_order_no_delete": "BEFORE DELETE",
+        "cancel_audit_order_no_delete": f"BEFORE DELETE{_UNLESS_ARCHIVED}",
         "audit_checkpoint_no_update": "BEFORE UPDATE",
         "audit_checkpoint_no_delete": "BEFORE DELETE",
     },
@@ -50,7 +51,7 @@ _WHOLE = {
     ),
     "mysql": (
         r"{event} SIGNAL SQLSTATE '45000' "
-        r"SET MESSAGE_TEXT = '{table} is append-only: no (?:UPDATE|DELETE)'"
+        r"SET MESSAGE_TEXT = '{table} is append-only: no (?:UPDATE|DELETE)'(?:; END IF)?"
     ),
 }
 _WHOLE["mariadb"] = _WHOLE["mysql"]

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mexc_plugin.errors import StoreError
 from mexc_plugin.store.connect import engine as engines
-from mexc_plugin.store.connect.error_messages import explained
+from mexc_plugin.store.connect.error_messages import explained, kind_of
 from mexc_plugin.store.schema import restoring
 
 # How long a lock may last before nothing is tried.
@@ -26,10 +26,6 @@ PATIENCE_MS = 1_000
 _TRIES, _PAUSE_S = 20, 0.02
 
 _REFUSED = re.compile("is append-only|is kept from cancel_audit")
-_DENIED = re.compile("(?i)permission denied|command denied|must be owner")
-_BUSY = re.compile(
-    "(?i)could not obtain lock|lock timeout|locked|lock wait|deadlock|statement timeout"
-)
 
 Row = dict[str, object]
 
@@ -135,7 +131,7 @@ def _insert(connection: Connection, table: str, row: Row) -> bool:
         with connection.begin_nested():
             _run(connection, _put("INSERT", table, row), row)
     except SQLAlchemyError as error:
-        if _DENIED.search(str(error)):
+        if kind_of(error) == "forbidden":
             return False
         raise
     return True
@@ -172,7 +168,7 @@ def _is_refused(connection: Connection, statement: str, row: Row) -> bool:
             _run(connection, statement, row)
             savepoint.rollback()
     except SQLAlchemyError as error:
-        if _REFUSED.search(str(error)) or _DENIED.search(str(error)):
+        if _REFUSED.search(str(error)) or kind_of(error) == "forbidden":
             return True
         raise
     return False
@@ -207,9 +203,9 @@ def _is_truncate_refused(connection: Connection, table: str) -> bool | None:
                 # It locks before it asks the trigger: never in a queue that bots would stand behind.
                 _run(connection, f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE NOWAIT", {})
             except SQLAlchemyError as error:
-                if _DENIED.search(str(error)):
+                if kind_of(error) == "forbidden":
                     return True
-                if not _BUSY.search(str(error)):
+                if kind_of(error) != "locked":
                     raise
             else:
                 return _is_refused(connection, f"TRUNCATE {table}", {})

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from mexc_plugin.store.connect.rows import Row
 from mexc_plugin.store.schema import tables
+from mexc_plugin.store.verify import anchors
 from mexc_plugin.store.verify.record import Fault, Finding, OrderRows, Verifier, as_stored
 
 Place = tuple[str, int]
@@ -26,6 +27,8 @@ def _around(connection: Connection, writer_id: str, seq: int) -> list[Finding]:
     verifier = Verifier()
     if before is not None:
         verifier.begin(writer_id, before["seq"], before["hash"])
+    elif seq > 1:
+        verifier.begin(writer_id, *anchors.read(connection).begin_of(writer_id, seq))
     found = [*verifier.check(event), *OrderRows(connection).check(event)]
     if after is not None:
         verifier.begin(writer_id, seq, event["hash"])

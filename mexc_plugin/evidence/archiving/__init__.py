@@ -1,0 +1,1 @@
+"""Takes old events out of the record: what leaves, the file that it leaves for, and how it is removed."""
