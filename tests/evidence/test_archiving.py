@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema import migrate, partitions, triggers
 from mexc_plugin.store.verify.findings import Degree, Fault
 from mexc_plugin.store.write.writer import Writer
+from tests.command_line import invoke
 from tests.conftest import BACKENDS, Audit
 from tests.test_store import draft
 
@@ -315,8 +317,6 @@ def test_a_removal_of_which_no_anchor_says_is_found(
 
 @pytest.fixture
 def run(tmp_path: Path):
-    from tests.command_line import invoke
-
     key_files.write_private(tmp_path / "key", KEY)
 
     def run(audit: Audit, folder: Path, before: str, *more: str):
@@ -351,6 +351,25 @@ def test_the_command_says_what_left_and_where_it_is(audit: Audit, folder: Path, 
     assert "15 events of 1 writer left" in done.stderr
     again = run(audit, folder, LATER, "--yes")
     assert (again.exit_code, "nothing leaves" in again.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_what_left_verifies_by_its_note_with_this_program_and_without_it(
+    audit: Audit, folder: Path, tmp_path: Path, run
+) -> None:
+    store(audit.url, sealed(honest()), sealed([*honest()[:-1], records.stop(5_000)]))
+    key = tmp_path / "archivist.pub"
+    key.write_text(f"{KEY.public}\n")
+    before = ["2026-11-23T12:10", "2026-11-25"]
+    bundles = [Path(run(audit, folder, day, "--yes").stdout.strip()) for day in before]
+    assert len({*bundles}) == 2
+    for bundle in bundles:
+        note = bundle.with_suffix(".txt")
+        ours = ["--public-key", str(key), "--checkpoint", str(note), "--strict"]
+        done = invoke(["audit", "verify", str(bundle), *ours])
+        assert (done.exit_code, "broken" in done.stdout) == (0, False)
+        single = [sys.executable, "tools/verify_bundle.py", bundle, key, note]
+        assert subprocess.run(single, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
