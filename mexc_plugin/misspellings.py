@@ -21,6 +21,7 @@ OTHERS = (
     "MEXC_PLUGIN_PAGER",
     "MEXC_PLUGIN_AUTH_TOKEN",
     "MEXC_PLUGIN_SHIP_TO",
+    "MEXC_PLUGIN_WEBHOOK",
     settings_file.VARIABLE,
 )
 KNOWN = (*VARIABLES.values(), *OTHERS)

@@ -16,6 +16,7 @@ COMMANDS = {
     "export": "mexc_plugin.cli.commands.export:export",
     "report": "mexc_plugin.cli.commands.report:report",
     "serve": "mexc_plugin.cli.commands.watching.serve:serve",
+    "watch": "mexc_plugin.cli.commands.watching.watch:watch",
     "metrics": "mexc_plugin.cli.commands.watching.metrics:metrics",
     "ship": "mexc_plugin.cli.commands.watching.ship:ship",
     "sql": "mexc_plugin.cli.commands.sql:sql",

@@ -23,6 +23,7 @@ _NAMES = (
 )
 _LONG = re.compile(r"([0-9]{1,9}(?:[.][0-9]{1,6})?)\s?(us|µs|ms|s)")
 _AGO = re.compile(rf"([0-9]{{1,18}}) ?({_NAMES})(?: ago)?")
+_LENGTH = re.compile(rf"([0-9]{{1,9}}) ?({_NAMES})")
 _MONTHS = re.compile(r"([0-9]+) ?(?:M|mo|mon|mth|months?)(?: ago)?")
 _DAY = re.compile(r"(today|yesterday)(?: (.+))?")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?")
@@ -64,6 +65,17 @@ def duration_us(text: str) -> int:
     if long := _LONG.fullmatch(text.strip().lower()):
         return int(Decimal(long[1]) * MICROSECONDS[long[2]])
     raise ValueError(f"{text!r} is not a duration that is understood; write 800us, 500ms or 1.5s")
+
+
+def length_s(text: str) -> int:
+    """The seconds of a length of time such as 90s, 5min or `2 hours`.
+
+    Raises ValueError, whose message says what would be understood.
+    """
+    long = _LENGTH.fullmatch(text.strip())
+    if long is None:
+        raise ValueError(f"{text!r} is no length of time; write 90s, 5m, 30min, 2h or 1d")
+    return int(long[1]) * UNITS[long[2][0]]
 
 
 def in_zone(moment: datetime, zone: tzinfo | None) -> datetime:

@@ -44,6 +44,8 @@ COMMANDS: dict[str, list[str]] = {
     "verify": [],
     "recover": [],
     "reconcile": ["--base-url", "http://127.0.0.1:9"],
+    "metrics": [],
+    "watch": ["--once"],
     "serve": ["--port", "0"],
 }
 # keygen has none; serve starts and waits for it to come: tests/web looks at that.

@@ -191,9 +191,11 @@ def test_what_a_filter_does_not_want_is_not_kept_for_later(ledger, look):
 class Followed:
     """`audit tail -f` as a process, its lines as they come."""
 
+    WORDS = ("tail", "-f")
+
     def __init__(self, *arguments):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mexc_plugin", "audit", "tail", "-f", *arguments],
+            [sys.executable, "-m", "mexc_plugin", "audit", *self.WORDS, *arguments],
             env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

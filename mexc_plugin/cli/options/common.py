@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -200,6 +200,22 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
             return value
         try:
             return times.moment(str(value), _now(ctx), zone_of(ctx))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Length(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """A length of time on the command line, at least a second; the command gets a timedelta."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return timedelta(seconds=max(1, times.length_s(str(value))))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

@@ -5,7 +5,7 @@ long past. Its events may also lie between others that are there already, so the
 are looked at as well as its end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,6 +50,10 @@ class Follower:
         rows = [row for batch in batches for row in _attempts(connection, batch, filters)]
         self._owed = {}
         return sorted(rows, key=key)
+
+    def owe(self, ids: Iterable[str]) -> None:
+        """Hand these cancels out once more: what was made of them came to nothing."""
+        self._owed |= dict.fromkeys(ids)
 
 
 def _added(connection: Connection, writer_id: str, writer: Writer, newest: int) -> Iterator[str]:

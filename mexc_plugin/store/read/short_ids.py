@@ -37,6 +37,8 @@ def shortest(connection: Connection, ids: Iterable[str], least: int = LEAST) -> 
     One of now is a neighbour as well: else the ids of a minute would be ambiguous with the next cancel.
     """
     listed = sorted(ids)
+    if not listed:
+        return {}
     query = sa.union_all(*(part for id_ in listed for part in _neighbours(id_)))
     known = sorted({*listed, *connection.scalars(query), uuid7()})
     pairs = [0, *(_shared(one, other) for one, other in itertools.pairwise(known)), 0]
