@@ -44,7 +44,6 @@ COMMANDS: dict[str, list[str]] = {
     "verify": [],
     "recover": [],
     "reconcile": ["--base-url", "http://127.0.0.1:9"],
-    "metrics": [],
     "watch": ["--once"],
     "serve": ["--port", "0"],
 }
