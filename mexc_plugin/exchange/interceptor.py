@@ -89,8 +89,7 @@ class Interceptor:
             recorder = recorder_for(*found.place)
         self._audit_settings = found
         if self.apiKey:
-            # Only who has a key can cancel; making a new database now keeps it out of the first cancel.
-            recorder.prepare()
+            recorder.prepare()  # who has no key cancels nothing; a new database keeps no cancel waiting
 
     def __setattr__(self, name: str, value: Any) -> None:
         """A `fetch` that the user puts on the instance does the sending; ours goes on recording."""
