@@ -68,7 +68,8 @@ def _dropped(
 
 def _folds(widths: Sequence[int], most: int | None) -> list[slice]:
     """Which columns stand on each line of a row; every line but the first is indented."""
-    folds, begin = [], 0
+    folds: list[slice] = []
+    begin = 0
     for end in range(1, len(widths) + 1):
         indent = len(_GAP) if folds else 0
         following = widths[begin : end + 1]
