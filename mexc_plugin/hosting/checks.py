@@ -160,7 +160,7 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
     with queries.reading(url) as connection:
         missing = [finding.message for finding in record.check_guards(connection)]
         unseen = views.unchecked(connection)
-        doubts = durability.doubts(connection)
+        doubts = durability.doubts_where_bots_write(url, connection)
         if shortage := partitions.shortage(connection):
             doubts.append(shortage)
     # Only now, when it is known to be ours: opening for writing sets SQLite's journal mode.

@@ -4,17 +4,19 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from tests.databases.servers import in_memory
 from tests.torture import servers
 from tests.torture.servers import Server
+
+if TYPE_CHECKING:
+    import subprocess
 
 USER = "torture"
 NAMES = ("p1", "p2", "p3")
@@ -96,7 +98,7 @@ class Node:
         """Be a standby of that node; a node that runs changes over at once."""
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(f"primary_conninfo = 'host=127.0.0.1 port={primary.port} user={USER}'\n")
-        if self._is_running:
+        if self.is_running:
             self.query("SELECT pg_reload_conf()")
 
     def become_standby(self) -> None:
@@ -106,11 +108,12 @@ class Node:
         _give(signal_file)
 
     @property
-    def _is_running(self) -> bool:
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended; it may be frozen."""
         return self._process is not None and self._process.poll() is None
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process is None or not self._is_running:
+        if self._process is None or not self.is_running:
             return
         for pid in Server(self._process, "").pids():
             with contextlib.suppress(ProcessLookupError):

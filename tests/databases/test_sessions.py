@@ -176,11 +176,49 @@ def test_an_encoding_that_cannot_hold_every_text_is_refused(server: Server) -> N
         ({}, []),
         ({"fsync": "on", "full_page_writes": "on"}, []),
         ({"fsync": "off", "full_page_writes": "off"}, ["fsync", "full_page_writes"]),
-        ({"innodb_flush_log_at_trx_commit": "1", "log_bin": "0", "sync_binlog": "0"}, []),
+        ({"innodb_flush_log_at_trx_commit": "1", "log_bin": "OFF", "sync_binlog": "0"}, []),
         ({"innodb_flush_log_at_trx_commit": "2"}, ["innodb_flush_log_at_trx_commit"]),
         ({"innodb_flush_log_at_trx_commit": "0"}, ["innodb_flush_log_at_trx_commit"]),
-        ({"log_bin": "1", "sync_binlog": "0"}, ["sync_binlog"]),
-        ({"log_bin": "1", "sync_binlog": "1"}, []),
+        ({"log_bin": "ON", "sync_binlog": "0"}, ["sync_binlog"]),
+        ({"log_bin": "ON", "sync_binlog": "1"}, []),
+        ({"synchronous_standby_names": "", "standbys": "0"}, []),
+        ({"synchronous_standby_names": "", "standbys": "2"}, ["synchronous_standby_names"]),
+        ({"synchronous_standby_names": "", "standbys": "2", "is_standby": "true"}, []),
+        ({"synchronous_standby_names": "*", "standbys": "0"}, ["synchronous_standby_names"]),
+        ({"synchronous_standby_names": "*", "standbys": "1", "synchronous_commit": "on"}, []),
+        ({"synchronous_standby_names": "*", "standbys": "1", "synchronous_commit": "off"}, []),
+        (
+            {"synchronous_standby_names": "*", "standbys": "1", "synchronous_commit": "local"},
+            ["synchronous_commit"],
+        ),
+        (
+            {
+                "synchronous_standby_names": "*",
+                "standbys": "1",
+                "synchronous_commit": "remote_write",
+            },
+            ["synchronous_commit"],
+        ),
+        ({"Slaves_connected": "1"}, ["rpl_semi_sync_master_enabled"]),
+        (
+            {"Slaves_connected": "1", "rpl_semi_sync_master_enabled": "OFF"},
+            ["rpl_semi_sync_master_enabled"],
+        ),
+        ({"Slaves_connected": "1", "rpl_semi_sync_master_enabled": "ON"}, []),
+        ({"Slaves_connected": "1", "rpl_semi_sync_source_enabled": "ON"}, []),
+        (
+            {
+                "wsrep_on": "ON",
+                "Slaves_connected": "1",
+                "wsrep_provider_options": "pc.ignore_sb = false; pc.recovery = true",
+            },
+            [],
+        ),
+        (
+            {"wsrep_on": "ON", "wsrep_provider_options": "pc.ignore_sb = true; x = 1"},
+            ["wsrep_provider_options"],
+        ),
+        ({"wsrep_on": "OFF", "wsrep_provider_options": "pc.ignore_sb=YES"}, []),
     ],
 )
 def test_settings_that_lose_acknowledged_events_are_doubted(settings, doubted) -> None:

@@ -1,5 +1,6 @@
 """Many writers at once: what runs in each process, and how long it was kept waiting."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -7,13 +8,17 @@ import sys
 import threading
 import time
 import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.store.write import recorders
+from mexc_plugin.store.write import writer as writer_module
 from mexc_plugin.store.write.write_queue import Turns
+from mexc_plugin.store.write.writer import Writer
 
 DEADLINE = 0.25
 
@@ -148,3 +153,51 @@ def hold_a_turn(database: str) -> None:
     """Take a turn at a file, and keep it until killed."""
     assert Turns(Path(database)).take(10)
     time.sleep(600)
+
+
+def writers(url: str, count: int, cancels_each: int, deadline: float = 2.0) -> Load:
+    """So many writers in this process, each with a connection and a chain of its own, all at once."""
+    return _writers(url, count, deadline, lambda n: n < cancels_each)
+
+
+def writers_until(url: str, count: int, ends: Path, pause: float) -> Load:
+    """The same until a file is there, with a pause after each cancel, and the budget of a bot."""
+
+    def goes_on(n: int) -> bool:
+        time.sleep(pause * (n > 0))
+        return not ends.exists()
+
+    return _writers(url, count, DEADLINE, goes_on)
+
+
+def _writers(url: str, count: int, deadline: float, goes_on: Callable[[int], bool]) -> Load:
+    made = [Writer(url) for _ in range(count)]
+    loads = [Load() for _ in made]
+
+    def work(writer: Writer, load: Load) -> None:
+        writer.prepare()
+        for n in itertools.takewhile(goes_on, itertools.count()):
+            for draft in drafts(n):
+                started = time.monotonic()
+                place = writer.commit(draft | {"occurred_ns": time.time_ns()}, deadline)
+                load.add(place, time.monotonic() - started)
+        writer.close()
+
+    running = [threading.Thread(target=work, args=pair) for pair in zip(made, loads, strict=True)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    return merged(loads)
+
+
+def merged(loads: Sequence[Load]) -> Load:
+    """All that several saw, as one."""
+    places = sum((Counter(load.places) for load in loads), Counter[str]())
+    return Load(dict(places), max(load.longest for load in loads), sum(load.late for load in loads))
+
+
+def crowd(url: str, count: int, ends: Path, patience_ms: int) -> Load:
+    """Writers that cancel once a second; patience_ms: what each waits for a lock, instead of its usual time."""
+    writer_module.BUSY_TIMEOUT_MS = patience_ms
+    return writers_until(url, count, ends, 1.0)

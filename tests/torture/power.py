@@ -145,7 +145,7 @@ def record(folder: Path, synchronous: str | None, chance: random.Random) -> Reco
         listener(adapter, None)
     if synchronous is not None:
         adapter.execute(f"PRAGMA synchronous = {synchronous}")
-    inserts = Inserts(engine.dialect)
+    inserts = Inserts(engine.dialect, "BEGIN IMMEDIATE")
     batches = chained(TRANSACTIONS, chance)
     for batch in batches:
         inserts.run(adapter, batch, lambda: None)

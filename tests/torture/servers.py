@@ -135,12 +135,12 @@ def wheel_programs() -> Path:
 
 
 def program(name: str) -> Path:
-    found = shutil.which(name, path=_search_path())
+    found = shutil.which(name, path=search_path())
     assert found, f"{name} is missing; run: apt-get install -y mariadb-server"
     return Path(found)
 
 
-def _search_path() -> str:
+def search_path() -> str:
     return f"{os.environ.get('PATH', '')}:{PATHS}"
 
 

@@ -161,7 +161,7 @@ def _faults(url: str) -> Iterator[str]:
             yield f"{finding.message}; restore it with: {restoring.COMMAND}, then: audit verify"
         if shortage := partitions.shortage(connection):
             yield shortage
-        yield from durability.doubts(connection)
+        yield from durability.doubts_where_bots_write(url, connection)
     if not guards:
         trials = guard_trials.try_guards(url)
         for reason in trials.untried:

@@ -18,7 +18,7 @@ from mexc_plugin import distributions
 from mexc_plugin.config import default_database_path
 from mexc_plugin.errors import ConfigError, MexcPluginError, StoreError, StoreMissing
 from mexc_plugin.posix import pwd
-from mexc_plugin.store.connect import sessions
+from mexc_plugin.store.connect import hosts, sessions
 
 DRIVERS = {
     "sqlite": "sqlite",
@@ -42,7 +42,7 @@ _SECRET = re.compile(r"(?i)(\w*(?:password|passwd|pwd|passphrase)\w*=)[^&\s]*")
 def parse(url: str) -> URL:
     """The URL with our driver where it names none. Raises ConfigError, never showing the URL."""
     try:
-        parsed = make_url(url)
+        parsed = hosts.make_url(url)
         if _LEAVES_NAMES_ENCODED and parsed.database:
             parsed = parsed.set(database=unquote(parsed.database))
     except (exc.ArgumentError, ValueError):
@@ -58,6 +58,7 @@ def parse(url: str) -> URL:
         )
     if "+" not in parsed.drivername:
         parsed = parsed.set(drivername=DRIVERS[backend])
+    hosts.require_one_where_needed(parsed)
     return parsed
 
 
@@ -80,6 +81,7 @@ def validate(url: str) -> None:
     parsed = parse(url)
     _load_driver(parsed)
     _require_user(parsed)
+    hosts.require_readable(parsed)
     path = _require_lasting(parsed, url)
     if path is not None:
         _check_folder(path)

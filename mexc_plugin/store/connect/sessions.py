@@ -4,6 +4,7 @@ One table for each kind of database. What the user's URL says of timeouts is lef
 record's durability and exactness rest on is not.
 """
 
+import functools
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
@@ -15,9 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine
 
-from mexc_plugin.store.connect import unwritten_files, wal_checkpoints
+from mexc_plugin.store.connect import backends, unwritten_files, wal_checkpoints
+from mexc_plugin.store.connect.backends import Backend
 
 _AS_IT_LIES = "mexc_plugin.as_it_lies"
+_BEGIN = "mexc_plugin.begin"
+_BACKEND = "mexc_plugin.backend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ def _sqlite_arguments(terms: Terms) -> dict[str, Any]:
 
 
 def _postgresql_arguments(terms: Terms) -> dict[str, Any]:
+    # Of several hosts the one that takes what is written; a reader may have any.
+    target = {} if terms.read_only else {"target_session_attrs": "read-write"}
     return {
         "isolation_level": "READ COMMITTED",
         "use_native_hstore": False,  # it asks the server for the type with each connection
@@ -78,6 +84,7 @@ def _postgresql_arguments(terms: Terms) -> dict[str, Any]:
             "keepalives_interval": 10,
             "keepalives_count": 3,
             "tcp_user_timeout": terms.answer_ms,
+            **target,
         },
     }
 
@@ -165,29 +172,56 @@ def _use_wal(connection: sqlite3.Connection, timeout_ms: int) -> None:
             return
 
 
+# `local` and the stronger `remote_apply` are durable; only `off` acknowledges what may be lost.
+_SETTINGS = """SELECT set_config('lock_timeout', '{milliseconds}', {is_local}),
+    set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+        WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, {is_local})"""
+_BEGIN_READ_COMMITTED = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
+
 def _configure_postgresql(engine: Engine, terms: Terms) -> None:
     from mexc_plugin.store.connect import psycopg_timeout
-
-    settings = ["set_config('default_transaction_read_only', 'on', false)"] * terms.read_only
-    if not terms.read_only:
-        # `local` and the stronger `remote_apply` are durable; only `off` acknowledges what may be lost.
-        settings.append(
-            "set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
-            "WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)"
-        )
-        # For transactions that we begin ourselves: psycopg says it only in its own.
-        settings.append("set_config('default_transaction_isolation', 'read committed', false)")
-    query = f"SELECT {', '.join(settings)}"
 
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: object, _record: object, args: Any, parameters: Any) -> object:  # noqa: ANN401
         return psycopg_timeout.connect(terms.answer_ms / 1000, *args, **parameters)
 
     @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's
+    def _connected(connection: Any, record: Any) -> None:  # noqa: ANN401 - the driver's
+        # psycopg says it with each BEGIN of its own: nothing is set that a pooler's next client inherits.
+        connection.read_only = terms.read_only
+        prepare_threshold, connection.prepare_threshold = connection.prepare_threshold, None
+        if terms.read_only:
+            return
         connection.autocommit = True
-        connection.execute(query)
+        backend = record.info[_BACKEND] = backends.of(connection)
+        settings = functools.partial(_SETTINGS.format, milliseconds=terms.timeout_ms)
+        if backend is None:
+            record.info[_BEGIN] = f"{_BEGIN_READ_COMMITTED}; {settings(is_local=True)}"
+        else:
+            record.info[_BEGIN] = _BEGIN_READ_COMMITTED
+            isolation = "set_config('default_transaction_isolation', 'read committed', false)"
+            connection.execute(f"{settings(is_local=False)}, {isolation}")
+            connection.prepare_threshold = prepare_threshold
         connection.autocommit = False
+
+
+def begin(connection: sa.Connection) -> str:
+    """What begins a transaction of ours on a connection that commits each statement by itself."""
+    if connection.dialect.name == "sqlite":
+        return "BEGIN IMMEDIATE"
+    return str(connection.info.get(_BEGIN, "BEGIN"))
+
+
+def is_pooled(connection: sa.Connection) -> bool:
+    """Whether each transaction may run in another session: then it says for itself how it wants to be."""
+    return connection.info.get(_BACKEND, connection) is None
+
+
+def backend(connection: sa.Connection) -> Backend | None:
+    """The server's process of this connection alone, where that is known."""
+    found: Backend | None = connection.info.get(_BACKEND)
+    return found
 
 
 def _configure_mysql(engine: Engine, terms: Terms) -> None:

@@ -5,8 +5,7 @@ A bot may be inside its own alembic in another thread, and alembic's commands ke
 migration has a context and operations of its own, and hands them to the revisions as an argument.
 """
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -27,12 +26,9 @@ from mexc_plugin.errors import (
     StoreOutdated,
     StoreTooNew,
 )
-from mexc_plugin.store.schema import partitions, tables
+from mexc_plugin.store.schema import migration_locks, partitions, tables
 
 UPGRADE = "mexc-plugin db upgrade --db DATABASE"
-# Each statement of DDL commits there: others see, and a crash leaves, what is half made.
-PIECEMEAL = frozenset({"mysql", "mariadb"})
-LOCK_SECONDS = 60
 
 
 class State(Enum):
@@ -87,24 +83,34 @@ def state(connection: Connection) -> State:
 
 
 def _without_revision(connection: Connection) -> State:
-    there = set(sa.inspect(connection).get_table_names()) - {tables.VERSION_TABLE}
+    there = set(sa.inspect(connection).get_table_names()) - {
+        tables.VERSION_TABLE,
+        migration_locks.LOCK_TABLE,
+    }
     if not there:
         return State.EMPTY
-    ours = connection.dialect.name in PIECEMEAL and there <= set(tables.metadata.tables)
+    ours = connection.dialect.name in migration_locks.PIECEMEAL and there <= set(
+        tables.metadata.tables
+    )
     return State.INTERRUPTED if ours else State.FOREIGN
 
 
 def ensure(engine: Engine) -> None:
     """Make a new database ours; accept a current one; refuse every other with what to do.
 
+    On a Galera cluster a new one is refused, too: bots on several nodes would make it at once.
     Raises StoreForeign, StoreOutdated, StoreTooNew.
     """
     with engine.connect() as connection:
         found = state(connection)
+        if found is not State.CURRENT and migration_locks.is_cluster(connection):
+            if found in _MADE:
+                raise StoreOutdated(f"no bot makes the record on a Galera cluster; run: {UPGRADE}")
+            refuse(found)
     # On a server, looking takes several statements, between which another process may have made it:
     # what is not current is looked at again under the lock.
     if found in _MADE or (engine.dialect.name != "sqlite" and found is not State.CURRENT):
-        with _locked(engine) as connection:
+        with migration_locks.locked(engine) as connection:
             found = state(connection)
             if found in _MADE:
                 _upgrade(connection, "head")
@@ -143,7 +149,7 @@ def upgrade(
     Raises StoreTooNew; ConfigError where the audit cannot be partitioned.
     """
     _prepare(engine, target, tell)
-    with _locked(engine) as connection:
+    with migration_locks.locked(engine) as connection:
         found = state(connection)
         if found is State.TOO_NEW:
             refuse(found)
@@ -162,9 +168,9 @@ def _prepare(engine: Engine, target: str, tell: Callable[[int, int], object]) ->
         return
     missing = list(_scripts().iterate_revisions(target, current))[::-1]
     for script in (script for script in missing if hasattr(script.module, "prepare")):
-        with _locked(engine) as connection:
+        with migration_locks.locked(engine) as connection:
             _upgrade(connection, str(script.down_revision))
-        with _held(engine) as connection:
+        with migration_locks.held(engine) as connection:
             script.module.prepare(connection, tell)
 
 
@@ -179,7 +185,7 @@ def _require_partitionable(connection: Connection) -> None:
 
 def downgrade(engine: Engine, target: str) -> None:
     """Go back to an older revision: for tests and for people who know what they do."""
-    with _locked(engine) as connection:
+    with migration_locks.locked(engine) as connection:
         current = tables.revision(connection)
         back = _scripts().iterate_revisions(current, target, select_for_downgrade=True)
         _run(connection, MigrationStep.downgrade_from_script, back)
@@ -207,7 +213,7 @@ def options(connection: Connection) -> dict[str, Any]:
         "version_table": tables.VERSION_TABLE,
         "include_name": lambda name, kind, _: kind != "table" or name in tables.metadata.tables,
         # Where each statement of DDL commits, a revision's number is committed right after it.
-        "transaction_per_migration": connection.dialect.name in PIECEMEAL,
+        "transaction_per_migration": connection.dialect.name in migration_locks.PIECEMEAL,
     }
 
 
@@ -238,7 +244,7 @@ def _run(
 
 def _separate(connection: Connection) -> None:
     """Where DDL commits, alembic begins and commits a transaction for each revision."""
-    if connection.dialect.name in PIECEMEAL:
+    if connection.dialect.name in migration_locks.PIECEMEAL:
         connection.commit()
 
 
@@ -251,46 +257,3 @@ def _require_utf8(connection: Connection) -> None:
             f"the database's encoding is {encoding}, which cannot hold every answer of the venue; "
             "make one with: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
         )
-
-
-@contextlib.contextmanager
-def _locked(engine: Engine) -> Iterator[Connection]:
-    """A connection that no other migration can run beside; one transaction, where DDL allows it."""
-    with engine.connect() as connection:
-        if engine.dialect.name in PIECEMEAL:
-            with _named_lock(connection):
-                yield connection
-            return
-        with connection.begin():  # on SQLite a BEGIN IMMEDIATE, which is a lock
-            if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310595162)")
-            yield connection
-
-
-@contextlib.contextmanager
-def _held(engine: Engine) -> Iterator[Connection]:
-    """A connection for many transactions, beside which no other migration runs on a server."""
-    with engine.connect() as connection, contextlib.ExitStack() as stack:
-        if engine.dialect.name in PIECEMEAL:
-            stack.enter_context(_named_lock(connection))
-            connection.commit()
-        elif engine.dialect.name == "postgresql":
-            holder = stack.enter_context(engine.connect())
-            stack.enter_context(holder.begin())
-            holder.exec_driver_sql("SELECT pg_advisory_xact_lock(7310595162)")
-        yield connection
-
-
-@contextlib.contextmanager
-def _named_lock(connection: Connection) -> Iterator[None]:
-    name = "MD5(CONCAT('mexc_plugin_migration ', DATABASE()))"  # names of locks are the server's
-    got = connection.exec_driver_sql(f"SELECT GET_LOCK({name}, {LOCK_SECONDS})").scalar()
-    if got != 1:
-        raise StoreError("another program is migrating this database; try again when that is done")
-    try:
-        yield
-    finally:
-        with contextlib.suppress(sa.exc.SQLAlchemyError):  # a lost connection holds no lock
-            connection.rollback()
-            connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})")

@@ -62,7 +62,7 @@ def _fault(connection: Connection, name: str, body: str) -> Iterator[str]:
 
 def expected(connection: Connection) -> list[tuple[str, str]]:
     """Every view of this dialect, and what it selects, from the migration that made it."""
-    from mexc_plugin.store.schema import migrate
+    from mexc_plugin.store.schema import migrate, migration_locks
 
     dialect = connection.dialect.name
     found = []
@@ -70,7 +70,7 @@ def expected(connection: Connection) -> list[tuple[str, str]]:
         module = migrate.revision_module(revision)
         body = module.views(dialect)[name] if hasattr(module, "views") else _body(module.VIEW)
         found.append((name, body))
-    if dialect in migrate.PIECEMEAL:
+    if dialect in migration_locks.PIECEMEAL:
         found.append((GUARDS_VIEW, _body(migrate.revision_module("0006").GUARDS_VIEW)))
     return found
 

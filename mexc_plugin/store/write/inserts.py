@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from mexc_plugin.audit.events import Event, project, project_orders
 from mexc_plugin.errors import StoreError
-from mexc_plugin.store.connect import durability, wal_checkpoints
+from mexc_plugin.store.connect import backends, durability, sessions, wal_checkpoints
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.connect.error_messages import explained
 from mexc_plugin.store.schema.tables import HEAD, VERSION_TABLE, cancel_audit, cancel_audit_order
@@ -47,6 +47,7 @@ class Database:
         self._waits_ms = timeout_ms
         self._inserts: Inserts  # as long as there is a connection
         self._doubted = False
+        self._backend: backends.Backend | None = None  # of the connection before, too
         self._path: str | None = None
         self._real = ""
         self._files: tuple[Any, ...] = ()
@@ -84,6 +85,8 @@ class Database:
         engine = self._engine or self._load(engines.sqlite_path(self._url))
         connection = engine.connect()
         try:
+            if self._backend is not None:
+                backends.end(connection, self._backend)
             if not _is_current(connection):
                 connection.close()
                 self._make()
@@ -99,7 +102,10 @@ class Database:
         self._files = self._files_there()
         if self._wal:
             self._wal.begin()
-        self._inserts = Inserts(engine.dialect)
+        self._backend = sessions.backend(connection)
+        self._inserts = Inserts(
+            engine.dialect, sessions.begin(connection), is_pooled=sessions.is_pooled(connection)
+        )
         return self._connection
 
     def _make(self) -> None:
@@ -157,6 +163,8 @@ class Database:
                     others.append(event)
             if others and conflicts is None:
                 raise StoreError(f"another row is in the place of {len(others)} events")
+            if events and not missing and connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(_WAIT_FOR_STANDBYS)
             for statement in self._inserts.statements(missing):
                 _require_all(connection.exec_driver_sql(*statement[:2]), statement)
             self._require_its_file()
@@ -164,13 +172,12 @@ class Database:
             conflicts += others
         return len(missing)
 
-    @staticmethod
     @contextlib.contextmanager
-    def _transaction(connection: Connection) -> Iterator[None]:
+    def _transaction(self, connection: Connection) -> Iterator[None]:
         """SQLAlchemy's, begun by us: the connection commits each statement by itself otherwise."""
         with connection.begin():
             if connection.dialect.name != "sqlite":  # whose engine begins them so
-                connection.exec_driver_sql("BEGIN")
+                self._cursor.execute(sessions.begin(connection))
             yield
 
     def _leave_a_moved_file_whole(self, connection: Connection) -> None:
@@ -250,6 +257,10 @@ class Database:
         ).scalar()
 
 
+# What is there may be there on the primary only, after a crash of its or a process of its that was ended: only a commit
+# that has written something waits until the standbys have all that came before.
+_WAIT_FOR_STANDBYS = "SELECT pg_logical_emit_message(true, 'mexc-plugin', '')"
+
 # The parts of a SQLite database beside its file, by what their names end with.
 _PARTS = ("-wal", "-shm")
 
@@ -271,10 +282,14 @@ class Statement(NamedTuple):
 
 
 class Inserts:
-    """The two inserts of an event, compiled once; rows then go through a cursor of the driver."""
+    """The two inserts of an event, compiled once; rows then go through a cursor of the driver.
 
-    def __init__(self, dialect: sa.Dialect) -> None:
-        self._begin = "BEGIN IMMEDIATE" if dialect.name == "sqlite" else "BEGIN"
+    begin: what begins a transaction; is_pooled: without it, not even a single statement is what it has to be.
+    """
+
+    def __init__(self, dialect: sa.Dialect, begin: str, *, is_pooled: bool = False) -> None:
+        self._begin = begin
+        self._is_pooled = is_pooled
         self._audit = Insert(cancel_audit, dialect)
         self._orders = Insert(cancel_audit_order, dialect)
 
@@ -285,7 +300,7 @@ class Inserts:
         """
         copies = len(events) >= COPIED and hasattr(cursor, "copy")
         statements = [] if copies else self.statements(events)
-        if len(events) == 1 and len(statements) == 1:
+        if len(events) == 1 and len(statements) == 1 and not self._is_pooled:
             # A statement by itself is a transaction, and takes one round trip.
             last_check()
             cursor.execute(*statements[0][:2])
