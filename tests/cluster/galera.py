@@ -13,7 +13,6 @@ import pytest
 
 from tests.databases.servers import in_memory
 from tests.torture import servers
-from tests.torture.servers import Server
 
 from .postgresql import eventually
 
@@ -83,7 +82,7 @@ class Node:
     def signal(self, number: signal.Signals) -> None:
         """To all its processes."""
         if self._process is not None and self._process.poll() is None:
-            for pid in Server(self._process, "").pids():
+            for pid in servers.tree(self._process.pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
 

@@ -13,7 +13,6 @@ import psycopg
 
 from tests.databases.servers import in_memory
 from tests.torture import servers
-from tests.torture.servers import Server
 
 if TYPE_CHECKING:
     import subprocess
@@ -115,7 +114,7 @@ class Node:
     def _signal(self, number: signal.Signals) -> None:
         if self._process is None or not self.is_running:
             return
-        for pid in Server(self._process, "").pids():
+        for pid in servers.tree(self._process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 

@@ -37,15 +37,7 @@ class Server:
 
     def pids(self) -> list[int]:
         """The server's process and its descendants, the server's first."""
-        parents: dict[int, list[int]] = {}
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                fields = stat.read_text().rpartition(")")[2].split()
-                parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-        found = [self._process.pid]
-        for pid in found:
-            found += parents.get(pid, [])
-        return found
+        return tree(self._process.pid)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -59,6 +51,19 @@ class Server:
             for pid in stopped:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
+
+
+def tree(pid: int) -> list[int]:
+    """A process and its descendants, itself first."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found = [pid]
+    for each in found:
+        found += parents.get(each, [])
+    return found
 
 
 @contextlib.contextmanager

@@ -85,7 +85,7 @@ def test_nodes_that_die_freeze_and_come_back_lose_and_double_nothing(
     urls = [node.url(name) for node in cluster.nodes]
     assert upgrade(urls[0])[0] == 0
     ends = tmp_path / "end"
-    bots = [Child(load.writers_until, url, 4, ends, 0.02) for url in urls]
+    bots = [Child(load.writers_until, url, 4, ends, 0.1) for url in urls]
     time.sleep(3)
     for node in cluster.nodes[:2]:
         node.kill()
