@@ -54,9 +54,7 @@ def test_a_url_of_standbys_only_is_refused_with_what_to_do(cluster: Cluster, url
     name = url.rpartition("/")[2]
     result = invoke(["db", "upgrade", "--database-url", cluster.url(name, *cluster.standbys)])
     assert result.exit_code == 1
-    assert (
-        "only a standby was found; name all of its servers: host1:5432,host2:5432" in result.output
-    )
+    assert "if it is a standby, name the primary: host1:5432,host2:5432 finds it" in result.output
 
 
 @pytest.mark.parametrize(
