@@ -7,7 +7,7 @@ import pytest
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.errors import ConfigError
 from mexc_plugin.hosting import checks
-from mexc_plugin.store.connect import engine
+from mexc_plugin.store.connect import durability, engine
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.write.writer import Writer
 from tests.command_line import invoke
@@ -104,6 +104,24 @@ def test_a_cluster_that_may_lose_what_it_acknowledged_is_doubted(
     assert checked.exit_code == 3
     assert says in checked.output
     assert says in caplog.text
+
+
+def test_an_account_without_rights_sees_how_many_standbys_there_are(
+    cluster: Cluster, url: str
+) -> None:
+    cluster.primary.query("CREATE ROLE nobody_much LOGIN")
+    made = engine.create(url.replace(f"{USER}@", "nobody_much@"))
+    try:
+        with made.connect() as connection:
+            assert durability.doubts(connection) == []
+            cluster.standbys[0].kill()
+            cluster.standbys[1].kill()
+            eventually(lambda: durability.doubts(connection), "a doubt")
+    finally:
+        made.dispose()
+        for node in cluster.standbys:
+            node.start()
+        cluster.wait_for_standbys()
 
 
 def doubts(url: str) -> list[str]:

@@ -7,6 +7,8 @@ import pytest
 from click.testing import Result
 
 from mexc_plugin.audit.recorder import Place
+from mexc_plugin.store.write.inserts import Database
+from mexc_plugin.store.write.sealer import Sealer
 from mexc_plugin.store.write.writer import Writer
 from tests.conftest import Audit, placed
 from tests.test_store import assert_chain_holds, draft, seqs
@@ -220,3 +222,13 @@ def test_names_in_grants_are_quoted(run: Run) -> None:
     url = "postgresql://me@127.0.0.1:1/My-Audit"
     result = run("db", "grants", "--role", "bot", "--to", "Grid 7", "--database-url", url)
     assert 'GRANT CONNECT ON DATABASE "My-Audit" TO "Grid 7";' in result.stdout
+
+
+def test_a_bot_s_account_replays_what_is_there_and_ends_its_own_process(account) -> None:
+    database = Database(account("bot").url, 5_000)
+    sealing = Sealer(str(uuid.uuid4()), 1)
+    event = sealing.seal(draft())
+    database.insert([event])
+    database.close()
+    assert database.insert_missing([event]) == 0
+    database.close()

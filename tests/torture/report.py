@@ -51,6 +51,7 @@ def page(found: Figures) -> str:
         "concurrency": concurrency(found),
         "migrating": migrating(found),
         "frozen": frozen(found),
+        "clusters": clusters(found),
         "frozen_seconds": of_any(found, "frozen_", "seconds"),
         "tolerance": of_any(found, "frozen_", "tolerance_ms"),
         "late": late(found),
@@ -147,6 +148,22 @@ def frozen(found: Figures) -> str:
         "beyond what is allowed",
         "loop lag, p99",
     ]
+    return table(head, rows)
+
+
+def clusters(found: Figures) -> str:
+    words = {
+        "killed": "PostgreSQL, two synchronous standbys: primaries killed, standbys promoted",
+        "frozen": "the same: nodes frozen, standbys gone",
+        "patroni": "Patroni, etcd, haproxy: the leader killed, the next one frozen for 30 s",
+        "galera": "Galera, three nodes: two killed, frozen and taken in again",
+    }
+    rows = [
+        [what, *(shown(each[key]) for key in ("told", "spooled", "lost", "doubled")), f"{each['longest_ms']} ms"]
+        for name, what in words.items()
+        if (each := found.get(f"cluster_{name}"))
+    ]  # fmt: skip
+    head = ["", "events acknowledged", "in a spool at first", "lost", "doubled", "longest wait"]
     return table(head, rows)
 
 
