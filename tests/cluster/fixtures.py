@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.torture.scale import scaled
+
 from .postgresql import Cluster
 from .postgresql import cluster as running
 
@@ -11,5 +13,5 @@ from .postgresql import cluster as running
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """One primary and two synchronous standbys, all of them up."""
-    with running() as found:
+    with running(scaled(120, 1_200)) as found:
         yield found

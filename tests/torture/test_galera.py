@@ -11,6 +11,7 @@ from mexc_plugin.audit.recorder import Place
 from mexc_plugin.store.schema import migration_locks
 from mexc_plugin.store.write.writer import Writer
 from tests.cluster.galera import Galera, galera
+from tests.cluster.postgresql import eventually
 from tests.command_line import invoke
 
 from . import frozen, ledger, load
@@ -46,6 +47,10 @@ def test_no_bot_makes_the_record_and_its_log_says_who_does(
     assert cluster.nodes[0].query("SHOW TABLES", name) == []
 
 
+def is_fine(url: str) -> bool:
+    return invoke(["db", "check", "--database-url", url]).exit_code == 0
+
+
 def upgrade(url: str) -> tuple[int, str]:
     result = invoke(["db", "upgrade", "--database-url", url])
     return result.exit_code, result.output
@@ -57,13 +62,20 @@ def test_upgrades_on_all_nodes_at_once_make_one_record(cluster: Galera, name: st
     for run in range(runs):
         fresh = f"{name}_{run}"
         cluster.nodes[0].query(f"CREATE DATABASE {fresh}")
+        for node in cluster.nodes:
+            eventually(
+                lambda n=node, f=fresh: n.query(f"SHOW DATABASES LIKE '{f}'"), "the database"
+            )
         urls = [(node.url(fresh),) for node in cluster.nodes]
         found = together(upgrade, urls, 120)
         assert min(found)[0] == 0, found
-        assert all(code == 0 or "another program is migrating" in said for code, said in found)
+        assert all(code == 0 or "another program is migrating" in said for code, said in found), (
+            found
+        )
         for node in cluster.nodes:
             assert len(node.query("SELECT * FROM cancel_audit_version", fresh)) == 1
-            assert invoke(["db", "check", "--database-url", node.url(fresh)]).exit_code == 0
+            # What is made on one node comes to the others a moment later.
+            eventually(lambda n=node, f=fresh: is_fine(n.url(f)), f"{node.name} has all of it", 20)
     keep("galera_upgrades", runs=runs, faults=0)
 
 

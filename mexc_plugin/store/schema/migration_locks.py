@@ -56,6 +56,10 @@ def is_cluster(connection: Connection) -> bool:
     return [tuple(row) for row in found] == [("wsrep_on", "ON")]
 
 
+_WHO = f"""SELECT table_comment FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name = '{LOCK_TABLE}'"""  # noqa: S608 - a constant
+
+
 @contextlib.contextmanager
 def _cluster_lock(connection: Connection) -> Iterator[None]:
     """DDL has the same order on all nodes: of two that make a table, one fails."""
@@ -65,7 +69,7 @@ def _cluster_lock(connection: Connection) -> Iterator[None]:
     except sa.exc.OperationalError as error:
         if getattr(error.orig, "args", ())[:1] != (_IS_THERE,):
             raise
-        comment = sa.inspect(connection).get_table_comment(LOCK_TABLE)["text"]
+        comment = connection.exec_driver_sql(_WHO).scalar() or "which has just ended"
         raise StoreError(
             f"another program is migrating this database ({comment}); if that was ended, "
             f"run there: DROP TABLE {LOCK_TABLE}"
