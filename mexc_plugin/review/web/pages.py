@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mexc_plugin.store.connect.rows import Row
 
 # The outcomes that can be picked: groups first, then those of a kind beside each other.
-_PICKS = {
+_PICKS: dict[str, Any] = {
     "groups": OUTCOME_GROUPS,
     "outcomes": (*OUTCOME_GROUPS, *(o for kind in KINDS.values() for o in Outcome if o in kind)),
 }
