@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mexc_plugin.audit.events import timestamp_text
+from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.errors import Misuse
 from mexc_plugin.cli.exporting.exports import in_units, new_file, say_what_waits
 from mexc_plugin.cli.options.common import Chosen
@@ -17,7 +18,6 @@ from mexc_plugin.cli.output.progress import progress
 from mexc_plugin.cli.output.terminal import say
 from mexc_plugin.evidence import key_files
 from mexc_plugin.evidence.offline import bundle_writing, proof_writing
-from mexc_plugin.store.read import queries
 
 STDOUT = "-"
 
@@ -26,6 +26,8 @@ def export_bundle(database: Chosen, output: str, *, force: bool) -> None:
     """The whole record as a bundle. Raises Misuse, Problem, StoreError."""
     if output == STDOUT and sys.stdout.isatty():
         raise Misuse("a bundle is not for a terminal; name a file")
+    with reading(database.url):
+        pass
     began = time.monotonic()
     with _target(output, force=force) as (put, size), progress("exporting") as tell:
         done = bundle_writing.write(database.url, put, tell)
@@ -45,7 +47,7 @@ def export_proof(
 ) -> None:
     """The proof of one cancel. Raises Misuse, Problem, ConfigError, EvidenceError, StoreError."""
     keys = tuple(map(key_files.read_public, public_keys))
-    with queries.reading(database.url) as connection:
+    with reading(database.url) as connection:
         cancel_id = find_one(connection, name)
         with _target(output, force=force) as (put, size):
             done = proof_writing.write(connection, cancel_id, keys, put)
