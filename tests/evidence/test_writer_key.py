@@ -256,3 +256,21 @@ def test_quick_looks_at_no_key(audit: Audit) -> None:
         ["audit", "verify", "--quick", "--db", audit.url, "--writer-key", str(KEY.public)]
     )
     assert (result.exit_code, "leave it out, or --writer-key" in result.stderr) == (2, True)
+
+
+def test_a_writer_whose_beginning_is_archived_is_known_by_its_next_ladder() -> None:
+    drafts = [next(iter(honest())), *(INVENTED | {"n": str(n)} for n in range(ladders.LENGTH + 3))]
+    rest = [json.loads(event.payload) for event in keyed(drafts)][2:]
+    assert [first for first, each in enumerate(rest) if "ladder" in each] == [ladders.LENGTH - 1]
+
+    def objections(documents: list[Any], *expected: signing_keys.PrivateKey) -> list[str]:
+        reader = Authorship(rest[0]["writer_id"], [key.public for key in expected], {})
+        said = (reader.object_to(each, each["seq"]) for each in documents)
+        return [each for each in said if each is not None]
+
+    assert objections(rest) == objections(rest, KEY) == []
+    assert objections(rest, OTHER) == [
+        "the writer's first event shows another key (grid): it is of nobody whose key was given"
+    ]
+    forged = [*rest[:-1], rest[-1] | {"rung": "00" * ladders.BYTES}]
+    assert objections(forged) == ["it is not of whoever has the writer's key"]
