@@ -4,6 +4,7 @@ Whoever locks a file takes `fcntl` from here, and the store imports this before 
 recorded, half or otherwise, where the locks that the record rests on are missing.
 """
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -19,7 +20,7 @@ except ImportError:
         "on Windows, run the bot and mexc-plugin in WSL"
     ) from None
 
-__all__ = ["fcntl", "names_file", "open_warily", "pwd", "sync_folder"]
+__all__ = ["fcntl", "names_file", "open_warily", "pwd", "sync_folder", "write_new"]
 
 # What lies in a file's place may be a link, a FIFO or a device: none may be followed or waited for.
 _WARY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -45,8 +46,23 @@ def names_file(path: Path, fd: int) -> bool:
 
 def sync_folder(folder: Path) -> None:
     """Have the names in a folder on the disk. Raises OSError."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def write_new(path: Path, content: bytes, mode: int) -> None:
+    """Make a file, durable and whole, or none. Raises FileExistsError where anything has that name, OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(fd)
+        sync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise

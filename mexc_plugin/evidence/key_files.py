@@ -1,39 +1,27 @@
 """Files that hold a key: one line each. A private one is its owner's alone, and is never overwritten."""
 
-import contextlib
 import os
 from pathlib import Path
 
 from mexc_plugin.audit import signing_keys
 from mexc_plugin.audit.signing_keys import PrivateKey, PublicKey
 from mexc_plugin.errors import ConfigError
+from mexc_plugin.posix import write_new
 from mexc_plugin.store.write.writer_keys import read_line, read_private
 
 __all__ = ["read_private", "read_public", "write_private"]
 
 MODE = 0o600
-_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def write_private(path: Path, key: PrivateKey) -> None:
     """Make the file, durably. Raises ConfigError where there is anything of that name, OSError."""
     try:
-        fd = os.open(path, _MAKE, MODE)
+        write_new(path, f"{key.line()}\n".encode("ascii"), MODE)
     except FileExistsError:
         raise ConfigError(
             f"{path} is there already, and no key is ever overwritten; name another file"
         ) from None
-    try:
-        with os.fdopen(fd, "w", encoding="ascii") as file:
-            os.fchmod(fd, MODE)
-            file.write(f"{key.line()}\n")
-            file.flush()
-            os.fsync(fd)
-        _sync(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise
 
 
 def read_public(given: str) -> PublicKey:
@@ -52,11 +40,3 @@ def read_public(given: str) -> PublicKey:
 
 def _is_there(name: str) -> bool:
     return "\0" not in name and os.path.lexists(name)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

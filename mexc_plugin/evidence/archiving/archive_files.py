@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mexc_plugin.posix import sync_folder
+
 MODE = 0o600
 
 
@@ -30,7 +32,7 @@ def written(folder: Path) -> Iterator[tuple[Callable[[bytes], Any], Callable[[Pa
             file.flush()
             os.fsync(file.fileno())
             part.rename(path)
-            sync(folder)
+            sync_folder(folder)
 
         try:
             yield file.write, publish
@@ -45,12 +47,3 @@ def write_note(folder: Path, sha256: str, note: bytes) -> None:
         with written(folder) as (write, publish):
             write(note)
             publish(path)
-
-
-def sync(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -1,7 +1,5 @@
 """`audit checkpoint`: how far the record is, signed, for whoever keeps it elsewhere."""
 
-import contextlib
-import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +12,14 @@ from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.output.terminal import say
+from mexc_plugin.posix import write_new
 from mexc_plugin.review.text import visible
 
 if TYPE_CHECKING:
     from mexc_plugin.evidence.checkpointing import Taken
 
 STDOUT = "-"
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+READABLE = 0o644  # by everybody: it holds no secret
 
 
 @click.command(short_help="Sign how far the record is, and keep that elsewhere.")
@@ -98,7 +97,7 @@ def _keep(place: str, taken: "Taken") -> Iterator[str]:
     path = Path(place)
     try:
         path = path / _name(taken) if path.is_dir() else path
-        _write(path, taken.note)
+        write_new(path, taken.note, READABLE)
     except OSError as error:
         yield visible(f"{path} could not be written ({error.strerror})")
 
@@ -110,22 +109,3 @@ def _name(taken: "Taken") -> str:
 
     time = timestamp_text(taken.statement.taken_ns)[:19].replace(" ", "T").replace(":", "")
     return f"{time}Z-{digest(taken.note)[:16]}.txt"
-
-
-def _write(path: Path, note: bytes) -> None:
-    """A new file, durable and whole, or none. Everybody may read it: it holds no secret."""
-    fd = os.open(path, _NEW, 0o644)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(fd)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise
