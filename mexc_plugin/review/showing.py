@@ -46,9 +46,9 @@ def styled_as(kind: str) -> str:
     return kind.replace(" ", "-")
 
 
-def worded(outcome: str) -> str:
-    """An outcome as people read it."""
-    return outcome.replace("_", " ")
+def worded(outcome: object) -> str:
+    """An outcome as people read it; somebody else's row may hold what is no text."""
+    return str(outcome).replace("_", " ")
 
 
 def age(then: datetime, now: datetime) -> str:

@@ -27,6 +27,8 @@ from tests.evidence.records import honest, sealed, store
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, "-m", "mexc_plugin"]
 FILE = "FILE"  # a fresh one in the test's folder
+FOLDER = "FOLDER"
+KEY = str(ROOT / "tests/fixtures/worth-nothing.key")
 
 # What each command needs to get as far as the database.
 COMMANDS: dict[str, list[str]] = {
@@ -38,7 +40,9 @@ COMMANDS: dict[str, list[str]] = {
     "report": ["-o", FILE + ".html"],
     "metrics": [],
     "ship": ["--to", f"sqlite:///{FILE}.db"],
-    "checkpoint": ["--key", str(ROOT / "tests/fixtures/worth-nothing.key"), "--to", FILE + ".txt"],
+    "checkpoint": ["--key", KEY, "--to", FILE + ".txt"],
+    "prove": ["0123", "-o", FILE + ".json"],
+    "archive": ["--before", "2020-01-01", "--key", KEY, "-o", FOLDER],
     "keygen": ["-o", FILE + ".key"],
     "sql": ["failed"],
     "verify": [],
@@ -50,6 +54,14 @@ COMMANDS: dict[str, list[str]] = {
 # keygen has none; serve starts and waits for it to come: tests/web looks at that.
 ON_A_DATABASE = [name for name in COMMANDS if name not in ("keygen", "serve")]
 FILTERED = ["list", "tail", "stats", "export", "report"]
+
+
+def words_of(name: str, folder: Path) -> list[str]:
+    """A command's words, with files and folders in that folder."""
+    return [
+        word.replace(FILE, str(folder / "file")).replace(FOLDER, str(folder))
+        for word in COMMANDS[name]
+    ]
 
 
 def changed(*statements: str) -> Callable[[Path], None]:
@@ -113,7 +125,7 @@ def audited(run, tmp_path) -> Callable[..., Result]:
     """Run a command of `audit` with what it needs, and more."""
 
     def running(name: str, *more: str) -> Result:
-        given = [word.replace(FILE, str(tmp_path / "file")) for word in COMMANDS[name]]
+        given = words_of(name, tmp_path)
         return run("audit", name, *given, *more)
 
     return running
@@ -261,7 +273,7 @@ def test_a_database_of_somebody_else_is_one_line(name, path, url, tmp_path):
     )
     if not drop:
         path.chmod(0)
-    given = [word.replace(FILE, "/dev/shm/no-such-folder/file") for word in COMMANDS[name]]
+    given = words_of(name, Path("/dev/shm/no-such-folder"))
     found = subprocess.run(
         [*drop, *PROGRAM, "audit", name, *given, "--database-url", url],
         env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "HOME": str(tmp_path), "MEXC_API_KEY": "k", "MEXC_API_SECRET": "s"},
@@ -277,7 +289,7 @@ def test_a_database_of_somebody_else_is_one_line(name, path, url, tmp_path):
 @pytest.mark.parametrize("name", [n for n in ON_A_DATABASE if n not in ("reconcile", "recover")])
 def test_a_closed_stdout_ends_a_command_quietly(ledger, url, tmp_path, name):
     ledger.cancel()
-    given = [word.replace(FILE, str(tmp_path / "file")) for word in COMMANDS[name]]
+    given = words_of(name, tmp_path)
     words = [*PROGRAM, "audit", name, *given, "--database-url", url]
     found = subprocess.run(
         ["sh", "-c", '"$@" >&-', "sh", *words],

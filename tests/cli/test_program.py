@@ -122,7 +122,8 @@ def test_a_table_fits_the_terminal(ledger, on_terminal, url, width):
         shown = on_terminal(width, "audit", command, "--database-url", url, NO_COLOR="1")
         assert "\x1b" not in shown
         assert max(map(len, shown.splitlines())) <= width
-        assert f"  {cancel_id[:8]}\n" in shown
+        # As much of it as tells it from one that is made now.
+        assert cancel_id.startswith(shown.split()[-1])
         assert ("133734823834447872" in shown) == (width != 80)
 
 

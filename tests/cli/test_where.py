@@ -112,6 +112,7 @@ def test_config_says_each_setting_and_where_it_comes_from(run, tmp_path, monkeyp
         "on_failure": ("spool", "default"),
         "deadline_ms": ("400", str(file)),
         "spool": (str(file.parent / "events"), str(file)),
+        "key": (None, "default"),
     }
     assert {key: row["variable"] for key, row in found.items()} == VARIABLES
     assert result.stderr == f"settings file: {file}\n"
