@@ -72,7 +72,7 @@ def test_the_command_line_can_be_frozen_too(
     listed = run(tool, "audit", "--format", "json", *database)
     assert [row["order_id"] for row in json.loads(listed.stdout)] == [order_id]
     asked = run(tool, "audit", "sql", "failed", *database)
-    assert (asked.returncode, asked.stderr) == (0, "")
+    assert (asked.returncode, asked.stdout, asked.stderr) == (0, "", "no rows\n")
     whole = run(tool, "audit", "verify", *database)
     assert (whole.returncode, whole.stderr) == (0, "")
     page = run(tool, "audit", "report", "-o", tmp_path / "page.html", *database)
