@@ -14,13 +14,24 @@ from mexc_plugin.errors import UnsupportedPlatform
 try:
     import fcntl
     import pwd
+    import termios
+    import tty
 except ImportError:
     raise UnsupportedPlatform(
         "the record needs the file locks of a POSIX system (flock), which this Python does not have; "
         "on Windows, run the bot and mexc-plugin in WSL"
     ) from None
 
-__all__ = ["fcntl", "names_file", "open_warily", "pwd", "sync_folder", "write_new"]
+__all__ = [
+    "fcntl",
+    "names_file",
+    "open_warily",
+    "pwd",
+    "sync_folder",
+    "termios",
+    "tty",
+    "write_new",
+]
 
 # What lies in a file's place may be a link, a FIFO or a device: none may be followed or waited for.
 _WARY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK

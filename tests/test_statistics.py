@@ -152,6 +152,7 @@ KEYS = {
     By.BOT: lambda row: row["bot"],
     By.ACCOUNT: lambda row: row["account"],
     By.OUTCOME: lambda row: row["final_outcome"],
+    By.CODE: lambda row: row["venue_code"],
     By.HOUR: lambda row: f"{row['requested_at']:%Y-%m-%d %H}",
     By.DAY: lambda row: f"{row['requested_at']:%Y-%m-%d}",
 }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from mexc_plugin import config, distributions
 from mexc_plugin.errors import ConfigError, MexcPluginError
 from mexc_plugin.hosting import commands, probe, starting, why_not
+from mexc_plugin.store.write import writer_keys
 
 if TYPE_CHECKING:
     from mexc_plugin.store.verify.guard_trials import Trials
@@ -39,12 +40,12 @@ class Finding:
 
 
 def settings(environ: Mapping[str, str], url: str, named: Path | None) -> Iterator[Finding]:
-    """Only what would keep an exchange from being constructed: a variable that cannot be meant.
+    """Only what would keep an exchange from being constructed: a variable that cannot be meant, a key that cannot be read.
 
     url, named: the database and the spool folder that were chosen, each a finding of its own.
     """
     try:
-        config.resolve({"url": url, "spool": named}, environ)
+        writer_keys.load(config.resolve({"url": url, "spool": named}, environ).key)
     except ConfigError as error:
         yield Finding(f"settings: {error}", needs_attention=True)
 

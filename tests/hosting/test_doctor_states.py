@@ -227,7 +227,7 @@ STATES: dict[str, tuple[State, list[tuple[str, str]]]] = {
 } | {
     f"nonsense in {variable}": (
         lambda p, variable=variable: checks.settings({variable: "x" * 65}, p.url, None),
-        [("attention", f"settings: {variable} must be")],
+        [("attention", f"settings: {variable} must be" if key != "key" else "settings: the key ")],
     )
     for key, variable in config.VARIABLES.items()
     if key not in ("url", "spool")  # those are chosen, and refused, before anything is looked at

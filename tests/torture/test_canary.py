@@ -36,7 +36,7 @@ FAULTS = [
     Fault(FaultKind.REFUSAL, times=1, code=700002, message=f"bad signature of {KEY}"),
     Fault(FaultKind.DELAY_AFTER, times=1, seconds=2),
 ]
-# Whatever shows or writes the record; OUT, ID and SANDBOX stand for a folder, a cancel, a URL.
+# Whatever shows or writes the record; OUT, ID, SANDBOX and SIGNING stand for a folder, a cancel, a URL, a key.
 COMMANDS = [
     "audit list --format json",
     "audit list --format csv",
@@ -50,12 +50,19 @@ COMMANDS = [
     "audit export --what events -o OUT/events.jsonl",
     "audit report -o OUT/report.html",
     "audit sql failed",
+    "audit metrics",
+    "audit watch --once",
+    "audit checkpoint --key SIGNING --to OUT/checkpoint.txt",
+    "audit prove ID -o OUT/proof.json",
+    "audit export --bundle OUT/record.zip",
+    "audit ship --to OUT/central.db",
     "audit verify",
     "db check",
     "db current",
     "doctor --base-url SANDBOX",
     "audit recover",
     "audit verify --format json",
+    "audit archive --before 2000-01-01 --key SIGNING -o OUT",
 ]
 
 
@@ -119,7 +126,8 @@ def released(sandbox: Sandbox, tmp_path: Path) -> Canaries:
     collect(texts, "after the bot", folder)
     with contextlib.closing(sqlite3.connect(folder / "audit.db")) as connection:
         (cancel_id,) = connection.execute("SELECT max(cancel_id) FROM cancel_audit").fetchone()
-    shown = {"ID": cancel_id, "SANDBOX": sandbox.url}
+    signing = str(ROOT / "tests/fixtures/worth-nothing.key")
+    shown = {"ID": cancel_id, "SANDBOX": sandbox.url, "SIGNING": signing}
     for line in COMMANDS:
         run(texts, line, f"sqlite:///{folder / 'audit.db'}", folder, shown)
     collect(texts, "after the commands", folder)
@@ -152,6 +160,6 @@ def test_no_secret_is_in_any_file_log_exception_or_output(sandbox: Sandbox, tmp_
 def test_every_command_of_the_audit_is_searched() -> None:
     group = program.get_command(click.Context(program), "audit")
     assert isinstance(group, click.Group)
-    elsewhere = {"reconcile", "serve"}  # they need a venue and a browser
+    elsewhere = {"keygen", "reconcile", "serve"}  # no record; a venue; a browser
     named = {line.split()[1] for line in COMMANDS if line.startswith("audit ")}
     assert named == set(group.list_commands(click.Context(group))) - elsewhere

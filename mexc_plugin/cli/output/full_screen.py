@@ -10,10 +10,10 @@ import os
 import select
 import signal
 import sys
-import termios
-import tty
 from collections.abc import Iterable, Iterator
 from types import FrameType
+
+from mexc_plugin.posix import termios, tty
 
 # Other page, no cursor, no wrapping; and back.
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"

@@ -7,7 +7,9 @@ import os
 import sys
 
 # What mexc-plugin needs beside ccxt; a test compares it with pyproject.toml.
-BESIDE_CCXT = "'alembic>=1.9' 'click>=8.1' 'platformdirs>=3.0' 'sqlalchemy>=2.0'"
+BESIDE_CCXT = (
+    "'alembic>=1.9' 'click>=8.1' 'cryptography>=2.6.1' 'platformdirs>=3.0' 'sqlalchemy>=2.0'"
+)
 
 
 class _Refusal:

@@ -12,7 +12,6 @@ from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.output.terminal import say
-from mexc_plugin.posix import write_new
 from mexc_plugin.review.text import visible
 
 if TYPE_CHECKING:
@@ -94,6 +93,8 @@ def _keep(place: str, taken: "Taken") -> Iterator[str]:
     if place == STDOUT:
         click.echo(taken.note, nl=False)  # as bytes: a signature is not written in another encoding
         return
+    from mexc_plugin.posix import write_new
+
     path = Path(place)
     try:
         path = path / _name(taken) if path.is_dir() else path

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from mexc_plugin.cli.exporting import partial_file
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import emit
@@ -33,6 +32,7 @@ def metrics(database: Chosen, output: str) -> None:
     It costs what the attempts of today cost, however large the record is. Where the record cannot be
     read, the figures say so, and the exit code is 1.
     """
+    from mexc_plugin.cli.exporting import partial_file
     from mexc_plugin.errors import MexcPluginError
     from mexc_plugin.review.exposition import expose
     from mexc_plugin.store.connect.query_timeout import stopped_after

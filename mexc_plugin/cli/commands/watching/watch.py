@@ -15,7 +15,6 @@ from mexc_plugin.cli.alerting.sentry import Plan, Sentry, View
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import clock
-from mexc_plugin.cli.output import board, full_screen
 from mexc_plugin.cli.output.terminal import Screen, emit, say
 from mexc_plugin.review.text import visible
 
@@ -94,6 +93,7 @@ def watch(
     spool or are lost, and when the database cannot be read. q or Ctrl-C ends it. It only reads, and
     is no part of any bot.
     """
+    from mexc_plugin.cli.output import full_screen
     from mexc_plugin.store.connect import engine
     from mexc_plugin.store.connect.error_messages import name_of
 
@@ -125,6 +125,8 @@ def watch(
 
 
 def _once(looker: Looker, name: str, screen: Screen) -> None:
+    from mexc_plugin.cli.output import board
+
     seen = looker.look()
     if seen.trouble is not None:
         raise seen.trouble
@@ -133,7 +135,10 @@ def _once(looker: Looker, name: str, screen: Screen) -> None:
 
 
 def _show_page(sentry: Sentry, name: str, *, utc: bool) -> None:
-    with full_screen.FullScreen() as page:
+    from mexc_plugin.cli.output import board
+    from mexc_plugin.cli.output.full_screen import FullScreen
+
+    with FullScreen() as page:
         while sentry.failure is None:
             size = shutil.get_terminal_size()
             screen = replace(Screen.detect(utc=utc), width=size.columns)
