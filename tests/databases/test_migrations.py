@@ -33,7 +33,7 @@ from .audits import ServerAudit
 from .conftest import SERVERS
 
 ROOT = Path(__file__).resolve().parents[2]
-EVENTS = 100_000 if os.environ.get("CI") else 4_000
+EVENTS = 30_000 if os.environ.get("CI") else 4_000
 WRITERS = 4
 BATCH = 5_000
 SECOND = 1_000_000_000
