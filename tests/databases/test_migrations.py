@@ -1,4 +1,4 @@
-"""Migrations keep the evidence: up and down with 100,000 events there, on every database.
+"""Migrations keep the evidence: up and down with 30,000 events there, on every database.
 
 In CI; elsewhere with fewer, to be quick. `CI=true` has them all here too.
 """
