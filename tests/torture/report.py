@@ -55,6 +55,8 @@ def page(found: Figures) -> str:
         "frozen_seconds": of_any(found, "frozen_", "seconds"),
         "tolerance": of_any(found, "frozen_", "tolerance_ms"),
         "late": late(found),
+        "latency": latency(found),
+        "interrupts": interrupts(found),
         "clock": clock(found),
     }
     return Template(TEMPLATE.read_text()).substitute(values)
@@ -120,6 +122,31 @@ def migrating(found: Figures) -> str:
         for name, each in by_backend(found, f"migrating_{key}")
     ]
     return table(["database", "at the same moment, in two threads", "runs", "with a fault"], rows)
+
+
+def latency(found: Figures) -> str:
+    words = {"database": "the database's", "spool": "the spool's", "both": "both"}
+    rows = []
+    for name, what in words.items():
+        cases = [each for key, each in found.items() if key.startswith(f"latency_{name}-")]
+        if cases:
+            longest = max(each["longest"] for each in cases) * 1_000
+            rows.append([what, shown(len(cases)), f"{longest:.0f} ms"])
+    return table(["whose files", "cases", "longest cancel"], rows)
+
+
+def interrupts(found: Figures) -> str:
+    rows = [
+        [
+            colour,
+            shown(each["thrown"]),
+            shown(each["thrown"] - each["seen"]),
+            shown(sum("mexc_plugin" in where for where in each["swallowed_at"])),
+        ]
+        for colour in ("sync", "async", "pro")
+        if (each := found.get(f"interrupts_{colour}"))
+    ]
+    return table(["class", "thrown", "swallowed by a library", "swallowed by this program"], rows)
 
 
 def frozen(found: Figures) -> str:
