@@ -83,7 +83,17 @@ def check_spool(value: object, folder: Path | None = None) -> Path:
 
 def check_key(value: object, folder: Path | None = None) -> Path:
     """The absolute path of a key's file, which is read when an exchange is constructed."""
+    require_no_key(value)
     return _path(value, folder, "a private key's file")
+
+
+def require_no_key(value: object) -> None:
+    """Raise ValueError, which shows nothing of it, for a private key in the place of its file's name."""
+    if isinstance(value, str | os.PathLike) and "PRIVATE+KEY+" in str(value):
+        raise ValueError(
+            "is a private key, and has to be the name of the file that holds it; whoever could see "
+            "it here may have it now, so make a new one with: mexc-plugin audit keygen"
+        )
 
 
 def _path(value: object, folder: Path | None, of_what: str) -> Path:

@@ -274,3 +274,25 @@ def test_a_writer_whose_beginning_is_archived_is_known_by_its_next_ladder() -> N
     ]
     forged = [*rest[:-1], rest[-1] | {"rung": "00" * ladders.BYTES}]
     assert objections(forged) == ["it is not of whoever has the writer's key"]
+
+
+def test_a_private_key_in_the_place_of_its_file_is_refused_and_shown_nowhere(
+    monkeypatch: pytest.MonkeyPatch, audit: Audit, tmp_path: Path
+) -> None:
+    secret = KEY.line()
+    shown = []
+    for name in (secret, f"./{secret}", f"/etc/{secret}"):
+        with pytest.raises(ConfigError, match="has to be the name of the file") as raised:
+            mexc({"options": {"audit": {"url": audit.url, "key": name}}})
+        shown.append(str(raised.value))
+    monkeypatch.setenv("MEXC_PLUGIN_KEY", secret)
+    for words in (["config"], ["doctor", "--base-url", "http://127.0.0.1:9"], ["audit"]):
+        shown.append(invoke([*words, "--db", audit.url]).output)
+    for words in (
+        ["checkpoint", "--key", secret, "--to", "-"],
+        ["archive", "--key", secret, "--before", "2020-01-01", "-o", str(tmp_path)],
+    ):
+        result = invoke(["audit", *words, "--db", audit.url])
+        assert (result.exit_code, "has to be the name of the file" in result.stderr) == (2, True)
+        shown.append(result.output)
+    assert [text for text in shown if secret[-20:] in text] == []

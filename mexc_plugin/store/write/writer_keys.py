@@ -6,6 +6,7 @@ from pathlib import Path
 from mexc_plugin.audit import signing_keys
 from mexc_plugin.audit.signing_keys import PrivateKey
 from mexc_plugin.errors import ConfigError
+from mexc_plugin.setting_checks import require_no_key
 
 _MOST = 4096  # bytes; a key's line has a hundred
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -37,6 +38,10 @@ def read_private(path: Path) -> PrivateKey:
 
 def read_line(path: Path) -> str:
     """What stands in a file of one line. Raises ConfigError."""
+    try:
+        require_no_key(path)
+    except ValueError as error:
+        raise ConfigError(f"what was given {error}") from None
     try:
         fd = os.open(path, _READ)
         try:
