@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mexc_plugin.audit.events import Event
 from mexc_plugin.errors import StoreMissing
 from mexc_plugin.shipping.archived import archived
-from mexc_plugin.shipping.checking import DoesNotFollow, following
+from mexc_plugin.shipping.chain_checks import DoesNotFollow, following
 from mexc_plugin.shipping.gaps import gaps, joined, runs_of
 from mexc_plugin.store.read import places, queries
 from mexc_plugin.store.read.follow import heads

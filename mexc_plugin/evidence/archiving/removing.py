@@ -57,8 +57,9 @@ def remove(
 ) -> list[str]:
     """Remove them; return the names of the partitions that left whole.
 
-    before: (UTC, naive) partitions that go on after it stay; read: gives what is in the bundle, each time from its beginning; anchor: puts the note of what left into the same
-    transaction; tell: takes how many events more are gone. Raises StoreError where the record is not as the bundle
+    before: (UTC, naive) partitions that go on after it stay; read: gives what is in the bundle, each time from its
+    beginning; anchor: puts the note of what left into the same transaction; tell: takes how many events more are gone.
+    Raises StoreError where the record is not as the bundle
     says, or has another event of a cancel in it: nothing is removed then.
     """
     with engine.connect() as connection, connection.begin():

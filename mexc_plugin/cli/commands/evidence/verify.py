@@ -17,9 +17,9 @@ from mexc_plugin.cli.errors import Exit, Misuse, Problem
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
-from mexc_plugin.cli.output.findings import Counted, Show, as_json, as_text
 from mexc_plugin.cli.output.progress import progress
 from mexc_plugin.cli.output.terminal import emit, say
+from mexc_plugin.cli.output.verify_findings import Counted, Show, as_json, as_text
 
 if TYPE_CHECKING:
     from mexc_plugin.evidence.checkpoint_checks import Witnesses
