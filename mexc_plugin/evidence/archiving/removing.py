@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from mexc_plugin.errors import StoreError
-from mexc_plugin.store.schema import partitions, restoring
+from mexc_plugin.store.schema import migration_locks, partitions, restoring
 from mexc_plugin.store.schema.tables import cancel_audit, cancel_audit_order, kept_history
 from mexc_plugin.store.verify.stretches import Stretch
 
 CHUNK = 500
-LOCK_MS = 5_000
+LOCK_SECONDS = 5
 # Only to DELETE, and only in the transaction that replaced it: nobody else ever sees it.
 _LIFTED = """CREATE OR REPLACE FUNCTION cancel_audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
@@ -64,8 +64,7 @@ def remove(
     """
     with engine.connect() as connection, connection.begin():
         if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MS}")
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310595162)")
+            migration_locks.lock_on_postgresql(connection, LOCK_SECONDS)
         whole = _whole_partitions(connection, leaving, before)
         _lift(connection)
         dropped = sum(_remove_events(connection, chunk, whole, tell) for chunk in read())

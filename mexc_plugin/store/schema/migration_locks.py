@@ -28,8 +28,7 @@ def locked(engine: Engine) -> Iterator[Connection]:
             return
         with connection.begin():  # on SQLite a BEGIN IMMEDIATE, which is a lock
             if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310595162)")
+                lock_on_postgresql(connection, LOCK_SECONDS)
             yield connection
 
 
@@ -43,9 +42,14 @@ def held(engine: Engine) -> Iterator[Connection]:
         elif engine.dialect.name == "postgresql":
             holder = stack.enter_context(engine.connect())
             stack.enter_context(holder.begin())
-            holder.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-            holder.exec_driver_sql("SELECT pg_advisory_xact_lock(7310595162)")
+            lock_on_postgresql(holder, LOCK_SECONDS)
         yield connection
+
+
+def lock_on_postgresql(connection: Connection, seconds: int) -> None:
+    """Have this transaction be the only one that changes what the record is made of; wait so long for others' locks."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{seconds}s'")
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310595162)")
 
 
 def is_cluster(connection: Connection) -> bool:
