@@ -75,6 +75,8 @@ def check(url: str, plan: Sequence[Stretch], witnesses: Witnesses) -> Iterator[F
         yield from record.find(second)
         if witnesses.keys:
             yield from record.find_later(second, plan)
+        else:
+            yield from record.find_unchecked()
 
 
 def _time(statement: Statement) -> int:
@@ -193,6 +195,16 @@ class _Record:
                 self._differing[head.writer_id] = _Differing(
                     head, statement.taken_ns, kept, hash_ is not None
                 )
+
+    def find_unchecked(self) -> Iterator[Finding]:
+        """That events left by the word of notes, where no key says whose word that is."""
+        if self._archived:
+            writers = len(self._archived)
+            words = (
+                f"events of {writers} writer{'' if writers == 1 else 's'} left the record, as notes of archives in it say; who signed "
+                "those was not looked at: give --public-key"
+            )
+            yield Finding(Fault.NOTE, words, degree=Degree.NOTED)
 
     def find(self, connection: Connection) -> Iterator[Finding]:
         """Every writer that is not as it was stated."""

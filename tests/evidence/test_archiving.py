@@ -373,6 +373,24 @@ def test_what_left_verifies_by_its_note_with_this_program_and_without_it(
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
+def test_that_nobody_looked_who_signed_for_what_left_is_said(
+    audit: Audit, folder: Path, run
+) -> None:
+    store(audit.url, sealed(honest()), sealed([*honest()[:-1], records.stop(5_000)]))
+    words = "who signed those was not looked at: give --public-key"
+    assert words not in invoke(["audit", "verify", "--db", audit.url]).stdout
+    run(audit, folder, "2026-11-23T12:10", "--yes")
+    unlooked = invoke(["audit", "verify", "--db", audit.url])
+    assert (
+        unlooked.exit_code,
+        "noted: note: events of 2 writers left" in unlooked.stdout,
+        words in unlooked.stdout,
+    ) == (0, True, True)
+    looked = invoke(["audit", "verify", "--db", audit.url, "--public-key", str(KEY.public)])
+    assert (looked.exit_code, words in looked.stdout) == (0, False)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_what_must_not_leave_is_refused_in_a_line(audit: Audit, folder: Path, run) -> None:
     store(audit.url, sealed(honest()))
     all_ = kept(audit)
