@@ -13,12 +13,17 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 DEV = $(VENV)/.dev
 FREQTRADE = .venv-freqtrade
+# Tests start hundreds of Pythons, and each would compile the product again.
+unexport PYTHONDONTWRITEBYTECODE
 
 demo: $(READY)
 	@$(BIN)/python cli.py demo
 
+# Tests wait more than they compute: two processes are at work. A file of tests stays in one of them, and which begins
+# first is said in tests/conftest.py: xdist's own order is by how many tests are in it, and the longest have few.
+WORKERS = 2
 test: $(DEV)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-freqtrade: $(DEV) $(FREQTRADE)/.ready
 	FREQTRADE_PROGRAMS=$(CURDIR)/$(FREQTRADE)/bin $(BIN)/python -m pytest tests/freqtrade
@@ -69,7 +74,7 @@ test-ccxt-range: $(CCXT_RANGE:%=test-ccxt-%)
 $(CCXT_RANGE:%=test-ccxt-%): test-ccxt-%: .venv-ccxt-%/.ready
 	@.venv-ccxt-$*/bin/python -c 'from mexc_plugin import distributions; print("ccxt:", distributions.describe("ccxt"))'
 	.venv-ccxt-$*/bin/python -m pytest -q -k "not postgresql and not mariadb" \
-		tests/test_contract.py tests/test_adapter.py tests/test_completeness.py \
+		tests/exchange/test_contract.py tests/exchange/test_adapter.py tests/exchange/test_completeness.py \
 		tests/exchange/test_surface.py tests/exchange/test_drop_in.py tests/exchange/test_differential.py \
 		tests/exchange/test_logging.py
 
@@ -99,8 +104,8 @@ LOWEST = .venv-lowest
 test-lowest: $(LOWEST)/.ready
 	@xargs echo <$(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pytest -q -k "not postgresql and not mariadb or test_sessions" \
-		tests/test_store.py tests/test_writer.py tests/test_adapter.py tests/test_completeness.py \
-		tests/cli tests/databases/test_sessions.py tests/web/test_pages.py
+		tests/store/write/test_store.py tests/store/write/test_writer.py tests/exchange/test_adapter.py tests/exchange/test_completeness.py \
+		tests/cli tests/store/connect/test_sessions.py tests/web/test_pages.py
 
 $(LOWEST)/.ready: pyproject.toml tests/lowest.py
 	@rm -rf $(LOWEST)

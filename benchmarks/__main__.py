@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import durable, latency, shipping, throughput
+from benchmarks import capacity, durable, latency, shipping, throughput, verifying
 from benchmarks.subjects import markets
 
 # What reviewing costs: modules whose output is the table, and what they are told.
@@ -29,6 +29,7 @@ def main() -> None:
         measure_reviewing(folder, sys.argv[2])
     known = markets()
     runs = {
+        "capacity": lambda: capacity.measure_all(10_000),
         "durable": lambda: durable.measure(2000),
         "latency_0": lambda: latency.measure(1000, 0, known),
         "latency_50": lambda: latency.measure(500, 50, known),
@@ -36,6 +37,7 @@ def main() -> None:
         "shipping": lambda: shipping.measure_rates(100_000),
         "throughput_0": lambda: throughput.measure(1000, 5, 0, known),
         "throughput_50": lambda: throughput.measure(400, 3, 50, known),
+        "verifying": lambda: verifying.measure(300_000, 3),
     }
     for name, run in runs.items():
         say(name)

@@ -1,9 +1,9 @@
-"""What an event costs on each database, and from that what a fleet needs: tables for docs/fleet.md.
+"""What an event costs on each database, and from that what a fleet needs: tables of docs/performance.md.
 
     python -m benchmarks.capacity [--events N] [--no-rates]
 
-Starts servers of its own in temporary folders, with their usual settings, PostgreSQL's log at wal_level replica; what is
-not installed is left out. On two cores the bots' side has its share of them: rates are those of such a machine.
+Starts servers of its own in temporary folders, with their usual settings, PostgreSQL's log at wal_level replica; a MariaDB that
+is not installed is left out. On two cores the bots' side has its share of them: rates are those of such a machine.
 """
 
 import argparse
@@ -178,11 +178,10 @@ def rates(events: int) -> list[list[str]]:
     with servers.postgresql() as server:
         url = server.fresh()
         rows.append(["PostgreSQL", *(rate(url, writers, events) for writers in WRITERS)])
-        if shutil.which("pgbouncer", path=servers.search_path()):
-            plain = server.fresh().replace("+psycopg", "")
-            with pgbouncer.pooled(plain, "transaction", 4) as near:
-                found = (rate(near, writers, events) for writers in WRITERS)
-                rows.append(["through PgBouncer, 4 connections", *found])
+        plain = server.fresh().replace("+psycopg", "")
+        with pgbouncer.pooled(plain, "transaction", 4) as near:
+            found = (rate(near, writers, events) for writers in WRITERS)
+            rows.append(["through PgBouncer, 4 connections", *found])
     with on_disk(), running_cluster() as cluster:
         for count in (1, 2):
             with waiting_for(cluster, count):
@@ -243,31 +242,36 @@ def _bytes(number: float) -> str:
     return f"{number:.3g} TB"
 
 
+# By table, what stands above its columns.
+HEADS = {
+    "costs": ["", "tables", "indexes", "written ahead", "server's CPU", "bot's CPU"],
+    "rates": ["", *map(str, WRITERS)],
+    "needs": ["bots", "cancels/s each", "events/s", "a day", "WAL a day", "WAL", "cores", "partition", "connections"],
+}  # fmt: skip
+
+
+def measure_all(
+    events: int, *, with_rates: bool = True
+) -> dict[str, tuple[list[str], list[list[str]]]]:
+    """The head and the rows of each table. Raises SystemExit where a row of the rates could not be measured."""
+    if with_rates and not shutil.which("pgbouncer", path=servers.search_path()):
+        raise SystemExit(f"the rates want PgBouncer, which is not here; run: {pgbouncer.INSTALL}")
+    found = costs(events)
+    rows = {
+        "costs": [_row(name, cost) for name, cost in found.items()],
+        "needs": needs(found["PostgreSQL"]),
+        "rates": rates(events) if with_rates else [],
+    }
+    return {name: (HEADS[name], some) for name, some in rows.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=10_000)
     parser.add_argument("--no-rates", action="store_true")
     given = parser.parse_args()
-    found = costs(given.events)
-    head = ["", "tables", "indexes", "written ahead", "server's CPU", "bot's CPU"]
-    print(f"An event, of {given.events:,} with a commit each:\n")
-    print(table(head, [_row(name, cost) for name, cost in found.items()]))
-    head = [
-        "bots",
-        "cancels/s each",
-        "events/s",
-        "a day",
-        "WAL a day",
-        "WAL",
-        "cores",
-        "partition",
-        "connections",
-    ]
-    print("\nFleets on PostgreSQL:\n")
-    print(table(head, needs(found["PostgreSQL"])))
-    if not given.no_rates:
-        print("\nEvents/s flat out (ms, 99 of 100 events were faster), by writers:\n")
-        print(table(["", *map(str, WRITERS)], rates(given.events)))
+    for name, rows in measure_all(given.events, with_rates=not given.no_rates).items():
+        print(f"\n{name}\n\n{table(*rows)}")
 
 
 def _row(name: str, cost: Cost) -> list[str]:

@@ -19,6 +19,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from mexc_plugin.store.schema.tables import HISTORY_COLUMNS
+
 EVENTS = """
 import sqlite3, sys
 rows = 0
@@ -29,11 +31,13 @@ with open(sys.argv[2], "w") as file:
         rows += 1
 print(rows)
 """
-HISTORY = """
+HISTORY = f"""
 import json, sqlite3, sys
 rows = 0
 with open(sys.argv[2], "w") as file:
-    cursor = sqlite3.connect(sys.argv[1]).execute("SELECT * FROM cancel_history ORDER BY requested_at")
+    cursor = sqlite3.connect(sys.argv[1]).execute(
+        "SELECT {", ".join(HISTORY_COLUMNS)} FROM cancel_history ORDER BY requested_at"
+    )
     names = [column[0] for column in cursor.description]
     times = [names.index(name) for name in ("requested_at", "responded_at", "reconciled_at")]
     for row in cursor:

@@ -34,6 +34,8 @@ def page(found: dict[str, Any], printed: dict[str, str]) -> str:
         **{name: _rates(each) for name, each in found.items() if name.startswith("throughput")},
         **{name: _latency(found[name]) for name in found if name == "durable"},
         **{name: _shipping(found[name]) for name in found if name == "shipping"},
+        **{name: _verifying(found[name]) for name in found if name == "verifying"},
+        **{f"fleet_{n}": table(*rows) for n, rows in found.get("capacity", {}).items()},
         **{name: f"```text\n{text.rstrip()}\n```" for name, text in printed.items()},
     }
     return Template(TEMPLATE.read_text()).substitute(values)
@@ -65,6 +67,14 @@ def _rates(found: dict[str, Any]) -> str:
 def _shipping(found: dict[str, Any]) -> str:
     rows = [[name, f"{each['rate']:,}/s", f"{each['cpu_us']} µs"] for name, each in found.items()]
     return table(["target", "events", "processor time of the shipper, an event"], rows)
+
+
+def _verifying(found: dict[str, Any]) -> str:
+    rows = [
+        [name, *(f"{each[kind]:,}/s" for kind in ("wall", "cpu")), f"{each['peak']} MB"]
+        for name, each in found.items()
+    ]
+    return table(["", "events", "of processor time", "memory of a process"], rows)
 
 
 def _time(microseconds: int) -> str:

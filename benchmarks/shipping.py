@@ -95,7 +95,7 @@ def _shipping(source: str, target: str) -> Iterator["subprocess.Popen[bytes]"]:
     command = [sys.executable, "-m", "mexc_plugin", "audit", "ship", "--follow"]
     environment = os.environ | {"MEXC_PLUGIN_SHIP_TO": target}
     with subprocess.Popen(
-        ["nice", "-n", "10", *command, "--db", source],
+        ["nice", "-n", "19", *command, "--db", source],
         env=environment,
         stderr=subprocess.DEVNULL,
     ) as shipper:

@@ -51,13 +51,13 @@ together is in [the record](record.md); what an outcome means is [there too](rec
 
 | | in SQL | json, jsonl | csv | parquet |
 | --- | --- | --- | --- | --- |
-| text | as it is | string; what a terminal would obey as `\\u…` | see below | string |
+| text | as it is | string; characters that a terminal would obey are written `\\u…` | see below | string |
 | decimals | text, the venue's own | string | as they are | string |
 | whole numbers | integer | number | digits | int64 |
 | times | UTC, without a zone | string, `2026-11-23T12:00:00.000000Z` | the same | timestamp in µs, UTC |
 | null | NULL | `null` | an empty cell | null |
 
-In csv a text that starts with `=`, `+`, `-`, `@`, a tab, a carriage return, the wide form of one of them, or `'`
+In csv a text that starts with `=`, `+`, `-`, `@`, a tab, a carriage return, the full-width form of one of them, or `'`
 has a `'` in front, so that no spreadsheet runs it as a formula; numbers stay as they are. To have the
 text back, remove one `'` from the beginning of each cell that starts with one. Control characters are
 written out, like `\\x1b`. The exact text is in jsonl and parquet.
@@ -119,12 +119,12 @@ def _views() -> Iterator[str]:
 def _events_section() -> Iterator[str]:
     yield (
         "## A line of `audit export --what events`\n\n"
-        "In jsonl: `prev_hash`, `hash` and `payload`, in this order and without a blank. The payload is in "
-        "the very bytes that\nwere hashed: the line without its first 164 characters and its last. In csv and "
+        "In jsonl: `prev_hash`, `hash` and `payload`, in this order and without a blank. The payload is "
+        "byte for byte what\nwas hashed: the line without its first 164 characters and its last one. In csv and "
         "parquet an event has the columns of\n`cancel_audit`; a payload in csv is the same JSON, but not "
         "always the same bytes.\n\n"
-        "A payload has sorted keys; what is null is left out; numbers are whole. Beside the columns of "
-        "`cancel_audit` but\n`occurred_at`, `payload` and the hashes:\n"
+        "A payload has sorted keys; what is null is left out; numbers are whole. It has the "
+        "columns of `cancel_audit`,\nwithout `occurred_at`, `payload` and the hashes, and:\n"
     )
     yield from _rows(("field", "json", "in", "meaning"))
     for name, part in PAYLOAD.items():

@@ -7,7 +7,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from mexc_plugin.cli import program
-from mexc_plugin.cli.errors import PROGRAM
+from mexc_plugin.cli.exit_codes import PROGRAM
 
 # From click 8.2 on the streams are apart without being asked for, and cannot be asked for.
 _APART = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}

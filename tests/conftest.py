@@ -5,8 +5,10 @@ import contextlib
 import inspect
 import logging
 import os
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,18 +20,67 @@ from mexc_plugin import config
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.settings_file import VARIABLE as CONFIG_VARIABLE
+from mexc_plugin.store.connect import engine
+from mexc_plugin.store.schema import migrate
 from mexc_plugin.store.write import recorders
 from mexc_plugin.store.write.writer import Writer
-
-from .databases.audits import Audit
-from .databases.servers import Servers
+from tests.store.audits import Audit
+from tests.store.servers import Servers, in_memory
 
 # Whoever works on it searches further with each run; what decides on a change says the same twice.
 settings.register_profile("default", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("default")
 
+# Folders that take servers, and files that take half a minute.
+LONG = {
+    *("cluster", "torture", "test_archiving", "test_containers", "test_differential"),
+    *("test_migrations", "test_odd_input", "test_refusals", "test_types"),
+}
 COLOURS = ("sync", "async", "pro")
 FIXTURES = Path(__file__).parent / "fixtures"
+
+# Each event is synced: on a disk most tests would wait for that, and those with a budget for other tests.
+if memory := in_memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
+
+
+@pytest.hookimpl(trylast=True)  # what is shuffled is shuffled by then
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes servers and time begins first: no process is left alone with it at the end."""
+    items.sort(key=lambda item: not {item.path.parent.name, item.path.stem} & LONG)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test logged travels from one process to another as UTF-8; some log halves of a pair on purpose."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
+    ]
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # so that its line is below pytest's own summary
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say in one line what this machine lacks for tests that were skipped, and how to get it."""
+    yield
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
+    lacking = [
+        f"{reason.removeprefix('Skipped: ')} ({tests})"
+        for reason, tests in sorted(reasons.items())
+        if "; run: " in reason or ": set MEXC" in reason
+    ]
+    if lacking:
+        terminalreporter.write_line(f"Not run on this machine: {'. '.join(lacking)}", yellow=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a session's or a module's fixtures run keeps its notes apart, too."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("DATA", "STATE", "CONFIG"):
+            patched.setenv(f"XDG_{name}_HOME", str(tmp_path_factory.mktemp(name.lower())))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -69,14 +120,28 @@ def servers() -> Iterator[Servers]:
     found.close()
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the schema in it: to copy it takes a fiftieth of what making it takes."""
+    path = tmp_path_factory.mktemp("template") / "audit.db"
+    made = engine.create(f"sqlite:///{path}")
+    migrate.upgrade(made)
+    made.dispose()
+    return path
+
+
 @contextlib.contextmanager
-def _database(servers: Servers, backend: str, folder: Path, *, migrated: bool) -> Iterator[Audit]:
+def _database(
+    servers: Servers, backend: str, folder: Path, *, template: Path | None
+) -> Iterator[Audit]:
     if backend == "sqlite":
+        if template is not None:
+            shutil.copy(template, folder / "audit.db")
         yield Audit(folder / "audit.db")
         recorders.close_all()
         return
     server = servers.of(backend)
-    audit = server.fresh(migrated=migrated)
+    audit = server.fresh(migrated=template is not None)
     yield audit
     recorders.close_all()
     audit.close()
@@ -86,14 +151,14 @@ def _database(servers: Servers, backend: str, folder: Path, *, migrated: bool) -
 @pytest.fixture
 def database(servers: Servers, backend: str, tmp_path: Path) -> Iterator[Audit]:
     """A database of the test's own with nothing in it; on SQLite a file that is not there yet."""
-    with _database(servers, backend, tmp_path, migrated=False) as audit:
+    with _database(servers, backend, tmp_path, template=None) as audit:
         yield audit
 
 
 @pytest.fixture
-def audit(servers: Servers, backend: str, tmp_path: Path) -> Iterator[Audit]:
-    """The same, on a server with the schema in it: making that takes longer than most tests."""
-    with _database(servers, backend, tmp_path, migrated=True) as audit:
+def audit(servers: Servers, backend: str, tmp_path: Path, sqlite_template: Path) -> Iterator[Audit]:
+    """The same with the schema in it: making that takes longer than most tests."""
+    with _database(servers, backend, tmp_path, template=sqlite_template) as audit:
         yield audit
 
 
@@ -104,12 +169,16 @@ def placed(writer: Writer, draft: dict[str, Any]) -> Place | None:
     return receipt.place
 
 
-def logged(caplog: pytest.LogCaptureFixture, start: str, least: int = 1) -> list[logging.LogRecord]:
-    """What the log says that starts like this. A thread writes it: so many are waited for, and then a bit."""
+def logged(caplog: pytest.LogCaptureFixture, words: str, least: int = 1) -> list[logging.LogRecord]:
+    """What the log says with these words, or with this template. A thread writes it: so many are waited for, and then a bit."""
     until = time.monotonic() + 5
 
     def found() -> list[logging.LogRecord]:
-        return [record for record in list(caplog.records) if str(record.msg).startswith(start)]
+        return [
+            record
+            for record in list(caplog.records)
+            if words in str(record.msg) or words in record.getMessage()
+        ]
 
     while len(found()) < least and time.monotonic() < until:
         time.sleep(0.01)

@@ -21,9 +21,8 @@ from docs import questions as documents
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.read.questions import catalogue
 from mexc_plugin.store.schema import migrate
-
-from .databases import known
-from .databases.audits import Audit
+from tests.store.audits import Audit
+from tests.store.read import known
 
 METADATA = json.loads(documents.METADATA.read_text())["databases"]["audit"]
 CANNED = list(METADATA["queries"])
@@ -102,7 +101,7 @@ def page(datasette: str, path: str) -> str:
 def test_a_canned_query_gives_the_rows_that_are_known(datasette: str, name: str) -> None:
     given = {"order": "102"} if name == "order-trail" else {}
     rows = ask(datasette, name, **given)
-    expected = (Path(__file__).parent / "databases" / "answers" / f"{name}.csv").read_text()
+    expected = (Path(__file__).parent / "store" / "read" / "answers" / f"{name}.csv").read_text()
     narrowed = {"cancels-of-an-account", "slowest", "bursts"}  # there with parameters
     assert len(rows) == len(expected.splitlines()) - 1 or (name in narrowed and rows)
     assert list(rows[0]) == expected.splitlines()[0].split(",")

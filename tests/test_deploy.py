@@ -6,17 +6,19 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.store.audits import Audit
+
 from .cli.conftest import Ledger
 from .cli.test_serve import TOKEN, answer, serving
 from .cli.test_watch import WAIT_S, Lines
 from .command_line import invoke
-from .databases.audits import Audit
 from .test_docs import what_is_wrong
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +28,7 @@ COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "command" in service}
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+SPOOL = COMPOSE["x-ours"]["volumes"][0].partition(":")[2]
 HADOLINT = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
@@ -35,7 +38,7 @@ def words_of(unit: Path) -> list[str]:
     return shlex.split(line)
 
 
-@pytest.mark.skipif(HADOLINT is None, reason="hadolint is not installed")
+@pytest.mark.skipif(HADOLINT is None, reason="no hadolint; run: make .venv/.dev")
 def test_the_container_file_is_linted() -> None:
     done = subprocess.run(
         [str(HADOLINT), str(DEPLOY / "Dockerfile")], capture_output=True, text=True, check=False
@@ -75,13 +78,41 @@ def test_a_service_starts_a_command_that_there_is(name: str) -> None:
     assert what_is_wrong(OURS[name]["command"]) is None
 
 
+@pytest.mark.server
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_the_shipper_ships_the_file_of_its_bot(database: Audit, tmp_path: Path) -> None:
+    bot, shipper = (SERVICES[name] for name in ("far-bot", "ship"))
+    file = bot["environment"]["MEXC_PLUGIN_DATABASE_URL"]
+    assert shipper["environment"]["MEXC_PLUGIN_DATABASE_URL"] == file
+    assert shipper["volumes"][0] == bot["volumes"][0] == f"far:{Path(file).parent}"
+    assert f"mkdir -p {SPOOL} {Path(file).parent} " in DOCKERFILE
+    Ledger(f"sqlite:///{tmp_path / Path(file).name}").cancel()
+    assert invoke(["db", "upgrade", "--db", database.url]).exit_code == 0
+    environment = {
+        "MEXC_PLUGIN_DATABASE_URL": str(tmp_path / Path(file).name),
+        "MEXC_PLUGIN_SHIP_TO": database.url,
+    }
+    assert shipper["environment"].keys() == environment.keys()
+    command = [sys.executable, "-m", "mexc_plugin", *shipper["command"]]
+    with subprocess.Popen(command, env=os.environ | environment) as shipping:
+        try:
+            while len(database.events()) < 2:
+                assert shipping.poll() is None
+                time.sleep(0.01)
+        finally:
+            shipping.kill()
+    assert len(database.history()) == 1
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_a_unit_starts_a_command_that_there_is(unit: Path) -> None:
     program, *words = words_of(unit)
     assert (Path(program).name, what_is_wrong(words)) == ("mexc-plugin", None)
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+@pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="no systemd; run: apt-get install -y systemd"
+)
 def test_systemd_takes_every_unit(tmp_path: Path) -> None:
     made = []
     for file in sorted((DEPLOY / "systemd").iterdir()):
@@ -110,19 +141,19 @@ def test_the_services_work_together(
     given = [
         word.replace("/run/secrets/token", str(token)) for word in SERVICES["serve"]["command"]
     ]
-    watching = Lines(*SERVICES["watch"]["command"][2:])
-    assert watching.words().startswith("watching ")
-    bot = subprocess.Popen(
-        [sys.executable, str(DEPLOY / "bot.py")], env=os.environ | {"PYTHONPATH": str(ROOT)}
-    )
-    try:
-        while "bot compose" not in watching.line():
-            assert bot.poll() is None
-        with serving(*given[2:]) as (_, address):
-            metrics = f"http://127.0.0.1:{address.rstrip('/').rpartition(':')[2]}/metrics"
-            answers = [answer(metrics), answer(metrics, Authorization=f"Bearer {TOKEN}")]
-    finally:
-        bot.terminate()
-        bot.wait(WAIT_S)
-        watching.interrupt()
+    with Lines(*SERVICES["watch"]["command"][2:]) as watching:
+        assert watching.words().startswith("watching ")
+        bot = subprocess.Popen(
+            [sys.executable, str(DEPLOY / "bot.py")], env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
+        try:
+            while "bot compose" not in watching.line():
+                assert bot.poll() is None
+            with serving(*given[2:]) as (_, address):
+                metrics = f"http://127.0.0.1:{address.rstrip('/').rpartition(':')[2]}/metrics"
+                answers = [answer(metrics), answer(metrics, Authorization=f"Bearer {TOKEN}")]
+        finally:
+            bot.terminate()
+            bot.wait(WAIT_S)
+            watching.interrupt()
     assert answers == [401, 200]

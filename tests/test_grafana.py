@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from mexc_plugin.review import exposition
+from mexc_plugin.shipping.lag import Lag, Shipped
 from mexc_plugin.store.read.statistics.gauges import BUCKETS_US, Answered, Gauges
-from mexc_plugin.store.write.backlog import Backlog
+from mexc_plugin.store.write.spool.backlog import Backlog
+from tests.store.audits import Audit
 
 from .cli.conftest import NOON, Ledger
-from .databases.audits import Audit
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "grafana"
@@ -37,7 +38,8 @@ def samples() -> set[str]:
     """The name of every sample of a record in which there is one of everything."""
     answered = Answered({"canceled": 1}, (1,) * (len(BUCKETS_US) + 1), 1)
     gauges = Gauges(answered, {"unknown": 1}, AT, {"canceled": AT}, NOON, 0)
-    lines = exposition.expose(gauges, Backlog()).splitlines()
+    shipped = Shipped(Lag(1, NOON, 1))
+    lines = exposition.expose(gauges, Backlog(), shipped).splitlines()
     return {re.split(r"[ {]", line)[0] for line in lines if not line.startswith("#")}
 
 

@@ -10,6 +10,7 @@ from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema import tables
 from mexc_plugin.store.verify import record
+from tests.store import whole
 
 EVENTS = 3_000
 
@@ -40,7 +41,7 @@ def test_a_made_up_history_is_whole_and_has_every_outcome(tmp_path: Path) -> Non
         queries.reading(f"sqlite:///{path}") as connection,
         queries.reading(f"sqlite:///{path}") as second,
     ):
-        found = list(record.verify(record.chained(connection), record.Verifier()))
+        found = list(whole.verify(whole.read_chained(connection), record.Verifier()))
         found += record.check_guards(second)
         outcomes = {row["final_outcome"] for row in queries.history(second, queries.Filters())}
     assert found == []

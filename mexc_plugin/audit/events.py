@@ -10,12 +10,11 @@ import platform
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from mexc_plugin import distributions
-from mexc_plugin.audit import canonical, chain
+from mexc_plugin.audit import canonical, chain, naive_utc
 from mexc_plugin.audit.redaction import as_text
 
 FORMAT = 1
@@ -73,7 +72,6 @@ COLUMNS = (
 )
 
 _NO_ROW: dict[str, Any] = dict.fromkeys(COLUMNS)
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC throughout, and written without a zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +98,22 @@ def seal(draft: Mapping[str, Any], writer_id: str, seq: int, prev_hash: str) -> 
     return Event(writer_id, seq, payload, prev_hash, hash_, document if is_clean else None)
 
 
-def project(event: Event) -> dict[str, Any]:
+def project(event: Event, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The row of an event, by column name; `occurred_at` is UTC text to the microsecond.
 
+    document: what its payload says, for whoever keeps the event without it.
     Raises ValueError when the payload is not an event's.
     """
-    document = event.document or canonical.decode(event.payload)
+    document = document or event.document or canonical.decode(event.payload)
     occurred_ns = document.get("occurred_ns")
     if not isinstance(occurred_ns, int):
         raise ValueError("an event has occurred_ns")  # noqa: TRY004 - a wrong value, not a type
-    row = _NO_ROW | {name: document[name] for name in INTEGER_COLUMNS if name in document}
-    for name in TEXT_COLUMNS.keys() & document.keys():
-        row[name] = _clip(document[name], TEXT_COLUMNS[name])
+    row = _NO_ROW.copy()
+    for name, value in document.items():
+        if name in TEXT_COLUMNS:
+            row[name] = _clip(value, TEXT_COLUMNS[name])
+        elif name in INTEGER_COLUMNS:
+            row[name] = value
     row["writer_id"] = event.writer_id
     row["seq"] = event.seq
     row["occurred_at"] = timestamp_text(occurred_ns)
@@ -149,8 +151,7 @@ def losses(event: Event) -> int:
 
 def timestamp_text(occurred_ns: int) -> str:
     """Nanoseconds since the epoch as `YYYY-MM-DD HH:MM:SS.ffffff`, UTC, cut to microseconds."""
-    moment = _EPOCH + timedelta(microseconds=occurred_ns // 1000)
-    return moment.isoformat(sep=" ", timespec="microseconds")
+    return naive_utc.from_ns(occurred_ns).isoformat(" ", "microseconds")
 
 
 def start_draft(occurred_ns: int) -> dict[str, Any]:

@@ -50,6 +50,7 @@ _PARAMETERS = (
     "token",
 )
 _LONGEST = max(map(len, _PARAMETERS))
+_ENDS = frozenset(name[-2:] for name in _PARAMETERS)
 _EQUALS = re.compile("=|%3D", re.IGNORECASE)
 _VALUE = re.compile(r"(?:\[redacted\])*[^&\s\"'<>]+?(?=%26|[&\s\"'<>)\]}]|$)", re.IGNORECASE)
 # Replaced already, and nothing of it left: whoever wants a secret kept may write our word in front of it.
@@ -88,7 +89,7 @@ class Redactor:
         if "=" in value or "%3" in value:
             for start, end in reversed(_secret_values(value)):
                 value = value[:start] + REPLACEMENT + value[end:]
-        if "://" in value:
+        if "@" in value and "://" in value:
             value = _USERINFO.sub(_without_userinfo, value)
         if len(value) < self._shortest:
             return value
@@ -121,17 +122,17 @@ class Redactor:
         """Any nested value of JSON's types with its texts, keys included, redacted."""
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):
             named = [
-                (name, REPLACEMENT if name.lower() in SECRET_NAMES else item)
-                for name, item in ((as_text(key), item) for key, item in value.items())
+                (name := as_text(key), REPLACEMENT if name.lower() in SECRET_NAMES else item)
+                for key, item in value.items()
             ]
             if all(type(item) is str for _, item in named) and self._is_clean(
                 itertools.chain.from_iterable(named)
             ):
                 return dict(named)
             return {self.text(name): self.value(item) for name, item in named}
-        if isinstance(value, list | tuple):
+        if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
         if value is None or isinstance(value, bool | int):
             return value
@@ -159,6 +160,8 @@ def _secret_values(text: str) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for equals in _EQUALS.finditer(text):
         at = equals.start()
+        if text[at - 2 : at].casefold() not in _ENDS:
+            continue  # nearly all of them
         if found and at < found[-1][1]:
             continue  # within a value
         word = text[max(0, at - _LONGEST) : at].casefold()

@@ -12,7 +12,7 @@ import click
 
 from mexc_plugin import __version__
 from mexc_plugin.cli.commands.hosting import Handover
-from mexc_plugin.cli.errors import PROGRAM
+from mexc_plugin.cli.exit_codes import PROGRAM
 from mexc_plugin.cli.groups import Program
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.output.terminal import say

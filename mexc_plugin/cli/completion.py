@@ -6,7 +6,7 @@ from pathlib import PurePath
 import click
 from click.shell_completion import get_completion_class
 
-from mexc_plugin.cli.errors import PROGRAM
+from mexc_plugin.cli.exit_codes import PROGRAM
 from mexc_plugin.cli.output.terminal import emit
 
 VARIABLE = "_MEXC_PLUGIN_COMPLETE"
@@ -30,5 +30,7 @@ def completion(ctx: click.Context, shell: str | None) -> None:
     if complete is None:
         raise click.UsageError(f"name a shell: {', '.join(INSTALL)}", ctx)
     source = complete(ctx.find_root().command, {}, PROGRAM, VARIABLE).source()
+    # click's fish script cuts values at their own commas, too: those of `--columns bot,outcome`.
+    source = source.replace('string split ","', 'string split --max 1 ","')
     # A comment, not words on stderr: the script is evaluated whenever a shell starts.
     emit([source.strip("\n"), "", f"# To install, {INSTALL[shell]}"])

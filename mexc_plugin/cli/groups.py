@@ -7,7 +7,7 @@ from typing import Any, cast
 import click
 from click.shell_completion import CompletionItem
 
-from mexc_plugin.cli.errors import reported
+from mexc_plugin.cli.exit_codes import reporting
 
 
 class LazyGroup(click.Group):
@@ -32,11 +32,11 @@ class Program(LazyGroup):
     """The outermost group: what is raised below it becomes a line and an exit code."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's own
-        with reported():
+        with reporting():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
-        with reported():
+        with reporting():
             return super().invoke(ctx)
 
 

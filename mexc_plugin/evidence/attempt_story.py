@@ -1,9 +1,11 @@
 """One writer's events in their order: does each make sense after those before it? Pure but for looking up."""
 
+import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from mexc_plugin import distributions
 from mexc_plugin.audit.events import FORMAT, timestamp_text
 from mexc_plugin.audit.signing_keys import PublicKey
 from mexc_plugin.evidence import clock_checks
@@ -32,6 +34,8 @@ _SHARED = (
 MARKS = ("spooled", "late")
 
 Key = tuple[str, int]
+# Reading it takes as long as a hundred events.
+_own_version = functools.cache(lambda: distributions.version("mexc-plugin"))
 # Gives the events of an attempt, of whatever writer: writer, seq, kind and document of each.
 LookUp = Callable[[str, int], list[tuple[str, int, str, Document]]]
 
@@ -39,27 +43,31 @@ LookUp = Callable[[str, int], list[tuple[str, int, str, Document]]]
 class Story:
     """What is known of a writer so far.
 
-    start: the writer's first event, where it is not among those that are read; version: this program's;
-    writer_keys: of those who may record, none is anybody.
+    start: the writer's first event, where it is not among those that are read;
+    writer_keys: of those who may record, none is anybody; follows_archive: what was before left, all of it.
     """
 
     def __init__(
         self,
         writer_id: str,
         look_up: LookUp,
-        version: str,
         start: Document | None = None,
         writer_keys: Collection[PublicKey] = (),
+        *,
+        follows_archive: bool = False,
     ) -> None:
         self._writer_id = writer_id
         self._look_up = look_up
-        self._version = version
         self._other_version = None if start is None else self._read_version(start)
         self._began = start is not None
-        self._authorship = Authorship(writer_id, writer_keys, start)
+        self._authorship = Authorship(
+            writer_id, writer_keys, start, follows_archive=follows_archive
+        )
         self._open: dict[Key, Document] = {}
         self._stopped_ns: int | None = None
         self._last_ns = 0
+        self._before_step_ns = 0
+        self._straddling: tuple[Finding, str] | None = None
         self._lost = 0
         self._marked: dict[str, tuple[int, int, int]] = {}
         self._alone: list[Finding] = []
@@ -73,8 +81,12 @@ class Story:
             return found  # the payload's own finding says it
         if not self._began or self._stopped_ns is not None or kind in ("start", "stop"):
             found += self._read_ends(document, kind, occurred_ns)
+        if self._straddling is not None:
+            found += self._settle_straddling(occurred_ns)
         if occurred_ns < self._last_ns - clock_checks.STEP_NS:
             found += self._note_step(document, occurred_ns)
+        if clock_checks.is_step(self._last_ns, occurred_ns):
+            self._before_step_ns = self._last_ns
         self._last_ns = occurred_ns
         objection = self._authorship.object_to(document, document["seq"])
         if objection is not None:
@@ -93,6 +105,8 @@ class Story:
 
     def end(self) -> Iterator[Finding]:
         """What can be said only when all was read."""
+        if self._straddling is not None:
+            yield self._straddling[0]
         for finding in self._alone:
             if self._lost:
                 message = f"{finding.message}; the writer says that {self._lost} events were lost"
@@ -160,8 +174,21 @@ class Story:
             del self._open[next(iter(self._open))]
         self._open[key] = document
         problem = clock_checks.object_to_id(key[0], document["occurred_ns"])
-        if problem is not None:
-            yield from self._find(Fault.TIME, document, problem, Degree.DOUBTFUL)
+        if problem is None:
+            return
+        for finding in self._find(Fault.TIME, document, problem, Degree.DOUBTFUL):
+            if clock_checks.may_straddle(key[0], self._before_step_ns, document["occurred_ns"]):
+                self._straddling = finding, key[0]  # as the next event says
+            else:
+                yield finding
+
+    def _settle_straddling(self, occurred_ns: int) -> Iterator[Finding]:
+        """An id from before the clock was set: where what follows is of the new time, too, it was."""
+        if self._straddling is not None:
+            finding, cancel_id = self._straddling
+            self._straddling = None
+            stays = clock_checks.object_to_id(cancel_id, occurred_ns) is not None
+            yield replace(finding, degree=Degree.NOTED) if stays else finding
 
     def _read_response(self, document: Document) -> Iterator[Finding]:
         request = self._open.pop((document["cancel_id"], document["attempt"]), None)
@@ -219,7 +246,7 @@ class Story:
     def _read_version(self, start: Document) -> str | None:
         versions = start.get("versions")
         found = versions.get("mexc-plugin") if isinstance(versions, Mapping) else None
-        return None if found == self._version else str(found or "of no version")
+        return None if found == _own_version() else str(found or "of no version")
 
     def _object(self, fault: Fault, document: Document, objection: Objection) -> Iterator[Finding]:
         return self._find(fault, document, objection.message, objection.degree)

@@ -14,16 +14,22 @@ class Authorship:
     """One writer's events in their order.
 
     expected: the keys of those who may record; none are anybody's, and then also no key is.
-    start: the writer's first event, where it is not among those that are read; empty where that is archived: then the
-    key is that of the first ladder.
+    start: the writer's first event, where it is not among those that are read; empty where nobody has it: then the
+    key is that of the first ladder, and what is before that is taken as it stands. Right behind an archive
+    (follows_archive) there is nothing before it.
     """
 
     def __init__(
-        self, writer_id: str, expected: Collection[PublicKey] = (), start: Document | None = None
+        self,
+        writer_id: str,
+        expected: Collection[PublicKey] = (),
+        start: Document | None = None,
+        *,
+        follows_archive: bool = False,
     ) -> None:
         self._writer_id = writer_id
         self._expected = expected
-        self._is_rest = start is not None
+        self._is_rest = start is not None and not follows_archive
         self._began = bool(start)
         self._key: PublicKey | None = None
         self._rung: bytes | None = None

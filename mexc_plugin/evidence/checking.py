@@ -1,10 +1,10 @@
-"""Checks stretches of the record: the chain and the columns by the store's verifier, the meaning by a `Story`."""
+"""Checks parts of the record: the chain and the columns by the store's verifier, the meaning by a `Story`."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from mexc_plugin import distributions
 from mexc_plugin.audit import canonical
 from mexc_plugin.audit.signing_keys import PublicKey
 from mexc_plugin.evidence.attempt_story import Story
@@ -24,6 +24,18 @@ TELL_EVERY = 2_000
 Tell = Callable[[int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryRange:
+    """A part of `cancel_history`. events: how many are verified in the time that comparing it takes, about."""
+
+    bounds: history_rows.Bounds
+    events: int = history_rows.BATCH // 10
+
+
+# What one process can verify while others verify the rest.
+Part = Stretch | HistoryRange
+
+
 def check_whole(url: str, *, quick: bool) -> Iterator[Finding]:
     """What is asked of the database as a whole: its guards, and unless quick attempts and rows of no event."""
     with queries.reading(url) as connection:
@@ -34,15 +46,36 @@ def check_whole(url: str, *, quick: bool) -> Iterator[Finding]:
             yield from columns.find_orphans(connection)
 
 
-def check_history(url: str) -> Iterator[Finding]:
+def divide_history(url: str) -> list[HistoryRange]:
+    """All of `cancel_history`, in parts."""
+    with queries.reading(url) as connection:
+        columns.read_any_text(connection)
+        return [HistoryRange(bounds) for bounds in history_rows.ranges(connection)]
+
+
+def check_parts(
+    url: str,
+    parts: Sequence[Part],
+    tell: Tell,
+    *,
+    quick: bool,
+    writer_keys: Sequence[PublicKey] = (),
+) -> Iterator[Finding]:
+    """Every finding about some parts. The rest is told as to `check_stretches`."""
+    wanted = [part for part in parts if isinstance(part, Stretch)]
+    yield from check_stretches(url, wanted, tell, quick=quick, writer_keys=writer_keys)
+    yield from check_history(url, [part for part in parts if isinstance(part, HistoryRange)])
+
+
+def check_history(url: str, parts: Sequence[HistoryRange]) -> Iterator[Finding]:
     """The rows of `cancel_history` that are not as the events say."""
     with queries.reading(url) as connection:
         columns.read_any_text(connection)
-        for (cancel_id, attempt), what in history_rows.differences(connection):
-            where = columns.plain(str(cancel_id))
-            yield Finding(
-                Fault.HISTORY, f"attempt {attempt} of the history {what}", cancel_id=where
-            )
+        for part in parts:
+            for (cancel_id, attempt), what in history_rows.compare(connection, part.bounds).items():
+                where = columns.plain(str(cancel_id))
+                message = f"attempt {attempt} of the history {what}"
+                yield Finding(Fault.HISTORY, message, cancel_id=where)
 
 
 def check_stretches(
@@ -68,7 +101,7 @@ def _check_chain(
 ) -> Iterator[Finding]:
     reader = Reader(connection, CHAIN)
     verifier = _beginning(reader, stretch, left)
-    for values in _told(reader.rows(stretch), tell):
+    for values in _tell_progress(reader.rows(stretch), tell):
         found = verifier.check_chain(values)
         if found:
             yield from found
@@ -89,11 +122,11 @@ def _check_meaning(
     story = Story(
         columns.plain(str(stretch.writer_id)),
         lambda cancel_id, attempt: look_up(second, cancel_id, attempt),
-        distributions.version("mexc-plugin"),
         _start_before(reader, stretch, left),
         writer_keys,
+        follows_archive=0 < left.begin_of(stretch.writer_id, stretch.first)[0] == verifier.seq,
     )
-    for values in _told(reader.rows(stretch), tell):
+    for values in _tell_progress(reader.rows(stretch), tell):
         found = verifier.check_values(values)
         document = verifier.document
         if "orders" in document or "order_ids" in document or "client_order_ids" in document:
@@ -105,7 +138,7 @@ def _check_meaning(
     yield from orders.check_total()
 
 
-def _told(rows: Iterator[Values], tell: Tell) -> Iterator[Values]:
+def _tell_progress(rows: Iterator[Values], tell: Tell) -> Iterator[Values]:
     number = 0
     for number, values in enumerate(rows, 1):
         yield values
@@ -136,7 +169,7 @@ def _start_before(reader: Reader, stretch: Stretch, left: Anchors) -> Document |
         return None
     first = next(reader.rows(Stretch(stretch.writer_id, 1, 1, 1)), None)
     if first:
-        return _decoded(first[READ.index("payload")])
+        return _decode(first[READ.index("payload")])
     return {} if left.begin_of(stretch.writer_id, stretch.first)[0] else None
 
 
@@ -149,7 +182,7 @@ def look_up(
     if "\x00" in cancel_id or columns.plain(cancel_id) != cancel_id:
         return []
     found = attempts.events_of(connection, cancel_id, attempt)
-    documents = ((item, _decoded(item.payload)) for item in found)
+    documents = ((item, _decode(item.payload)) for item in found)
     return [
         (item.writer_id, item.seq, item.kind, document)
         for item, document in documents
@@ -157,7 +190,7 @@ def look_up(
     ]
 
 
-def _decoded(payload: str) -> Document:
+def _decode(payload: str) -> Document:
     try:
         return canonical.decode(payload)
     except (ValueError, TypeError, RecursionError):

@@ -12,7 +12,7 @@ from mexc_plugin.evidence import note_table, signed_notes, statements
 from mexc_plugin.evidence.note_table import NoteRow
 from mexc_plugin.evidence.statements import Archive, Checkpoint, Head, Statement
 from mexc_plugin.store.connect import engine as engines
-from mexc_plugin.store.connect.error_messages import explained
+from mexc_plugin.store.connect.error_messages import explaining
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import columns, heads
 
@@ -43,7 +43,7 @@ def take(url: str, key: PrivateKey) -> Taken:
         taken = _look(connection, key)
     engine = engines.create(url)
     try:
-        with explained(url), engine.begin() as connection:
+        with explaining(url), engine.begin() as connection:
             note_table.insert(connection, taken.note, taken.statement)
     finally:
         engine.dispose()
@@ -62,7 +62,7 @@ def _look(connection: Connection, key: PrivateKey) -> Taken:
     ]
     before = note_table.newest_checkpoint(connection)
     stated = None if before is None else _read(before, key)
-    archived, events_archived = _archived(connection, key)
+    archived, events_archived = _count_archived(connection, key)
     gone = _further(stated.writers if isinstance(stated, Checkpoint) else (), there)
     statement = Checkpoint(
         heads.count(connection) + events_archived,
@@ -88,7 +88,7 @@ def _read(row: NoteRow, key: PrivateKey) -> Statement | None:
         return None
 
 
-def _archived(connection: Connection, key: PrivateKey) -> tuple[dict[str, int], int]:
+def _count_archived(connection: Connection, key: PrivateKey) -> tuple[dict[str, int], int]:
     """By writer, up to which number its events left the record in order; and how many left in all."""
     last: dict[str, int] = {}
     events = 0

@@ -10,16 +10,17 @@ from mexc_plugin.audit.redaction import REPLACEMENT
 from mexc_plugin.store.verify.findings import Degree
 from mexc_plugin.venue.endpoints import Endpoint, classify
 from mexc_plugin.venue.fields import FIELDS, event_fields
+from mexc_plugin.venue.identity import CancelAck
 from mexc_plugin.venue.reconciliation import CLOCK_MARGIN_MS, judge
 from mexc_plugin.venue.requests import ParsedRequest, read_request
-from mexc_plugin.venue.responses import CancelAck, Refusal
+from mexc_plugin.venue.responses import Refusal
 from mexc_plugin.venue.verdict import HttpAnswer, Verdict, decide, order_outcome
 
 Document = Mapping[str, Any]
 
 _IDS = ("order_id", "client_order_id", "cancel_client_order_id")
-# Of an order, only an answer says these.
-_ANSWERED = tuple(name for name in FIELDS if name not in _IDS)
+# Of an order, only an answer says what comes before the ids.
+_FIELDS = (*(name for name in FIELDS if name not in _IDS), *_IDS)
 _WITHOUT_ANSWER = (Outcome.UNKNOWN, Outcome.NOT_SENT)
 
 
@@ -92,7 +93,7 @@ def object_to_reconciliation(
 def read_asked(request: Document) -> ParsedRequest | None:
     """What a stored request asked for; None where it is none that cancels."""
     sent = request.get("request")
-    if not isinstance(sent, Mapping):
+    if not isinstance(sent, dict):
         return None
     method, url = str(sent.get("method") or ""), str(sent.get("url") or "")
     endpoint = _endpoint(method, url)
@@ -153,6 +154,7 @@ def _differing_ack(event: Document, ack: CancelAck | None, refusal: Refusal | No
     named = event_fields(ack) if ack is not None else {}
     if refusal is not None:
         named |= {"venue_code": refusal.code, "venue_message": refusal.message}
-    if tuple(map(event.get, _ANSWERED)) != tuple(map(named.get, _ANSWERED)):
-        return next(name for name in _ANSWERED if event.get(name) != named.get(name))
-    return next((name for name in _IDS if name in named and event.get(name) != named[name]), None)
+    for name in _FIELDS:
+        if event.get(name) != named.get(name) and (name in named or name not in _IDS):
+            return name
+    return None

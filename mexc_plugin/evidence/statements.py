@@ -6,14 +6,15 @@ Text in, values out, and back. There is one way to write a statement: a text tha
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
+from mexc_plugin.audit import archive_notes, naive_utc
 from mexc_plugin.audit.events import timestamp_text
 from mexc_plugin.errors import EvidenceError
 
 CHECKPOINT = "mexc-plugin/checkpoint/v1"
-ARCHIVE = "mexc-plugin/archive/v1"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ARCHIVE = archive_notes.TITLE
+Left = archive_notes.Left
 _WRITER = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _HASH = r"[0-9a-f]{64}"
 _NUMBER = r"0|[1-9][0-9]{0,18}"
@@ -23,9 +24,6 @@ _HEAD = re.compile(
 )
 _BUNDLE = re.compile(rf"bundle ({_HASH})\n")
 _LAST = re.compile(rf"writer (?P<writer>{_WRITER}) (?P<last>{_NUMBER}) (?P<hash>{_HASH})")
-_LEFT = re.compile(
-    rf"writer (?P<writer>{_WRITER}) (?P<first>{_NUMBER}) (?P<last>{_NUMBER}) (?P<hash>{_HASH})"
-)
 _WRITER_ID = re.compile(_WRITER)
 _SHA256 = re.compile(_HASH)
 MAX_NUMBER = 2**63 - 1
@@ -37,16 +35,6 @@ class Head:
 
     writer_id: str
     seq: int
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """The events of a writer that left the record: first and last number, and the hash of the last."""
-
-    writer_id: str
-    first: int
-    last: int
     hash: str
 
 
@@ -140,7 +128,7 @@ def parse(text: str) -> Statement:
         raise EvidenceError("its line 5 is not: bundle")
     left = tuple(
         Left(found["writer"], _number(found["first"]), _number(found["last"]), found["hash"])
-        for found in _writers(rest[bundle.end() :], _LEFT, 5)
+        for found in _writers(rest[bundle.end() :], archive_notes.LINE, 5)
     )
     if any(not 1 <= each.first <= each.last for each in left):
         raise EvidenceError("a writer's first number is after its last")
@@ -178,4 +166,4 @@ def _moment(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise EvidenceError(f"{text} is no time") from None
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    return naive_utc.to_ns(naive_utc.without_zone(moment))

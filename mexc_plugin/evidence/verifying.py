@@ -10,15 +10,15 @@ from typing import Any
 
 from mexc_plugin.errors import MexcPluginError, StoreError
 from mexc_plugin.evidence import checkpoint_checks
-from mexc_plugin.evidence.checking import Tell, check_history, check_stretches, check_whole
+from mexc_plugin.evidence.checking import Part, Tell, check_parts, check_whole, divide_history
 from mexc_plugin.evidence.checkpoint_checks import Witnesses
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import columns, stretches
 from mexc_plugin.store.verify.findings import Finding
 from mexc_plugin.store.verify.stretches import Stretch
 
-# Gives every finding about some stretches.
-Check = Callable[[Sequence[Stretch], Tell], Iterator[Finding]]
+# Gives every finding about some parts of the record.
+Check = Callable[[Sequence[Part], Tell], Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +60,28 @@ def verify(
     """Every finding. tell: called with how many events more were read; jobs: how many processes read."""
     yield from check_whole(url, quick=quick)
     yield from checkpoint_checks.check(url, plan.stretches, witnesses)
-    shares = share_out(plan.stretches, jobs)
-    check = functools.partial(check_stretches, url, quick=quick, writer_keys=witnesses.writer_keys)
+    parts: list[Part] = [*plan.stretches, *([] if quick else divide_history(url))]
+    shares = share_out(parts, jobs)
+    check = functools.partial(check_parts, url, quick=quick, writer_keys=witnesses.writer_keys)
     if len(shares) > 1:
         yield from _verify_in_processes(check, shares, tell)
     else:
-        yield from check(plan.stretches, tell)
-    if not quick:
-        yield from check_history(url)
+        yield from check(parts, tell)
 
 
-def share_out(wanted: Sequence[Stretch], jobs: int) -> list[list[Stretch]]:
-    """The stretches in so many heaps of about as many events; a writer is never split."""
-    heaps: list[list[Stretch]] = [[] for _ in range(max(1, min(jobs, len(wanted))))]
+def share_out(parts: Sequence[Part], jobs: int) -> list[list[Part]]:
+    """The parts in so many heaps of about as much work; a writer is never split."""
+    heaps: list[list[Part]] = [[] for _ in range(max(1, min(jobs, len(parts))))]
     sizes = [0] * len(heaps)
-    for stretch in sorted(wanted, key=lambda stretch: -stretch.events):
+    for part in sorted(parts, key=lambda part: -part.events):
         least = sizes.index(min(sizes))
-        heaps[least].append(stretch)
-        sizes[least] += stretch.events
+        heaps[least].append(part)
+        sizes[least] += part.events
     return heaps
 
 
 def _verify_in_processes(
-    check: Check, shares: Sequence[Sequence[Stretch]], tell: Tell
+    check: Check, shares: Sequence[Sequence[Part]], tell: Tell
 ) -> Iterator[Finding]:
     # New processes: one that is forked would have the connections and threads of this one.
     context = multiprocessing.get_context("spawn")
@@ -121,7 +120,7 @@ def _listen(readers: list[Any], tell: Tell) -> Iterator[Finding]:
                 raise StoreError(word)
 
 
-def _work(check: Check, share: Sequence[Stretch], said: Any) -> None:  # noqa: ANN401 - what a process is given
+def _work(check: Check, share: Sequence[Part], said: Any) -> None:  # noqa: ANN401 - what a process is given
     try:
         for finding in check(share, said.send):
             said.send(finding)

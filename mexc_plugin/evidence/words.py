@@ -69,8 +69,8 @@ MEANINGS: dict[Fault, tuple[str, str]] = {
         "compare with the checkpoints that are kept elsewhere; name every key with --public-key",
     ),
     Fault.UNCOVERED: (
-        "these events came after the newest checkpoint, and none can say that they are as they were",
-        "nothing; the next checkpoint covers them: mexc-plugin audit checkpoint",
+        "no signature was looked at that covers these events: they are newer than the newest checkpoint, or no key was named",
+        "name the key with --public-key; what is newer is covered by the next checkpoint: mexc-plugin audit checkpoint",
     ),
     Fault.BUNDLE: (
         "the file was damaged on its way, or is not what was exported",

@@ -25,7 +25,8 @@ class Scope:
     recv_window_asked: the caller's own, where that is another; unified: asked for by cancel_order, so
     that one failed order is an error; otherwise: what ccxt's own method raises for an answer that is not the
     success it looks for; kill_switch: sent at once, even where on_failure is "refuse" and
-    it cannot be recorded; dispatched: handed on towards the wire; was_sent: an attempt of it may have
+    it cannot be recorded; reenters: a signal handler or a finaliser asks for it within another call of the same
+    exchange, whose session may be in the middle of something; dispatched: handed on towards the wire; was_sent: an attempt of it may have
     left this machine; asked, answer, verdict and retry_after
     (seconds) are the newest attempt's.
     """
@@ -36,6 +37,7 @@ class Scope:
     unified: bool = False
     otherwise: type[ccxt_errors.BaseError] | None = None
     kill_switch: bool = False
+    reenters: bool = False
     cancel_id: str = field(default_factory=uuid7)
     attempts: int = 0
     dispatched: bool = False
@@ -44,6 +46,9 @@ class Scope:
     answer: HttpAnswer | None = None
     verdict: Verdict | None = None
     retry_after: float | None = None
+
+
+_KNOWS_NOTHING = Redactor()
 
 
 @dataclass(slots=True)
@@ -59,7 +64,7 @@ class Attempt:
 
     asked: ParsedRequest
     number: int
-    redactor: Redactor = field(default_factory=Redactor)
+    redactor: Redactor = _KNOWS_NOTHING
     started_ns: int = 0
     answered_ns: int | None = None
     answer: HttpAnswer | None = None
@@ -88,7 +93,7 @@ class Attempt:
         self.began = True
         self.started_ns = time.monotonic_ns()
 
-    def answered(self, status: int, body: object, headers: object) -> None:
+    def note_answer(self, status: int, body: object, headers: object) -> None:
         """The answer was read, whole, now."""
         self.answered_ns = time.monotonic_ns()
         self.answer = HttpAnswer(status, body if isinstance(body, str) else str(body))
@@ -115,7 +120,7 @@ class Lookup:
 
     answer: HttpAnswer | None = None
 
-    def answered(self, status: int, body: object, _headers: object) -> None:
+    def note_answer(self, status: int, body: object, _headers: object) -> None:
         """The answer was read."""
         self.answer = HttpAnswer(status, str(body))
 
@@ -126,6 +131,8 @@ SCOPE: ContextVar[Scope | None] = ContextVar("mexc_plugin_scope", default=None)
 LOOKUP: ContextVar[Lookup | None] = ContextVar("mexc_plugin_lookup", default=None)
 ATTEMPT: ContextVar[Attempt | None] = ContextVar("mexc_plugin_attempt", default=None)
 SENDING: ContextVar[object | None] = ContextVar("mexc_plugin_sending", default=None)
+# The exchange that calls, and for what.
+CALLING: ContextVar[tuple[object, Scope] | None] = ContextVar("mexc_plugin_calling", default=None)
 
 
 class _Entered(Generic[Known]):
@@ -145,9 +152,14 @@ class _Entered(Generic[Known]):
         self._variable.reset(self._token)
 
 
-def scoped(scope: Scope | None = None) -> _Entered[Scope]:
+def scoping(scope: Scope | None = None) -> _Entered[Scope]:
     """Enter a cancel; without an argument, the one that is under way or a new one."""
     return _Entered(SCOPE, scope or SCOPE.get() or Scope())
+
+
+def calling(exchange: object, scope: Scope) -> _Entered[tuple[object, Scope]]:
+    """Enter a call of ccxt's from signing to its last retry."""
+    return _Entered(CALLING, (exchange, scope))
 
 
 def attempting(attempt: Attempt | None) -> _Entered[Attempt | None]:

@@ -4,6 +4,7 @@ Nothing here may raise for what a bot gives: what cannot be read is recorded as 
 """
 
 import functools
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +16,8 @@ from mexc_plugin.audit.redaction import Redactor, account_fingerprint, as_text, 
 from mexc_plugin.exchange.context import Attempt, Scope
 from mexc_plugin.venue.endpoints import Effect
 from mexc_plugin.venue.fields import event_fields
+from mexc_plugin.venue.identity import CancelAck
 from mexc_plugin.venue.requests import ParsedRequest
-from mexc_plugin.venue.responses import CancelAck
 from mexc_plugin.venue.verdict import Verdict, order_outcome
 
 CREDENTIALS = ("apiKey", "secret", "password", "token", "privateKey")
@@ -30,6 +31,8 @@ GIVEN = (
     "path",
 )
 GIVEN_LISTS = ("order_ids", "client_order_ids")
+# Nearly every URL: its path is read off at a tenth of what taking all of it apart costs.
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.:-]+(/[!-~]*?)(?=[?#]|\Z)")
 
 Draft = dict[str, Any]
 
@@ -155,8 +158,8 @@ def unified_symbol(exchange: Any, native: str | None) -> str | None:
 
 def redactor_of(exchange: Any, url: str = "", headers: Any = None) -> Redactor:
     """The redactor of an exchange's credentials and of a request's signature. Total."""
-    values = (getattr(exchange, name, None) for name in CREDENTIALS)
-    known = _redactor_for(*(value for value in values if isinstance(value, str | bytes)))
+    values = [getattr(exchange, name, None) for name in CREDENTIALS]
+    known = _redactor_for(*[value for value in values if isinstance(value, (str, bytes))])
     found = signatures(url, headers if isinstance(headers, dict) else None)
     return known.knowing(found) if found else known
 
@@ -178,6 +181,8 @@ def unseen_request(asked: ParsedRequest) -> ParsedRequest:
 
 
 def _path(url: str) -> str:
+    if plain := _PLAIN_URL.match(url):
+        return plain[1]
     try:
         return urlsplit(url).path
     except ValueError:

@@ -20,20 +20,24 @@ from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import Redactor, as_text, redact_exception
 from mexc_plugin.exchange.context import (
     ATTEMPT,
+    CALLING,
     LOOKUP,
     SCOPE,
     Attempt,
+    Scope,
     attempting,
-    scoped,
+    calling,
+    scoping,
     sending,
 )
 from mexc_plugin.exchange.drafts import redactor_of
-from mexc_plugin.exchange.errors import settings_of_ccxt
+from mexc_plugin.exchange.error_classes import settings_of_ccxt
 from mexc_plugin.exchange.recording import Recording, Unrecorded, recv_window_of
 from mexc_plugin.exchange.redacted_logging import guard_loggers, redact
 from mexc_plugin.exchange.waiting import resolve
-from mexc_plugin.store.write import spool_folder, writer_keys
+from mexc_plugin.store.write import writer_keys
 from mexc_plugin.store.write.recorders import recorder_for
+from mexc_plugin.store.write.spool import spool_folder
 from mexc_plugin.venue.endpoints import classify
 
 
@@ -176,7 +180,12 @@ class Interceptor:
     async def fetch2(self, *args: Any, **kwargs: Any) -> Any:
         """As ccxt's, which signs, queues and retries. What is sent within one call is attempts of one cancel."""
         parent: Any = super()
-        with scoped():
+        outer, scope = CALLING.get(), SCOPE.get()
+        if outer is not None:  # within another one: a signal handler's, or a finaliser's
+            if scope is None or scope is outer[1]:
+                scope = Scope()  # it is no attempt of what it interrupts
+            scope.reenters = outer[0] is self
+        with scoping(scope) as scope, calling(self, scope):
             return await resolve(parent.fetch2(*args, **kwargs))
 
     async def throttle(self, cost: Any = None) -> Any:
@@ -201,9 +210,9 @@ class Interceptor:
         """As ccxt's. It is the only place that shows status and body in the call that they belong to: noted here."""
         attempt, lookup = ATTEMPT.get(), LOOKUP.get()
         if attempt is not None:
-            attempt.answered(code, response_body, response_headers)
+            attempt.note_answer(code, response_body, response_headers)
         elif lookup is not None:
-            lookup.answered(code, response_body, response_headers)
+            lookup.note_answer(code, response_body, response_headers)
         parent: Any = super()
         return parent.on_rest_response(
             code,
@@ -231,7 +240,7 @@ class Interceptor:
         """As ccxt's. An `on_rest_response` of the user's own may have kept the answer to itself: noted here, too."""
         attempt = ATTEMPT.get()
         if attempt is not None and attempt.answer is None:
-            attempt.answered(code, body, headers)
+            attempt.note_answer(code, body, headers)
         parent: Any = super()
         return parent.handle_errors(
             code, reason, url, method, headers, body, response, requestHeaders, requestBody

@@ -15,7 +15,7 @@ from mexc_plugin.exchange.cancels.unified_orders import build_order
 from mexc_plugin.exchange.context import Lookup, Scope, looking_up
 from mexc_plugin.exchange.drafts import ack_fields, host_name
 from mexc_plugin.exchange.interceptor import Interceptor
-from mexc_plugin.exchange.unresolved import Unresolved, parse_unresolved
+from mexc_plugin.exchange.stored_request import Unresolved, parse_unresolved
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.venue import requests
 from mexc_plugin.venue.reconciliation import Judgement, judge

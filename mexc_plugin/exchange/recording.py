@@ -22,8 +22,8 @@ from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.recorder import Place, Recorder
 from mexc_plugin.audit.redaction import as_text, redact_exception
 from mexc_plugin.config import AuditSettings
-from mexc_plugin.exchange import drafts, errors
-from mexc_plugin.exchange.context import SCOPE, Attempt, Scope, attempting, scoped
+from mexc_plugin.exchange import drafts, error_classes
+from mexc_plugin.exchange.context import SCOPE, Attempt, Scope, attempting, scoping
 from mexc_plugin.exchange.transport.requests_guard import NOT_FOLLOWED
 from mexc_plugin.exchange.waiting import put_only, resolve
 from mexc_plugin.venue.endpoints import Endpoint
@@ -79,7 +79,7 @@ class Recording:
         Raises what ccxt raised, or a class that is it too, secrets taken out of the texts; BadResponse for an
         answer that decides nothing; NotRecorded when on_failure is "refuse" and nothing was sent.
         """
-        with scoped() as scope:
+        with scoping() as scope:
             scope.attempts += 1
             attempt, common, request = self._describe(scope, endpoint, url, method, headers, body)
             scope.asked, scope.answer, scope.verdict = attempt.asked, None, None
@@ -147,13 +147,13 @@ class Recording:
     ) -> BaseException | None:
         """What the bot gets; None where the result goes on to it."""
         if isinstance(plain, UNDECODABLE) and attempt.is_out:
-            return errors.BadResponse(f"{self._exchange.id} the answer cannot be decoded")
+            return error_classes.BadResponse(f"{self._exchange.id} the answer cannot be decoded")
         verdict = attempt.verdict()
         if verdict is None or attempt.answer is None:
             return plain
         if plain is not None and not isinstance(plain, ccxt_errors.BaseError):
             return plain
-        return errors.choose_error(
+        return error_classes.choose_error(
             verdict,
             attempt.answer,
             plain,
@@ -169,7 +169,7 @@ class Recording:
         """A replaced `fetch` may send by its own means: then what it returned is the answer."""
         body = result if isinstance(result, str) else _as_json(result)
         if not (attempt.own_fetch and attempt.is_out):
-            attempt.answered(200, body, {})
+            attempt.note_answer(200, body, {})
             attempt.unseen = True
         return HttpAnswer(200, body)
 
@@ -228,7 +228,7 @@ class Recording:
 
     def _refuse_unrecorded(self, place: Place) -> None:
         if place is not Place.DATABASE and self._settings.on_failure == "refuse":
-            raise errors.NotRecorded(
+            raise error_classes.NotRecorded(
                 f"{self._exchange.id} the cancel was not sent: the audit database cannot be written "
                 'and on_failure is "refuse"; see the log, or run: mexc-plugin db check'
             )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mexc_plugin import config, distributions
 from mexc_plugin.errors import ConfigError, MexcPluginError
-from mexc_plugin.hosting import commands, probe, starting, why_not
+from mexc_plugin.hosting import launched_programs, probe, starting, why_not
 from mexc_plugin.store.write import writer_keys
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ CLOCK_TOLERANCE_MS = 500
 # How long a lock on the database may last before it is one.
 PATIENCE_MS = 1_000
 LOST = "events are lost whenever the database is out of reach"
+AUDITED = "the audited is for bots that import mexc_plugin, or run by: mexc-plugin run -- COMMAND"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -52,13 +53,13 @@ def settings(environ: Mapping[str, str], url: str, named: Path | None) -> Iterat
 
 def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Finding]:
     """Versions, and which classes ccxt has: in this Python, or in the command's below `run`."""
-    interpreter = commands.Interpreter(sys.executable)
+    interpreter = launched_programs.Interpreter(sys.executable)
     if command:
         environ = starting.with_adapter(environ)
         if refusal := why_not.find(command, environ):
             yield Finding(refusal, needs_attention=True)
             return
-        found = commands.interpreter_of(command, environ.get("PATH"))
+        found = launched_programs.interpreter_of(command, environ.get("PATH"))
         if found is None:
             yield Finding(
                 f"{command[0]}: it cannot be seen which Python this starts, if any; "
@@ -85,29 +86,24 @@ def _owners(owners: Mapping[str, str], python: str) -> Iterator[Finding]:
         yield Finding(
             f"{' and '.join(owners)} own the package ccxt of {python}: the last one installed has "
             "overwritten the others' files; make the environment anew with the one that the bot asks "
-            "for, and install mexc-plugin with: pip install --no-deps mexc-plugin",
+            f"for, and install mexc-plugin with: pip install --no-deps {distributions.source()}",
             needs_attention=True,
         )
 
 
 def _classes(
-    report: probe.Report, interpreter: commands.Interpreter, *, below_run: bool
+    report: probe.Report, interpreter: launched_programs.Interpreter, *, below_run: bool
 ) -> Iterator[Finding]:
     if not report.classes:
         yield Finding(f"ccxt is not installed for {interpreter.path}", needs_attention=True)
+    own = [f"{name}.mexc" for name, found in report.classes.items() if not probe.is_ours(found)]
     for name, found in report.classes.items():
         if probe.is_ours(found):
             yield Finding(f"{name}.mexc is the audited class, {found}")
-        elif not below_run:
-            yield Finding(
-                f"{name}.mexc is ccxt's own class, {found}, not audited; the audited one is for bots that "
-                "import mexc_plugin, or are started with: mexc-plugin run -- COMMAND",
-                is_note=True,
-            )
-        else:
-            yield Finding(
-                f"{name}.mexc is ccxt's own class, {found}, also below run", needs_attention=True
-            )
+    if own:
+        where = "also below run" if below_run else AUDITED
+        text = f"ccxt's own, which is not audited: {', '.join(own)}; {where}"
+        yield Finding(text, needs_attention=below_run, is_note=not below_run)
 
 
 def database(url: str, chosen_by: str) -> Iterator[Finding]:
@@ -140,7 +136,7 @@ def database(url: str, chosen_by: str) -> Iterator[Finding]:
             is_note=True,
         )
     if not missing:
-        yield from _tried(guard_trials.try_guards(url))
+        yield from _try_guards(guard_trials.try_guards(url))
     for message in doubts:
         yield Finding(f"server: {message}", needs_attention=True)
     if path is not None:
@@ -160,7 +156,7 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
 
     with queries.reading(url) as connection:
         missing = [finding.message for finding in record.check_guards(connection)]
-        unseen = views.unchecked(connection)
+        unseen = views.find_unchecked(connection)
         doubts = durability.doubts_where_bots_write(url, connection)
         if shortage := partitions.shortage(connection):
             doubts.append(shortage)
@@ -169,7 +165,7 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
     return missing, unseen, doubts
 
 
-def _tried(trials: "Trials") -> Iterator[Finding]:
+def _try_guards(trials: "Trials") -> Iterator[Finding]:
     for fault in trials.faults:
         yield Finding(f"guards: {fault}", needs_attention=True)
     if not trials.faults:
@@ -182,7 +178,7 @@ def _tried(trials: "Trials") -> Iterator[Finding]:
 
 def _absent(url: str, name: str, chosen_by: str) -> Iterator[Finding]:
     from mexc_plugin.store.connect import engine
-    from mexc_plugin.store.write import spool_folder
+    from mexc_plugin.store.write.spool import spool_folder
 
     path = engine.sqlite_path(url)
     try:
@@ -227,7 +223,7 @@ def spool(url: str, named: Path | None = None) -> Iterator[Finding]:
 
     named: the folder that the settings name for them. Looked at is also the usual one.
     """
-    from mexc_plugin.store.write import spool_folder
+    from mexc_plugin.store.write.spool import spool_folder
 
     waiting = spool_folder.files(url, named)
     yield from _waiting(waiting)
@@ -254,7 +250,7 @@ def spool(url: str, named: Path | None = None) -> Iterator[Finding]:
 
 
 def _waiting(files: Sequence[Path]) -> Iterator[Finding]:
-    from mexc_plugin.store.write import spool_replay
+    from mexc_plugin.store.write.spool import spool_replay
 
     events, readable = 0, []
     for path in files:

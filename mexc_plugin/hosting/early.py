@@ -10,13 +10,13 @@ REMEDY = (
 )
 
 
-def found(originals: tuple[type, ...], own: tuple[type, ...]) -> Iterator[str]:
+def find_unaudited(originals: tuple[type, ...], own: tuple[type, ...]) -> Iterator[str]:
     """A message for each module that holds one of the classes, and for each class with instances.
 
     originals: ccxt's own classes; own: the adapter's, which derive from them.
     """
-    late = _unaudited(originals, own)
-    for module, name in _held(late):
+    late = _find_classes(originals, own)
+    for module, name in _find_holders(late):
         yield (
             f"{module}.{name} is ccxt's own class, taken before mexc_plugin.install(): "
             f"cancels of exchanges made from it are not on record; {REMEDY}"
@@ -28,7 +28,7 @@ def found(originals: tuple[type, ...], own: tuple[type, ...]) -> Iterator[str]:
         )
 
 
-def _unaudited(originals: tuple[type, ...], own: tuple[type, ...]) -> set[type]:
+def _find_classes(originals: tuple[type, ...], own: tuple[type, ...]) -> set[type]:
     """ccxt's classes and what derives from them without passing through ours."""
     classes: set[type] = set()
     waiting = list(originals)
@@ -40,7 +40,7 @@ def _unaudited(originals: tuple[type, ...], own: tuple[type, ...]) -> set[type]:
     return classes
 
 
-def _held(classes: set[type]) -> Iterator[tuple[str, str]]:
+def _find_holders(classes: set[type]) -> Iterator[tuple[str, str]]:
     for module_name, module in list(sys.modules.items()):
         if module_name.partition(".")[0] in ("ccxt", "mexc_plugin"):
             continue

@@ -1,4 +1,4 @@
-"""`install()` puts the adapter where bots look ccxt's classes up; `uninstall()` takes it away."""
+"""Puts the adapter where bots look ccxt's classes up, and takes it away again."""
 
 import importlib
 import sys
@@ -32,7 +32,7 @@ def install(audit: "Mapping[str, Any] | None" = None) -> None:
     Warns (UserWarning) of ccxt's own classes and instances that are already in use: those go on
     without a record. Raises ConfigError for settings that cannot be meant, before anything changes.
     """
-    defaults = None if audit is None else _checked(audit)
+    defaults = None if audit is None else _check(audit)
     # All of ccxt first: a ccxt.pro that is imported after ccxt.async_support.mexc was replaced
     # derives from the replacement, and would record every cancel twice. And no import under the
     # lock: another thread may hold an import's lock and wait for this one.
@@ -49,11 +49,8 @@ def install(audit: "Mapping[str, Any] | None" = None) -> None:
         _warn_of_early_ones(places, own)
 
 
-def uninstall() -> None:
-    """Put back what `install()` replaced, and its defaults. Exchanges already built stay audited."""
-    from mexc_plugin.hosting import hook
-
-    hook.disarm()
+def put_back() -> None:
+    """Put back what `install()` replaced, and its defaults."""
     with _lock:
         for name, original in _replaced.items():
             module = sys.modules.get(name)
@@ -68,10 +65,10 @@ def _is_ours(value: object) -> bool:
     return getattr(value, "__module__", None) in PLACES.values()
 
 
-def _checked(audit: "Mapping[str, Any]") -> "dict[str, Any]":
+def _check(audit: "Mapping[str, Any]") -> "dict[str, Any]":
     from mexc_plugin import config
     from mexc_plugin.store.connect import engine
-    from mexc_plugin.store.write import spool_folder
+    from mexc_plugin.store.write.spool import spool_folder
 
     settings = config.resolve(audit)
     engine.validate(settings.url)
@@ -91,5 +88,5 @@ def _warn_of_early_ones(places: "Mapping[str, ModuleType]", own: "Mapping[str, t
     from mexc_plugin.hosting import early
 
     originals = tuple(getattr(importlib.import_module(f"{name}.{NAME}"), NAME) for name in places)
-    for message in early.found(originals, tuple(own.values())):
+    for message in early.find_unaudited(originals, tuple(own.values())):
         warnings.warn(message, UserWarning, stacklevel=3)

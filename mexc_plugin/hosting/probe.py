@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mexc_plugin import distributions
-from mexc_plugin.hosting.commands import Interpreter
+from mexc_plugin.hosting.launched_programs import Interpreter
 
 TIMEOUT_S = 120
 SHELL_TIMEOUT_S = 10

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from mexc_plugin import config
-from mexc_plugin.hosting import commands, hook, probe, why_not
+from mexc_plugin.hosting import hook, launched_programs, probe, why_not
 from mexc_plugin.hosting.passage import PYTHONPATH
 
 SITE = Path(__file__).parent / "site"
@@ -38,7 +38,7 @@ def environment(
     Raises ConfigError for settings that cannot be used, the environment's included.
     """
     from mexc_plugin.store.connect import engine
-    from mexc_plugin.store.write import spool_folder
+    from mexc_plugin.store.write.spool import spool_folder
 
     settings = config.resolve({"url": audit_url, "bot": bot}, environ)
     engine.validate(settings.url)
@@ -65,7 +65,7 @@ def check(command: Sequence[str], environ: Mapping[str, str]) -> None:
     """
     if refusal := why_not.find(command, environ):
         raise CannotStart(f"not started: {refusal}", hook.EXIT_CODE)
-    interpreter = commands.interpreter_of(command, environ.get("PATH"))
+    interpreter = launched_programs.interpreter_of(command, environ.get("PATH"))
     if interpreter is None or interpreter.only_informs or interpreter.is_run:
         return
     report = probe.ask(interpreter, environ)

@@ -13,9 +13,9 @@ from pathlib import Path, PurePath
 
 from mexc_plugin import config
 from mexc_plugin.audit.redaction import Redactor
-from mexc_plugin.hosting import commands, probe
+from mexc_plugin.hosting import launched_programs, probe
 from mexc_plugin.hosting.command_lines import Reading, read
-from mexc_plugin.hosting.commands import Interpreter
+from mexc_plugin.hosting.launched_programs import Interpreter
 from mexc_plugin.hosting.passage import PYTHONPATH, Passage
 
 PROGRAM = "mexc-plugin"
@@ -30,7 +30,7 @@ def find(command: Sequence[str], environ: Mapping[str, str]) -> str | None:
     site = environ.get(PYTHONPATH, "").partition(os.pathsep)[0]
     ours = {name for name in config.VARIABLES.values() if environ.get(name)}
     readings = list(read(command, Passage(frozenset({PYTHONPATH} | ours), site)))
-    pythons = [commands.python_of(reading, environ.get("PATH")) for reading in readings]
+    pythons = [launched_programs.python_of(reading, environ.get("PATH")) for reading in readings]
     is_reached = any(
         python and not reading.passage.lost
         for reading, python in zip(readings, pythons, strict=True)
@@ -40,12 +40,12 @@ def find(command: Sequence[str], environ: Mapping[str, str]) -> str | None:
             continue
         # An unknown program is the bot where nothing else can be; `sudo chown` before it is none.
         if reading.passage.lost and (python or (reading.is_last and not is_reached)):
-            return _lost(reading)
+            return _explain_lost(reading)
         if python and python.isolated_by:
-            return _isolated(reading, python)
+            return _explain_isolated(reading, python)
     for shell in dict.fromkeys(shell for reading in readings for shell in reading.shells):
         if probe.keeps_entry(shell, environ, site) is False:
-            return _replaced(shell)
+            return _explain_replaced(shell)
     return None
 
 
@@ -56,7 +56,7 @@ def _is_harmless(reading: Reading, python: Interpreter | None) -> bool:
     return python is not None and (python.only_informs or python.is_run)
 
 
-def _lost(reading: Reading) -> str:
+def _explain_lost(reading: Reading) -> str:
     passage = reading.passage
     if passage.is_elsewhere:
         return (
@@ -73,21 +73,21 @@ def _lost(reading: Reading) -> str:
     words = reading.words or ("COMMAND",)
     return (
         f"{passage.by} keeps {' and '.join(names)} from the bot, {meaning}; {_where(reading)}: "
-        f"{_typed([*_shown(reading.before), *_program(), 'run', *options, '--', *words])}"
+        f"{_join_words([*_hide_values(reading.before), *_program(), 'run', *options, '--', *words])}"
     )
 
 
-def _isolated(reading: Reading, python: Interpreter) -> str:
-    name = reading.words[0] if commands.is_python(reading.words[0]) else python.path
+def _explain_isolated(reading: Reading, python: Interpreter) -> str:
+    name = reading.words[0] if launched_programs.is_python(reading.words[0]) else python.path
     in_process = ("-m", "mexc_plugin", "run", "--in-process", "--")
-    instead = [*_shown(reading.before), name, *python.options, *in_process, *python.rest]
+    instead = [*_hide_values(reading.before), name, *python.options, *in_process, *python.rest]
     flags = " ".join(python.isolated_by)
-    return f"{name} {flags} does not let the adapter in; use --in-process: {_typed(instead)}"
+    return f"{name} {flags} does not let the adapter in; use --in-process: {_join_words(instead)}"
 
 
-def _replaced(shell: Sequence[str]) -> str:
+def _explain_replaced(shell: Sequence[str]) -> str:
     return (
-        f"the start-up files of {_typed(shell)} replace PYTHONPATH, and so the adapter does not get "
+        f"the start-up files of {_join_words(shell)} replace PYTHONPATH, and so the adapter does not get "
         f"in; put run into what the shell starts: {PROGRAM} run -- COMMAND"
     )
 
@@ -102,7 +102,7 @@ def _program() -> list[str]:
     return [str(script)] if script.exists() else [sys.executable, "-m", "mexc_plugin"]
 
 
-def _shown(words: Sequence[str]) -> list[str]:
+def _hide_values(words: Sequence[str]) -> list[str]:
     """Launchers' words without the values of variables: they may be secret."""
     return [
         word if word.startswith("-") or "=" not in word else f"{word.partition('=')[0]}=…"
@@ -110,7 +110,7 @@ def _shown(words: Sequence[str]) -> list[str]:
     ]
 
 
-def _typed(words: Sequence[str]) -> str:
+def _join_words(words: Sequence[str]) -> str:
     # A quoted assignment is none to a shell.
     quoted = (word if _HIDDEN.fullmatch(word) else shlex.quote(word) for word in words)
     return Redactor().text(" ".join(quoted))

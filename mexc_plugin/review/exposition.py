@@ -24,7 +24,7 @@ Samples = Iterable[tuple[str, float]]
 
 
 class Waiting(Protocol):
-    """What waits outside of the database: see `store.write.backlog`."""
+    """What waits outside of the database: see `store.write.spool.backlog`."""
 
     @property
     def events(self) -> int: ...
@@ -36,11 +36,35 @@ class Waiting(Protocol):
     def kept_aside(self) -> int: ...
 
 
-def expose(gauges: "Gauges | None", waiting: Waiting | None) -> str:
-    """The whole text. gauges: None where the record cannot be read; waiting: None where nobody looked."""
+class Behind(Protocol):
+    """What a target lacks: see `shipping.lag`."""
+
+    @property
+    def events(self) -> int: ...
+    @property
+    def oldest_ns(self) -> int | None: ...
+
+
+class Shipped(Protocol):
+    """How far a target is; None where it cannot be read."""
+
+    @property
+    def lag(self) -> Behind | None: ...
+
+
+# What is known beside the record: spools, and the target that it is shipped to, where there is one.
+Outside = tuple[Waiting, Shipped | None]
+
+
+def expose(gauges: "Gauges | None", waiting: Waiting | None, shipped: Shipped | None = None) -> str:
+    """The whole text. gauges: None where the record cannot be read; waiting: None where nobody looked;
+
+    shipped: None where nothing is shipped.
+    """
     lines = [
         *_gauge("record_readable", "Whether the record could be read.", gauges is not None),
         *(_spool(waiting) if waiting else ()),
+        *(_shipping(shipped.lag) if shipped else ()),
         *(_of_the_record(gauges) if gauges else ()),
     ]
     return "\n".join(lines) + "\n"
@@ -57,6 +81,21 @@ def _spool(waiting: Waiting) -> Iterator[str]:
     )
 
 
+def _shipping(lag: Behind | None) -> Iterator[str]:
+    yield from _gauge(
+        "ship_target_readable", "Whether it could be seen what the target has.", lag is not None
+    )
+    if lag is None:
+        return
+    yield from _gauge("ship_lag_events", "Events that the target lacks.", lag.events)
+    yield from _family(
+        "ship_oldest_timestamp_seconds",
+        "gauge",
+        "When the oldest event happened that the target lacks; absent where it has all.",
+        [] if lag.oldest_ns is None else [("", lag.oldest_ns / 1e9)],
+    )
+
+
 def _of_the_record(gauges: "Gauges") -> Iterator[str]:
     yield from _attempts(gauges.answered)
     yield from _latency(gauges.answered)
@@ -64,7 +103,7 @@ def _of_the_record(gauges: "Gauges") -> Iterator[str]:
         "unresolved_attempts",
         "gauge",
         "Attempts that nobody knows the end of.",
-        (_labelled(outcome, gauges.open.get(outcome, 0)) for outcome in sorted(UNRESOLVED)),
+        (_label(outcome, gauges.open.get(outcome, 0)) for outcome in sorted(UNRESOLVED)),
     )
     yield from _family(
         "unresolved_oldest_timestamp_seconds",
@@ -98,7 +137,7 @@ def _attempts(answered: "Answered") -> Iterator[str]:
         "attempts_total",
         "counter",
         "Attempts to cancel by the outcome of their answer, since 00:00 UTC.",
-        (_labelled(name, number) for name, number in (counted | {OTHER: other}).items()),
+        (_label(name, number) for name, number in (counted | {OTHER: other}).items()),
     )
 
 
@@ -121,10 +160,10 @@ def _latency(answered: "Answered") -> Iterator[str]:
 
 
 def _times(newest: Mapping[str, datetime]) -> Samples:
-    return [_labelled(o.value, _seconds(newest[o.value])) for o in Outcome if o.value in newest]
+    return [_label(o.value, _seconds(newest[o.value])) for o in Outcome if o.value in newest]
 
 
-def _labelled(outcome: str, value: float) -> tuple[str, float]:
+def _label(outcome: str, value: float) -> tuple[str, float]:
     return f'{{outcome="{outcome}"}}', value
 
 

@@ -28,13 +28,3 @@ def share(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.2%}"
-
-
-def milliseconds(microseconds: int | None) -> str:
-    """A latency for people."""
-    if microseconds is None:
-        return "–"
-    value = microseconds / 1000
-    if value >= 1000:
-        return f"{value / 1000:,.2f} s"
-    return f"{value:.1f} ms" if value < 100 else f"{value:.0f} ms"

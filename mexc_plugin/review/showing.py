@@ -1,8 +1,9 @@
 """How values of the record are said to people: outcomes, times between, and a page's sum. Pure."""
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +34,8 @@ SIGNS: Mapping[str, str] = {
     Outcome.PENDING: "…",
 }
 
+# Of a time between, as many as are shown.
+_DIGITS = 3
 _STEPS = ((60, 1, "s"), (3_600, 60, "min"), (86_400, 3_600, "h"), (math.inf, 86_400, "d"))
 
 
@@ -46,7 +49,7 @@ def styled_as(kind: str) -> str:
     return kind.replace(" ", "-")
 
 
-def worded(outcome: object) -> str:
+def word_outcome(outcome: object) -> str:
     """An outcome as people read it; somebody else's row may hold what is no text."""
     return str(outcome).replace("_", " ")
 
@@ -60,8 +63,10 @@ def age(then: datetime, now: datetime) -> str:
     return f"{seconds // unit:,} {name} ago"
 
 
-def duration(microseconds: int) -> str:
-    """A time between, with three digits: `1.50 ms`, `23.4 ms`, `1.20 s`."""
+def duration(microseconds: int | None) -> str:
+    """A time between, with three digits: `1.50 ms`, `23.4 ms`, `1.20 s`; a dash where there is none."""
+    if microseconds is None:
+        return "–"
     for unit, name in ((1_000_000, "s"), (1_000, "ms")):
         if microseconds >= unit:
             value = microseconds / unit
@@ -69,34 +74,34 @@ def duration(microseconds: int) -> str:
     return f"{microseconds} µs"
 
 
-@dataclass(frozen=True, slots=True)
 class Sum:
-    """What a page of attempts comes to. p50, p99: latency in microseconds, None if none is known."""
+    """What attempts come to, in little memory however many they are: latencies are kept to three digits, as they are shown."""
 
-    rows: int
-    failed: int
-    unresolved: int
-    p50: int | None
-    p99: int | None
+    def __init__(self, rows: Iterable[Mapping[str, Any]] = ()) -> None:
+        self.rows = 0
+        self.failed = 0
+        self.unresolved = 0
+        self._latencies: Counter[int] = Counter()
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count a row of `cancel_history`."""
+        self.rows += 1
+        self.failed += row["final_outcome"] in FAILED
+        self.unresolved += row["final_outcome"] in UNRESOLVED
+        if row["latency_us"] is not None:
+            self._latencies[_round(row["latency_us"])] += 1
+
+    def percentile(self, percent: int) -> int | None:
+        """Of the latencies, by nearest rank: a value that was measured, never one between two; microseconds."""
+        rank = -(-self._latencies.total() * percent // 100)
+        ordered = sorted(self._latencies)
+        ranks = itertools.accumulate(self._latencies[value] for value in ordered)
+        return next(
+            (value for value, last in zip(ordered, ranks, strict=True) if rank <= last), None
+        )
 
 
-def summed(rows: Iterable[Mapping[str, Any]]) -> Sum:
-    """Rows of `cancel_history` counted."""
-    listed = list(rows)
-    latencies = sorted(row["latency_us"] for row in listed if row["latency_us"] is not None)
-    outcomes = [row["final_outcome"] for row in listed]
-    return Sum(
-        rows=len(listed),
-        failed=sum(outcome in FAILED for outcome in outcomes),
-        unresolved=sum(outcome in UNRESOLVED for outcome in outcomes),
-        p50=percentile(latencies, 50),
-        p99=percentile(latencies, 99),
-    )
-
-
-def percentile(ascending: Sequence[int], percent: int) -> int | None:
-    """The nearest rank: a value that was measured, never one between two."""
-    if not ascending:
-        return None
-    rank = -(-len(ascending) * percent // 100)
-    return ascending[max(0, rank - 1)]
+def _round(microseconds: int) -> int:
+    return round(microseconds, min(0, _DIGITS - len(str(abs(microseconds)))))

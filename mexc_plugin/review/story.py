@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mexc_plugin.audit.events import COLUMNS
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.review.events import FIELDS, Findings, Row, changes, document, reindent
+from mexc_plugin.review.event_view import FIELDS, Findings, Row, changes, document, reindent
 
 if TYPE_CHECKING:
     from mexc_plugin.store.verify.record import Finding

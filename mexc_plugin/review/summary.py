@@ -54,7 +54,7 @@ def summarize(attempts: Sequence[Row], time: Callable[[datetime], str]) -> list[
     if not attempts:
         return []
     first, last = attempts[0], attempts[-1]
-    lines = [f"{_asked(first, time)}; {_times(len(attempts))}{_became(last, time)}."]
+    lines = [f"{_say_what_was_asked(first, time)}; {_times(len(attempts))}{_became(last, time)}."]
     open_before = [row for row in attempts[:-1] if row["final_outcome"] in UNRESOLVED]
     lines += [f"What became of attempt {row['attempt']} is not known." for row in open_before]
     if open_before or last["final_outcome"] in UNRESOLVED:
@@ -65,7 +65,7 @@ def summarize(attempts: Sequence[Row], time: Callable[[datetime], str]) -> list[
     return lines
 
 
-def _asked(row: Row, time: Callable[[datetime], str]) -> str:
+def _say_what_was_asked(row: Row, time: Callable[[datetime], str]) -> str:
     bot = f"the bot {row['bot']}" if row["bot"] else "a bot"
     order = row["order_id"] or row["client_order_id"]
     what = f"order {order}" if order else "all orders that a request names"

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
+from mexc_plugin.audit import naive_utc
+
 TAKES = (
     "90s, 15m, 1h, 2d or 1w (that long ago), 30min, '2 hours ago', now, today, yesterday, 14:03, "
     "2026-11, 2026-11-23, 2026-11-23T14:00:00Z, or seconds, ms, us or ns since 1970"
@@ -88,10 +90,10 @@ def window(
 ) -> str:
     """From when to when was asked for, in words, in each of the zones; empty where nothing was."""
     bounds = (("since", since), ("before", until))
-    return " and ".join(f"{word} {_said(moment, zones)}" for word, moment in bounds if moment)
+    return " and ".join(f"{word} {_say(moment, zones)}" for word, moment in bounds if moment)
 
 
-def _said(moment: datetime, zones: Sequence[tzinfo | None]) -> str:
+def _say(moment: datetime, zones: Sequence[tzinfo | None]) -> str:
     times = [in_zone(moment, zone) for zone in zones]
     # A machine whose own zone is UTC needs no second one.
     first, *others = {time.utcoffset(): f"{time:%Y-%m-%d %H:%M:%S %Z}" for time in times}.values()
@@ -136,4 +138,4 @@ def _as_utc(value: datetime, zone: tzinfo | None) -> datetime:
         if zone is UTC:
             return value
         value = value.replace(tzinfo=zone)
-    return value.astimezone(UTC).replace(tzinfo=None)
+    return naive_utc.without_zone(value)

@@ -11,14 +11,14 @@ from typing import Self
 from mexc_plugin.sandbox import configuration
 from mexc_plugin.sandbox.arrivals import Arrival, Arrivals
 from mexc_plugin.sandbox.faults import Fault, Faults
-from mexc_plugin.sandbox.futures.futures_state import Family, FuturesOrder, NewFuturesOrder
+from mexc_plugin.sandbox.futures_state import Family, FuturesOrder, NewFuturesOrder
 from mexc_plugin.sandbox.http.server import Server
 from mexc_plugin.sandbox.keys import KeyInfo
 from mexc_plugin.sandbox.limits import RateLimit
 from mexc_plugin.sandbox.markets import BALANCES
+from mexc_plugin.sandbox.simulated_venue import Settings, Venue, wall_clock_ms
 from mexc_plugin.sandbox.spot.orders import NewOrder, Order
 from mexc_plugin.sandbox.spot.state import Balance
-from mexc_plugin.sandbox.venue import Settings, Venue, wall_clock_ms
 from mexc_plugin.sandbox.vocabulary import AnswerStyle, IdStyle, Json, OrderType, Side, StpMode
 
 DEFAULT_KEY = "mx0sandboxkey"

@@ -100,7 +100,7 @@ def plain(value: Decimal) -> str:
     return format(value.normalize(), "f")
 
 
-def fixed(value: Decimal) -> str:
+def format_fixed(value: Decimal) -> str:
     """Eight decimals, as in the examples of the venue's page: ``2.00000000``."""
     return format(value, ".8f")
 

@@ -35,7 +35,7 @@ def gaps(runs: Sequence[Run], newest: int) -> Iterator[Gap]:
         yield Gap(last + 1, newest, hash_, None)
 
 
-def joined(runs: Iterable[Run]) -> list[Run]:
+def join(runs: Iterable[Run]) -> list[Run]:
     """The same runs, ascending; those that touch, or overlap, are one."""
     found: list[Run] = []
     for run in sorted(runs, key=lambda run: (run.first, run.last)):

@@ -6,16 +6,15 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mexc_plugin.audit.events import Event
 from mexc_plugin.errors import StoreMissing
-from mexc_plugin.shipping.archived import archived
-from mexc_plugin.shipping.chain_checks import DoesNotFollow, following
-from mexc_plugin.shipping.gaps import gaps, joined, runs_of
+from mexc_plugin.shipping.chain_checks import DoesNotFollow, Shipped, following
+from mexc_plugin.shipping.gaps import gaps, join, runs_of
 from mexc_plugin.store.read import places, queries
 from mexc_plugin.store.read.follow import heads
+from mexc_plugin.store.schema import archives
 from mexc_plugin.store.verify.columns import CHAIN
 from mexc_plugin.store.verify.stretches import Reader, Stretch
-from mexc_plugin.store.write.destination import Destination
+from mexc_plugin.store.write.destination import Batch, Destination
 
 if TYPE_CHECKING:
     from mexc_plugin.store.read.places import Run
@@ -73,27 +72,27 @@ class Shipper:
         self._destination.was_lost = False
         self._held.clear()
 
-    def _copy(self, batch: list[Event]) -> int:
+    def _copy(self, batch: Batch) -> int:
         for event, reason in self._destination.put(batch):
             self._refuse(event.writer_id, event.seq, reason)
-        there = [event for event in batch if event.writer_id not in self.refused]
+        there = [event for event in batch.events if event.writer_id not in self.refused]
         for writer_id, runs in runs_of(there).items():
-            self._held[writer_id] = joined([*self._held[writer_id], *runs])
+            self._held[writer_id] = join([*self._held[writer_id], *runs])
         return len(there)
 
-    def _batches(self) -> Generator[list[Event], None, None]:
-        batch: list[Event] = []
+    def _batches(self) -> Generator[Batch, None, None]:
+        some: list[Shipped] = []
         size = 0
-        for event in self._missing():
-            batch.append(event)
-            size += len(event.payload)
-            if len(batch) == EVENTS or size > CHARACTERS:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
+        for each in self._missing():
+            some.append(each)
+            size += len(each[0].payload)
+            if len(some) == EVENTS or size > CHARACTERS:
+                yield Batch(*zip(*some, strict=True))
+                some, size = [], 0
+        if some:
+            yield Batch(*zip(*some, strict=True))
 
-    def _missing(self) -> Iterator[Event]:
+    def _missing(self) -> Iterator[Shipped]:
         """What the target lacks, writer by writer, as far as it follows."""
         with queries.reading(self._source) as connection:
             newest = self._plain(heads(connection))
@@ -120,7 +119,7 @@ class Shipper:
                 self._refuse(str(writer_id), seq, "no event: writer_id or seq of a wrong type")
         return found
 
-    def _missing_of(self, reader: Reader, writer_id: str, newest: int) -> Iterator[Event]:
+    def _missing_of(self, reader: Reader, writer_id: str, newest: int) -> Iterator[Shipped]:
         try:
             for gap in gaps(self._held[writer_id], newest):
                 stretch = Stretch(writer_id, gap.first, gap.last, 0)
@@ -138,9 +137,10 @@ class Shipper:
             queries.reading(self._target, answer_ms=ANSWER_MS) as connection,
         ):
             found = places.runs(connection, writer_ids)
-            for writer_id, run in archived(places.archive_notes(connection)):
-                found.setdefault(writer_id, []).append(run)
-        self._held |= {writer_id: joined(found.get(writer_id, ())) for writer_id in writer_ids}
+            for left in archives.read_left(connection):  # it counts as held, or it would come back
+                run = places.Run(left.first, left.last, None, left.hash)
+                found.setdefault(left.writer_id, []).append(run)
+        self._held |= {writer_id: join(found.get(writer_id, ())) for writer_id in writer_ids}
 
     def _refuse(self, writer_id: str, seq: object, reason: str) -> None:
         self.refused.setdefault(writer_id, f"writer {writer_id} seq {seq}: {reason}")

@@ -2,7 +2,7 @@
 
 from operator import attrgetter
 
-from mexc_plugin.venue.responses import CancelAck
+from mexc_plugin.venue.identity import CancelAck
 
 # The names of an event that are others than an acknowledgement's.
 _RENAMED = {"status": "order_status", "code": "venue_code", "message": "venue_message"}

@@ -1,10 +1,11 @@
 """What the venue's word about an order says of a cancel whose outcome was unknown. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mexc_plugin.audit.outcome import Outcome
+from mexc_plugin.venue.identity import CancelAck
 from mexc_plugin.venue.requests import ParsedRequest
-from mexc_plugin.venue.responses import Acknowledged, CancelAck, Refusal, decode
+from mexc_plugin.venue.responses import Acknowledged, Refusal, decode
 from mexc_plugin.venue.verdict import HttpAnswer, order_outcome, refusal_outcome
 
 # After this, in milliseconds beyond its recvWindow, a request that was held up is refused.
@@ -40,7 +41,7 @@ def judge(asked: ParsedRequest, answer: HttpAnswer | None, *, expired: bool) -> 
     if answer.status >= 500 or 300 <= answer.status < 400:
         return Judgement(None, f"HTTP {answer.status} says nothing of the order")
     # Here `clientOrderId` is the order's own: the identity rests on the id that was used to ask.
-    reply = decode(replace(asked, client_order_ids=()), answer.body)
+    reply = decode(asked._replace(client_order_ids=()), answer.body)
     if isinstance(reply, Refusal):
         if refusal_outcome(reply) is Outcome.NOT_FOUND:
             return Judgement(Outcome.NOT_FOUND, NO_PROOF, refusal=reply)
@@ -50,8 +51,7 @@ def judge(asked: ParsedRequest, answer: HttpAnswer | None, *, expired: bool) -> 
     if not isinstance(reply, Acknowledged) or not reply.orders or answer.status >= 400:
         return Judgement(None, "the venue's answer cannot be read")
     found = reply.orders[0]
-    order = replace(
-        found,
+    order = found._replace(
         client_order_id=found.client_order_id or found.cancel_client_order_id,
         cancel_client_order_id=None,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from mexc_plugin.venue.endpoints import Endpoint
@@ -42,8 +42,7 @@ class CancelRequest:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedRequest:
+class ParsedRequest(NamedTuple):
     """What a cancelling request asked for, read back from the URL and body that were sent.
 
     symbol: the first of those named, in the venue's spelling; symbols: all of them.
@@ -60,34 +59,34 @@ class ParsedRequest:
 def read_request(endpoint: Endpoint, url: str, body: object = None) -> ParsedRequest:
     """Read what was asked. Total: what cannot be read is left out, the raw request is on record too."""
     entries = [_parameters(_query(url)), *_body_entries(body)]
-    named = _named(entries, ("symbol", "symbols"))
-    cancels = _named(entries, ("newClientOrderId",))
-    return ParsedRequest(
-        endpoint=endpoint,
-        symbol=named[0] if named else None,
-        symbols=tuple(part for name in named for part in name.split(",") if part),
-        order_ids=_named(entries, _ORDER_ID_KEYS),
-        client_order_ids=_named(entries, _CLIENT_ORDER_ID_KEYS),
-        cancel_client_order_id=cancels[0] if cancels else None,
-    )
-
-
-_ORDER_ID_KEYS = ("orderId", "order_id", "order_ids", "stopPlanOrderId", "trackOrderId", "id")
-_CLIENT_ORDER_ID_KEYS = ("origClientOrderId", "externalOid", "client_order_ids")
-# Only the legacy endpoint takes several ids in one text. Elsewhere a comma is part of the id.
-_COMMA_SEPARATED = frozenset({"order_ids", "client_order_ids"})
-
-
-def _named(entries: list[Mapping[str, Any]], keys: tuple[str, ...]) -> tuple[str, ...]:
-    """The texts under any of the keys, each once."""
-    found: dict[str, None] = {}
+    found: tuple[dict[str, None], ...] = {}, {}, {}, {}  # of each kind the texts, each once
     for entry in entries:
-        for key in keys:
+        for key, kind in _KEYS.items():
             if key in entry:
                 for value in _split(key, entry[key]):
                     if (known := text(value)) is not None:
-                        found[known] = None
-    return tuple(found)
+                        found[kind][known] = None
+    symbols, order_ids, client_order_ids, cancels = found
+    return ParsedRequest(
+        endpoint=endpoint,
+        symbol=next(iter(symbols), None),
+        symbols=tuple([part for name in symbols for part in name.split(",") if part]),
+        order_ids=tuple(order_ids),
+        client_order_ids=tuple(client_order_ids),
+        cancel_client_order_id=next(iter(cancels), None),
+    )
+
+
+_SYMBOLS, _ORDER_IDS, _CLIENT_ORDER_IDS, _CANCELS = range(4)
+_KEYS = {
+    **dict.fromkeys(("symbol", "symbols"), _SYMBOLS),
+    **dict.fromkeys(("orderId", "order_id", "order_ids"), _ORDER_IDS),
+    **dict.fromkeys(("stopPlanOrderId", "trackOrderId", "id"), _ORDER_IDS),
+    **dict.fromkeys(("origClientOrderId", "externalOid", "client_order_ids"), _CLIENT_ORDER_IDS),
+    "newClientOrderId": _CANCELS,
+}
+# Only the legacy endpoint takes several ids in one text. Elsewhere a comma is part of the id.
+_COMMA_SEPARATED = frozenset({"order_ids", "client_order_ids"})
 
 
 def _query(url: str) -> str:
@@ -103,7 +102,7 @@ def _parameters(query: str) -> Mapping[str, str]:
     """The parameters of a query that have a value; of several with one name the last."""
     if "%" in query or "+" in query:
         return dict(parse_qsl(query))
-    pairs = (pair.partition("=") for pair in query.split("&"))
+    pairs = [pair.partition("=") for pair in query.split("&")]
     return {name: value for name, _, value in pairs if value}
 
 

@@ -13,42 +13,13 @@ from decimal import Decimal
 from typing import Any
 
 from mexc_plugin.venue.endpoints import Answers, Effect
-from mexc_plugin.venue.identity import find_mismatch, names_all
+from mexc_plugin.venue.identity import CancelAck, find_mismatch, names_all
 from mexc_plugin.venue.json_text import UNREADABLE, parse_json, text
 from mexc_plugin.venue.requests import ParsedRequest
 
 SUCCESS_CODES = frozenset({"0", "200"})
 # What the venue says where nothing went wrong. Without a Language header its futures answer in Chinese.
 SUCCESS_WORDS = frozenset({"success", "ok", "成功", "操作成功"})
-
-
-@dataclass(frozen=True, slots=True)
-class CancelAck:
-    """One order that the venue named in an answer. Everything is the venue's text, or None.
-
-    client_order_id is the order's own (`origClientOrderId`), cancel_client_order_id the cancel's
-    (`clientOrderId`); time and update_time are milliseconds; code and message stand where the
-    venue gives each order of a list its own result; cancel_reason and stp_mode are self-trade prevention's.
-    """
-
-    order_id: str | None = None
-    symbol: str | None = None
-    client_order_id: str | None = None
-    cancel_client_order_id: str | None = None
-    price: str | None = None
-    amount: str | None = None
-    filled: str | None = None
-    cost: str | None = None
-    status: str | None = None
-    time_in_force: str | None = None
-    type: str | None = None
-    side: str | None = None
-    time: str | None = None
-    update_time: str | None = None
-    code: str | None = None
-    message: str | None = None
-    cancel_reason: str | None = None
-    stp_mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +66,14 @@ _ACK_FIELDS = {
     "updateTime": "update_time",
     "cancelReason": "cancel_reason",
     "stpMode": "stp_mode",
+    "origClientOrderId": "client_order_id",
+    "clientOrderId": "cancel_client_order_id",
 }
 _QUANTITIES = ("price", "amount", "filled", "cost")
 _QUANTITY = re.compile(r"\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)
 _CODE = re.compile(r"-?\d{1,10}", re.ASCII)
 _MESSAGES = ("msg", "message", "error", "errorMsg")
+_SAYS_MORE = frozenset({"errorCode", *_MESSAGES})
 
 
 class _NotReadable(Exception):
@@ -184,10 +158,9 @@ def _read_order(item: object) -> CancelAck:
     if not isinstance(item, dict) or text(item.get("orderId")) is None:
         raise _NotReadable(f"expected an order with an orderId, got {_kind(item)}")
     _read_refusal(item)  # in a list, each may say of itself that it failed
-    _check_message(item)
-    found = _fields(item, _ACK_FIELDS)
-    own, cancels = _scalar(item, "origClientOrderId"), _scalar(item, "clientOrderId")
-    ack = CancelAck(client_order_id=own, cancel_client_order_id=cancels, **found)
+    if not _SAYS_MORE.isdisjoint(item):  # hardly ever
+        _check_message(item)
+    ack = CancelAck(**_fields(item, _ACK_FIELDS))
     _check_quantities(ack)
     return ack
 
@@ -202,7 +175,7 @@ def _fields(item: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]
 
 def _scalar(item: Mapping[str, Any], key: str) -> str | None:
     value = item.get(key)
-    if type(value) is str:
+    if value is None or type(value) is str:
         return value or None  # nearly all of them
     if isinstance(value, bool | list | dict):
         raise _NotReadable(f"{key} is {_kind(value)}")

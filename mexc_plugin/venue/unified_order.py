@@ -7,8 +7,8 @@ Source of ccxt's structure: https://docs.ccxt.com/#/README?id=order-structure
 
 from typing import Any
 
+from mexc_plugin.venue.identity import CancelAck
 from mexc_plugin.venue.requests import ParsedRequest
-from mexc_plugin.venue.responses import CancelAck
 
 SIDES = {"BUY": "buy", "SELL": "sell"}
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mexc_plugin.audit.outcome import Outcome
+from mexc_plugin.venue.identity import CancelAck
 from mexc_plugin.venue.requests import ParsedRequest
 from mexc_plugin.venue.responses import (
     Acknowledged,
-    CancelAck,
     Refusal,
     Unreadable,
     decode,
@@ -133,7 +133,7 @@ def decide(asked: ParsedRequest, answer: HttpAnswer | None, *, may_have_left: bo
         return Verdict(refusal_outcome(reply), refusal=reply)
     if isinstance(reply, Unreadable):
         return Verdict(Outcome.UNKNOWN, reason=reply.reason)
-    return _acknowledged(reply)
+    return _judge_acknowledged(reply)
 
 
 def refusal_outcome(refusal: Refusal) -> Outcome:
@@ -164,7 +164,7 @@ def order_outcome(ack: CancelAck) -> Outcome:
     return STATUS_OUTCOMES.get(ack.status or "CANCELED", Outcome.UNKNOWN)
 
 
-def _acknowledged(reply: Acknowledged) -> Verdict:
+def _judge_acknowledged(reply: Acknowledged) -> Verdict:
     outcome = join(order_outcome(ack) for ack in reply.orders)
     reason = "what it says of an order decides nothing" if outcome is Outcome.UNKNOWN else None
     return Verdict(outcome, orders=reply.orders, reason=reason)
@@ -173,7 +173,6 @@ def _acknowledged(reply: Acknowledged) -> Verdict:
 def join(outcomes: Iterable[Outcome]) -> Outcome:
     """One outcome for several orders: the worst where one failed, else theirs where they agree, else `accepted`."""
     distinct = set(outcomes)
-    for outcome in _WORST_FIRST:
-        if outcome in distinct:
-            return outcome
-    return distinct.pop() if len(distinct) == 1 else Outcome.ACCEPTED
+    if len(distinct) == 1:
+        return distinct.pop()
+    return next((outcome for outcome in _WORST_FIRST if outcome in distinct), Outcome.ACCEPTED)

@@ -26,14 +26,14 @@ def alarms():
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_a_cancel_that_failed_is_told_once(alarms, outcome):
     given = [row(1, outcome), row(2, outcome)]
-    assert alarms.failed(given) == (given if outcome in FAILED else [])
-    assert alarms.failed(given) == []
+    assert alarms.find_failures(given) == (given if outcome in FAILED else [])
+    assert alarms.find_failures(given) == []
 
 
 def test_one_that_was_found_open_later_is_told_then(alarms):
-    assert alarms.failed([row(outcome="unknown")]) == []
-    assert len(alarms.failed([row(outcome="still_open")])) == 1
-    assert len(alarms.failed([row(outcome="not_found", attempt=2)])) == 1
+    assert alarms.find_failures([row(outcome="unknown")]) == []
+    assert len(alarms.find_failures([row(outcome="still_open")])) == 1
+    assert len(alarms.find_failures([row(outcome="not_found", attempt=2)])) == 1
 
 
 @pytest.mark.parametrize("outcome", sorted(UNRESOLVED))
@@ -48,7 +48,7 @@ def test_one_that_is_unresolved_is_told_once_when_that_lasts(alarms, outcome):
 
 
 def test_losses_are_told_when_they_grow(alarms):
-    assert [bool(alarms.lost(number)) for number in (0, 2, 2, 3, 0, 1)] == [0, 1, 0, 1, 0, 1]
+    assert [bool(alarms.find_losses(number)) for number in (0, 2, 2, 3, 0, 1)] == [0, 1, 0, 1, 0, 1]
 
 
 def test_trouble_is_told_when_it_lasts_and_again_when_it_comes_back(alarms):

@@ -256,7 +256,7 @@ def test_the_help_names_the_options(run):
     assert "--param" in run("audit", "sql", "--help").stdout
 
 
-# -- SQL of one's own; on every database: tests/databases/test_own_sql.py
+# -- SQL of one's own; on every database: tests/store/read/test_own_sql.py
 
 
 def test_own_sql_has_the_formats_of_a_question(ledger, sql):

@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mexc_plugin.cli.audit import audit
-from mexc_plugin.cli.errors import Exit
-from mexc_plugin.cli.options.filters import MOST_VALUES
+from mexc_plugin.cli.exit_codes import Exit
+from mexc_plugin.cli.options.filter_options import MOST_VALUES
+from tests import warm
 from tests.cli.tampering import tamper
 from tests.evidence.records import honest, sealed, store
 
@@ -268,19 +269,14 @@ def test_no_words_whatever_end_in_a_traceback(run, url, words):
 @pytest.mark.parametrize("name", ON_A_DATABASE)
 def test_a_database_of_somebody_else_is_one_line(name, path, url, tmp_path):
     path.chmod(0o600)
-    drop = (
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if not os.geteuid() else []
-    )
+    drop = () if os.geteuid() else ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     if not drop:
         path.chmod(0)
     given = words_of(name, Path("/dev/shm/no-such-folder"))
-    found = subprocess.run(
-        [*drop, *PROGRAM, "audit", name, *given, "--database-url", url],
-        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "HOME": str(tmp_path), "MEXC_API_KEY": "k", "MEXC_API_SECRET": "s"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    found = warm.run(
+        *("-m", "mexc_plugin", "audit", name, *given, "--database-url", url),
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MEXC_API_KEY": "k", "MEXC_API_SECRET": "s"},
+        become=drop,
     )  # fmt: skip
     assert found.returncode in (Exit.FAILED, Exit.USAGE, Exit.ATTENTION)
     assert len(found.stderr.splitlines()) == 1, found.stderr

@@ -1,6 +1,9 @@
 """Completion of values: in each shell's protocol, and in the shells that there are."""
 
 import os
+import pty
+import re
+import select
 import shutil
 import subprocess
 import sys
@@ -103,20 +106,63 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+ZSH = """
+PS1='' PROMPT_EOL_MARK=''
+bindkey -e
+autoload -U compinit; compinit -D
+eval "$(mexc-plugin completion zsh)"
+echo READY
+"""
+TAB, TO_THE_START, ENTER = "\t", "\x01", "\n"
+
+
+def shell(name):
+    """Where a shell is; without it the test is skipped, and fails where all must be there."""
+    found = shutil.which(name)
+    if found is None:
+        missing = f"no {name}; run: apt-get install -y {name}"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    return found
+
+
 @pytest.mark.parametrize(("words", "expected"), WORDS)
 def test_bash_itself_completes(environment, words, expected):
-    shown = output("bash", "-c", BASH.format(words=words), env=environment)
+    shown = output(shell("bash"), "-c", BASH.format(words=words), env=environment)
     assert expected in shown.splitlines()
 
 
-@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish")
 @pytest.mark.parametrize(("words", "expected"), WORDS)
 def test_fish_itself_completes(environment, words, expected):
     script = f'mexc-plugin completion fish | source; complete -C "mexc-plugin {words}"'
-    assert expected in output("fish", "-c", script, env=environment)
+    shown = output(shell("fish"), "-c", script, env=environment)
+    assert expected in [line.partition("\t")[0] for line in shown.splitlines()]
 
 
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh")
-def test_zsh_takes_the_script(environment):
-    assert output("zsh", "-fc", "autoload -U compinit; compinit -D; eval \"$(mexc-plugin completion zsh)\"", env=environment) == ""  # fmt: skip
+def read_until(terminal, line):
+    """The first line of that pattern which a terminal shows."""
+    shown = ""
+    while (found := re.search(rf"\n{line}\r\n", shown)) is None:
+        assert select.select([terminal], [], [], 30)[0], shown
+        shown += os.read(terminal, 65_536).decode()
+    return found
+
+
+@pytest.mark.parametrize(("words", "expected"), WORDS)
+def test_zsh_itself_completes(environment, words, expected):
+    """Typed at a terminal, with a tab; `echo` before it shows what became of the line."""
+    ours, its = pty.openpty()
+    zsh = subprocess.Popen(
+        [shell("zsh"), "-fi"], stdin=its, stdout=its, stderr=its,
+        env=environment | {"TERM": "dumb"}, start_new_session=True,
+    )  # fmt: skip
+    try:
+        os.write(ours, ZSH.encode())
+        read_until(ours, "READY")
+        os.write(ours, f"mexc-plugin {words}{TAB}{TO_THE_START}echo DONE {ENTER}".encode())
+        line = read_until(ours, "DONE (mexc-plugin .*?) *")[1]
+    finally:
+        zsh.kill()
+        zsh.wait(30)
+        os.close(ours)
+        os.close(its)
+    assert line.split()[-1] == expected

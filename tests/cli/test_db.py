@@ -3,6 +3,7 @@ from contextlib import closing
 
 import pytest
 
+from mexc_plugin import distributions
 from mexc_plugin.config import URL_VARIABLE
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import migrate, tables
@@ -83,7 +84,7 @@ def test_reading_refuses_a_database_that_is_newer_than_the_program(run, path, ur
     statements(path, "UPDATE cancel_audit_version SET version_num = '9999'")
     result = run(*command, "--database-url", url)
     assert result.exit_code == 1
-    assert "pip install --upgrade mexc-plugin" in result.stderr
+    assert distributions.upgrade_command() in result.stderr
 
 
 def test_current_says_revision_and_state(run, url, other):

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 from click.testing import Result
 
 from mexc_plugin.cli.exporting import cursor, exports
-from mexc_plugin.store.read import exporting
+from mexc_plugin.store.read import export_source
 from tests.cli.tampering import tamper
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +43,7 @@ def export(run, url, tmp_path) -> Callable[..., Result]:
 @pytest.fixture
 def small_steps(monkeypatch) -> None:
     """Batches of two rows, and the way is remembered after each."""
-    monkeypatch.setattr(exporting, "BATCH", 2)
+    monkeypatch.setattr(export_source, "BATCH", 2)
     monkeypatch.setattr(exports, "KEEP_SECONDS", 0)
 
 
@@ -62,7 +63,7 @@ def left(folder: Path) -> list[str]:
 
 def failing_after(monkeypatch, rows: int, error: BaseException) -> None:
     """Have every source fail once it gave so many rows."""
-    original = exporting.History.batches
+    original = export_source.History.batches
 
     def batches(self):
         given = 0
@@ -72,7 +73,7 @@ def failing_after(monkeypatch, rows: int, error: BaseException) -> None:
             given += len(batch)
             yield batch
 
-    monkeypatch.setattr(exporting.History, "batches", batches)
+    monkeypatch.setattr(export_source.History, "batches", batches)
 
 
 # -- what comes out
@@ -247,6 +248,19 @@ def test_a_record_that_was_changed_behind_the_cursor_is_noticed(ledger, night, e
     assert "is not the one that was exported" in result.stderr
 
 
+def test_an_older_copy_of_the_record_is_refused(ledger, other, night, export, path):
+    ledger.cancel()
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    other.cancel()
+    night()
+    shutil.copy(copy, path)
+    result = export("x.jsonl", "--cursor", path.with_name("cursor"))
+    assert result.exit_code == 2
+    assert f"event 2 of writer {other.writer_id} was exported and is not in" in result.stderr
+    assert not path.with_name("x.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     "content", ["x", "[]", '{"version":1,"writers":{"w":{}}}', "\udcff", "[" * 100_000]
 )
@@ -390,7 +404,7 @@ def test_an_interrupted_export_is_continued_to_the_same_file(
     filters = ["--bot", "grid", "--since", "2026-01-01"] if what == "history" else []
     whole = export(f"whole-{name}", "--what", what, *filters)
     assert whole.exit_code == 0
-    source = exporting.History if what == "history" else exporting.Events
+    source = export_source.History if what == "history" else export_source.Events
     original = source.batches
     with monkeypatch.context() as patched:
 
@@ -421,14 +435,14 @@ def test_a_continued_export_moves_its_cursor(ledger, export, night, tmp_path, mo
     night()
     for _ in range(3):
         ledger.cancel()
-    original = exporting.Events.batches
+    original = export_source.Events.batches
     with monkeypatch.context() as patched:
 
         def interrupted(self):
             yield next(original(self))
             raise KeyboardInterrupt
 
-        patched.setattr(exporting.Events, "batches", interrupted)
+        patched.setattr(export_source.Events, "batches", interrupted)
         export("x.jsonl", "--cursor", tmp_path / "cursor")
     assert export("x.jsonl", "--resume").exit_code == 0
     assert [seq for _, seq in places(tmp_path / "x.jsonl")] == [3, 4, 5, 6, 7, 8]
@@ -441,14 +455,14 @@ def test_an_export_is_not_continued_where_its_cursor_went_on(
 ):
     for _ in range(3):
         ledger.cancel()
-    original = exporting.Events.batches
+    original = export_source.Events.batches
     with monkeypatch.context() as patched:
 
         def interrupted(self):
             yield next(original(self))
             raise KeyboardInterrupt
 
-        patched.setattr(exporting.Events, "batches", interrupted)
+        patched.setattr(export_source.Events, "batches", interrupted)
         export("x.jsonl", "--cursor", tmp_path / "cursor")
     assert len(night()) == 6
     result = export("x.jsonl", "--resume")
@@ -647,14 +661,14 @@ def test_an_export_that_is_stopped_can_be_continued(url, tmp_path, number, code)
     slow = (
         "import time\n"
         "from mexc_plugin.cli.exporting import exports; from mexc_plugin.cli import main\n"
-        "from mexc_plugin.store.read import exporting\n"
+        "from mexc_plugin.store.read import export_source\n"
         "exports.KEEP_SECONDS = 0\n"
-        "original = exporting.Events.batches\n"
+        "original = export_source.Events.batches\n"
         "def batches(self):\n"
         "    for batch in original(self):\n"
         "        yield batch\n"
         "        time.sleep(0.2)\n"
-        "exporting.Events.batches = batches\n"
+        "export_source.Events.batches = batches\n"
         "main()"
     )
     path = tmp_path / "x.jsonl"
@@ -708,10 +722,10 @@ def test_the_record_can_be_written_and_checkpointed_while_an_export_runs(
     import sqlite3
     from contextlib import closing
 
-    monkeypatch.setattr(exporting, "BATCH", 2)
+    monkeypatch.setattr(export_source, "BATCH", 2)
     for at in range(6):
         ledger.cancel(at=at)
-    original = exporting.History.batches
+    original = export_source.History.batches
     checkpoints = []
 
     def batches(self):
@@ -724,7 +738,7 @@ def test_the_record_can_be_written_and_checkpointed_while_an_export_runs(
             if number == 5:
                 return
 
-    monkeypatch.setattr(exporting.History, "batches", batches)
+    monkeypatch.setattr(export_source.History, "batches", batches)
     assert export("x.jsonl").exit_code == 0
     assert checkpoints
     assert set(checkpoints) == {(0, 0)}

@@ -185,7 +185,7 @@ def test_a_parquet_file_s_row_groups_are_bounded(
     ledger, exported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoders, "GROUP_ROWS", 2)
-    monkeypatch.setattr("mexc_plugin.store.read.exporting.BATCH", 2)
+    monkeypatch.setattr("mexc_plugin.store.read.export_source.BATCH", 2)
     for at in range(5):
         ledger.cancel(at=at)
     assert pq.ParquetFile(exported("x.parquet")).metadata.num_row_groups == 3

@@ -106,7 +106,7 @@ def test_a_cursor_names_the_place_of_its_row(ledger, url):
     ledger.cancel()
     with queries.reading(url) as connection:
         (row,) = queries.history(connection, queries.Filters())
-        place = page_token.found(connection, page_token.written(row))
+        place = page_token.locate(connection, page_token.write(row))
     assert place == queries.Position(row["requested_at"], row["cancel_id"], row["attempt"])
 
 

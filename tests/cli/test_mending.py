@@ -1,17 +1,21 @@
 """`audit reconcile` and `audit recover`, against a venue on loopback."""
 
+import fcntl
 import json
 import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import ccxt
 import pytest
 
 from mexc_plugin.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Fault, FaultKind, Sandbox
-from mexc_plugin.store.write import recorders, spool_folder
+from mexc_plugin.store.write import recorders
+from mexc_plugin.store.write.spool import spool_folder
+from tests import warm
 from tests.cli.tampering import tamper
 from tests.conftest import Audit, Bot
 
@@ -19,14 +23,8 @@ KEYS = {"MEXC_API_KEY": DEFAULT_KEY, "MEXC_API_SECRET": DEFAULT_SECRET}
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "mexc_plugin", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        timeout=60,
-        check=False,
-    )
+    given = {**os.environ, **environment}
+    return warm.run("-W", "error", "-m", "mexc_plugin", *arguments, env=given)
 
 
 @pytest.fixture
@@ -121,6 +119,7 @@ def test_a_cancel_of_a_process_that_died_is_found_and_resolved(sandbox, audit: A
     process = subprocess.Popen([sys.executable, "-c", code])
     while sandbox.order(order_id).status != "CANCELED":
         assert process.poll() is None
+        time.sleep(0.01)
     process.kill()
     process.wait()
     assert audit.history()[0]["outcome"] == "pending"
@@ -164,7 +163,7 @@ lock.execute("BEGIN EXCLUSIVE")
 assert w.submit({{"kind": "request", "occurred_ns": 2, "cancel_id": "b", "attempt": 1}}, 0.02).wait(20)
 os._exit(9)
 """
-    subprocess.run([sys.executable, "-c", code], check=False)
+    warm.run("-c", code)
     assert len(spool_folder.files(audit.url)) == 1
     before = run("audit", "verify", "--database-url", audit.url)
     assert "audit recover" in before.stderr
@@ -183,6 +182,25 @@ def test_recover_from_a_broken_database_keeps_the_spool(audit: Audit) -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert waiting.exists()
+
+
+def test_recover_says_which_spools_are_left_and_fails_for_those_that_no_bot_has(
+    audit: Audit,
+) -> None:
+    theirs, refused = (audit.path.with_name(f"{audit.path.name}.{name}.spool") for name in "ab")
+    refused.mkdir()
+    with theirs.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = run("audit", "recover", "--database-url", audit.url)
+    assert done.returncode == 3
+    assert "1 spool file is left to bots that still run" in done.stderr
+    assert f"{refused.name} is left alone" in done.stderr
+    assert "1 spool file is left; a line above says why" in done.stderr
+    refused.rmdir()
+    with theirs.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = run("audit", "recover", "--database-url", audit.url)
+    assert (done.returncode, "above" in done.stderr) == (0, False)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ SEQUENCES = st.lists(st.sets(st.integers(1, 60), min_size=1).map(sorted), max_si
 def missing(writer: Writer, highest: int) -> set[int]:
     return {
         number
-        for first, last in writer.wanted()
+        for first, last in writer.list_missing()
         for number in range(first, (highest if last is None else last) + 1)
     }
 

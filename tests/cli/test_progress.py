@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mexc_plugin.cli.output import progress
-from mexc_plugin.cli.output.terminal import Screen, cells
+from mexc_plugin.cli.output.terminal import Screen, cells, emit
 from tests.evidence.records import honest, sealed, store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +60,21 @@ def test_a_log_gets_none_of_it(monkeypatch):
         tell(1, 0.5)
         time.sleep(0.05)
     assert sys.stderr.getvalue() == ""
+
+
+def test_a_line_of_data_is_not_written_behind_one_of_progress(monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(sys, "stdout", screen)
+
+    def findings():
+        tell(1, 1.0)
+        yield "broken"
+
+    with progress.progress("verifying") as tell:
+        emit(findings())
+    emit(["done"])
+    assert screen.getvalue().endswith("/s\x1b[K\r\x1b[Kbroken\n\r\x1b[Kdone\n")
 
 
 def test_verify_shows_how_far_it_is_in_one_line(url):

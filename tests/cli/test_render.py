@@ -13,7 +13,7 @@ from mexc_plugin.cli.output import table
 from mexc_plugin.cli.output.formats import RENDERERS, cell
 from mexc_plugin.cli.output.grid import as_grid
 from mexc_plugin.cli.output.terminal import COLOURS, Screen, cells, cut
-from mexc_plugin.review.events import reindent
+from mexc_plugin.review.event_view import reindent
 from mexc_plugin.review.text import encode, visible
 from mexc_plugin.store.schema.tables import HISTORY_COLUMNS
 
@@ -213,6 +213,13 @@ def test_a_grid_leaves_out_what_is_empty_only_where_room_is_short() -> None:
     rows = [{"a": "1" * 20, "b": None, "c": "3"}]
     found = [next(iter(as_grid(rows, "abc", Screen(width=width)))).split() for width in (27, 24)]
     assert found == [["a", "b", "c"], ["a", "c"]]
+
+
+def test_what_had_no_room_is_named_on_stderr(capsys):
+    rows = [{"a": "x" * 10, "b": "y" * 10, "c": None}]
+    for width, said in ((30, ""), (15, "no room for b; a wider terminal shows all\n")):
+        list(as_grid(rows, "abc", Screen(width=width), "cb"))
+        assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

@@ -15,7 +15,7 @@ import pytest
 
 from mexc_plugin.cli.commands.watching import serve as command
 from mexc_plugin.review.web.access import gate
-from mexc_plugin.store.write import spool_folder
+from mexc_plugin.store.write.spool import spool_folder
 from tests.cli.conftest import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -193,7 +193,7 @@ def test_a_database_that_is_not_there_is_said_at_once(run, tmp_path: Path) -> No
     assert not (tmp_path / "none.db").exists()
 
 
-@pytest.mark.parametrize("missing", ["starlette", "uvicorn", "jinja2"])
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn", "jinja2", "itsdangerous"])
 def test_without_the_extra_it_says_what_to_install(url: str, missing: str) -> None:
     code = f"import sys; sys.modules[{missing!r}] = None; from mexc_plugin.cli import main; main()"
     done = subprocess.run(
@@ -204,8 +204,11 @@ def test_without_the_extra_it_says_what_to_install(url: str, missing: str) -> No
         timeout=PATIENCE_S,
         check=False,
     )
-    assert [done.returncode, len(done.stderr.splitlines())] == [1, 1]
-    assert "pip install 'altair>=5.5' 'jinja2>=3.1' 'starlette>=0.46'" in done.stderr
+    assert [done.returncode, len(done.stderr.splitlines())] == [2, 1]
+    assert (
+        "pip install 'altair>=5.5' 'itsdangerous>=2.0' 'jinja2>=3.1' 'starlette>=0.46'"
+        in done.stderr
+    )
 
 
 def test_the_help_needs_no_web_framework() -> None:
@@ -238,7 +241,7 @@ def test_serving_never_imports_ccxt(url: str) -> None:
     assert done.stdout == "[]\n"
 
 
-def test_metrics_count_what_waits_in_the_folder_that_is_named(
+def test_metrics_count_what_waits_in_the_folder_that_is_named_and_for_the_shipper(
     url: str, ledger: Ledger, tmp_path: Path
 ) -> None:
     ledger.cancel()
@@ -247,8 +250,12 @@ def test_metrics_count_what_waits_in_the_folder_that_is_named(
     name = spool_folder.place(url, spool)[1]
     (spool / f"{name}.w.spool").write_text("{}\n{}\n")
     with (
-        serving("--db", url, "--spool", str(spool)) as (_, address),
+        serving("--db", url, "--spool", str(spool), "--ship-to", str(tmp_path / "central.db")) as (
+            _,
+            address,
+        ),
         urllib.request.urlopen(f"{address}metrics") as answer,
     ):
         lines = answer.read().decode().splitlines()
     assert "mexc_plugin_spool_events 2.0" in lines
+    assert "mexc_plugin_ship_lag_events 2.0" in lines

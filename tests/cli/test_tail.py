@@ -54,7 +54,7 @@ def test_a_line_for_people_has_what_is_known_and_no_control_characters(ledger, t
     head, line = tailed("--format", "table")
     assert line.isprintable()
     assert head.startswith("requested (UTC)")
-    for part in ("2026-11-23 12:00:00.000", "rejected no\\x07\\nmore", "1.5 ms", "4", cancel_id):
+    for part in ("2026-11-23 12:00:00.000", "rejected no\\x07\\nmore", "1.50 ms", "4", cancel_id):
         assert part in line
     head, line = tailed("--format", "table", "--columns", "bot,filled")
     assert [head, line] == ["bot       filled", "a\\x1b[2J  -"]
@@ -120,7 +120,7 @@ def look(ledger, url):
 
     def looked(wanted=None):
         with queries.reading(url) as connection:
-            rows = follower.changed(connection, wanted or queries.Filters())
+            rows = follower.read_changed(connection, wanted or queries.Filters())
         return [(row["cancel_id"], row["final_outcome"]) for row in rows]
 
     return looked
@@ -175,7 +175,7 @@ def test_a_gap_from_before_the_follower_began_is_seen_when_it_is_filled(url):
         follower = follow.Follower(connection)
     ledger.store(spooled)
     with queries.reading(url) as connection:
-        rows = follower.changed(connection, queries.Filters())
+        rows = follower.read_changed(connection, queries.Filters())
     assert [row["final_outcome"] for row in rows] == ["pending"]
 
 
@@ -188,6 +188,10 @@ def test_what_a_filter_does_not_want_is_not_kept_for_later(ledger, look):
 # -- the program, following
 
 
+# SQLAlchemy closes no cursor of a connection that is lost, of which psycopg warns.
+WARNINGS = "error,ignore::ResourceWarning:psycopg._server_cursor_base"
+
+
 class Followed:
     """`audit tail -f` as a process, its lines as they come."""
 
@@ -196,13 +200,23 @@ class Followed:
     def __init__(self, *arguments):
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mexc_plugin", "audit", *self.WORDS, *arguments],
-            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"},
+            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": WARNINGS},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         self._lines = self._reader(self.process.stdout)
         self._words = self._reader(self.process.stderr)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        """Whatever the test came to, no process is left."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
 
     @staticmethod
     def _reader(stream):
@@ -219,10 +233,7 @@ class Followed:
 
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(WAIT_S)
-        self.process.stdout.close()
-        self.process.stderr.close()
-        return code
+        return self.process.wait(WAIT_S)
 
     def more_words(self):
         """What was said and not asked for yet."""
@@ -231,13 +242,13 @@ class Followed:
 
 def test_follow_shows_what_comes_and_ctrl_c_ends_it_quietly(ledger, url):
     old = ledger.cancel()
-    shown = Followed("--database-url", url)
-    assert shown.row()["cancel_id"] == old
-    new = ledger.cancel("rejected", at=5)
-    row = shown.row()
-    assert [row["cancel_id"], row["final_outcome"]] == [new, "rejected"]
-    assert shown.interrupt() == 130
-    assert shown.more_words() == []
+    with Followed("--database-url", url) as shown:
+        assert shown.row()["cancel_id"] == old
+        new = ledger.cancel("rejected", at=5)
+        row = shown.row()
+        assert [row["cancel_id"], row["final_outcome"]] == [new, "rejected"]
+        assert shown.interrupt() == 130
+        assert shown.more_words() == []
 
 
 def test_follow_ends_when_its_reader_goes_away(ledger, url):

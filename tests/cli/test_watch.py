@@ -25,7 +25,7 @@ from mexc_plugin.cli.output import board
 from mexc_plugin.cli.output.terminal import Screen, cells
 from mexc_plugin.store.read.statistics.glances import Glance
 from mexc_plugin.store.read.statistics.tallies import Part, Tally
-from mexc_plugin.store.write.backlog import Backlog
+from mexc_plugin.store.write.spool.backlog import Backlog
 from tests.cli.conftest import NOON, Ledger
 from tests.cli.test_alarms import NOON as AT_NOON
 from tests.cli.test_alarms import row
@@ -105,6 +105,7 @@ class Terminal:
         self, url: str, *arguments: str, program=("-m", "mexc_plugin"), session=True, **more
     ) -> None:
         self._ours, self.theirs = pty.openpty()
+        self._fds = [self._ours, self.theirs]
         termios.tcsetwinsize(self.theirs, SIZE)
         self.before = termios.tcgetattr(self.theirs)
         self.screen = pyte.Screen(SIZE[1], SIZE[0])
@@ -168,9 +169,8 @@ class Terminal:
         self.close_terminal()
 
     def close_terminal(self) -> None:
-        for fd in (self._ours, self.theirs):
-            with contextlib.suppress(OSError):
-                os.close(fd)
+        while self._fds:  # each once: its number may be a database's by the second time
+            os.close(self._fds.pop())
 
 
 @pytest.fixture
@@ -305,20 +305,15 @@ class Lines(Followed):
 
 @pytest.fixture
 def journal(url):
-    started = []
+    with contextlib.ExitStack() as started:
 
-    def start(*arguments: str) -> Lines:
-        started.append(Lines("--db", url, *arguments))
-        # Nothing that comes before that is new to it.
-        assert started[-1].words().startswith("watching ")
-        return started[-1]
+        def start(*arguments: str) -> Lines:
+            lines = started.enter_context(Lines("--db", url, *arguments))
+            # Nothing that comes before that is new to it.
+            assert lines.words().startswith("watching ")
+            return lines
 
-    yield start
-    for lines in started:
-        lines.process.kill()
-        lines.process.wait()
-        lines.process.stdout.close()
-        lines.process.stderr.close()
+        yield start
 
 
 def test_each_change_is_a_line(journal, ledger, url):
@@ -439,12 +434,12 @@ def test_trouble_with_the_record_is_told_when_it_lasts(journal, ledger, path, po
 
 def test_with_somebody_to_tell_a_database_that_was_never_there_is_waited_for(run, path, url):
     path.rename(path.with_name("away"))
-    shown = Lines("--db", url, "--exec", "true")
-    assert "there is no audit database" in shown.words()
-    path.with_name("away").rename(path)
-    assert shown.words().startswith("watching ")
-    assert shown.words() == "database: that is over\n"
-    assert shown.interrupt() == 130
+    with Lines("--db", url, "--exec", "true") as shown:
+        assert "there is no audit database" in shown.words()
+        path.with_name("away").rename(path)
+        assert shown.words().startswith("watching ")
+        assert shown.words() == "database: that is over\n"
+        assert shown.interrupt() == 130
 
 
 @pytest.mark.parametrize(

@@ -13,5 +13,5 @@ from .postgresql import cluster as running
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """One primary and two synchronous standbys, all of them up."""
-    with running(scaled(120, 1_200)) as found:
+    with running(scaled(120, 2_200)) as found:
         yield found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 import pytest
 
-from tests.databases.servers import in_memory
+from tests.store.servers import in_memory
 from tests.torture import servers
 
 from .postgresql import eventually

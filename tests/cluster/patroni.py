@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases.servers import in_memory
+from tests.store.servers import in_memory
 from tests.torture import servers
 
 from .postgresql import eventually

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from tests.databases.servers import in_memory
+from tests.store.servers import in_memory
 from tests.torture import servers
 
 if TYPE_CHECKING:

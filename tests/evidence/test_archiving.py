@@ -1,5 +1,6 @@
 """Old events leave the record for a file: kept and archived together are all, each once, and both verify."""
 
+import io
 import os
 import random
 import signal
@@ -11,26 +12,35 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
-from mexc_plugin.audit import signing_keys
+from mexc_plugin.audit import ladders, signing_keys
 from mexc_plugin.audit.canonical import decode
+from mexc_plugin.audit.events import COLUMNS
 from mexc_plugin.errors import StoreError
 from mexc_plugin.evidence import checkpointing, key_files, signed_notes, statements, verifying
 from mexc_plugin.evidence.archiving import archive_files, archiving, removing
 from mexc_plugin.evidence.checkpoint_checks import Elsewhere, Witnesses
 from mexc_plugin.evidence.offline.bundle_reading import Bundle
 from mexc_plugin.evidence.offline.bundle_verifying import BundleCheck
+from mexc_plugin.evidence.statements import Archive, Left
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema import migrate, partitions, triggers
+from mexc_plugin.store.schema.tables import cancel_audit
 from mexc_plugin.store.verify.findings import Degree, Fault
+from mexc_plugin.store.write.inserts import Database
+from mexc_plugin.store.write.spool import spool_folder, spool_replay
+from mexc_plugin.store.write.spool.spool_format import write_line
 from mexc_plugin.store.write.writer import Writer
 from tests.command_line import invoke
 from tests.conftest import BACKENDS, Audit
-from tests.test_store import draft
+from tests.store.write.test_store import draft
 
-from . import records
+from . import bundles, records
+from .matrix import keyed
 from .records import common, honest, moment, sealed, store
 
 KEY = signing_keys.make("archivist")
@@ -194,6 +204,83 @@ def test_a_checkpoint_from_before_still_agrees_and_a_later_one_counts_all(
         assert broken(audit.url, witnesses=Witnesses((KEY.public,), (elsewhere,))) == []
 
 
+def test_what_stays_of_a_writer_begins_with_its_key(audit: Audit, folder: Path) -> None:
+    """So that nothing behind an archive has to be taken as it stands."""
+    many = [each for n in range(400) for each in records.canceled(common(str(n), n), n)]
+    tied = keyed.keyed([records.start(), *many])
+    store(audit.url, tied)
+    all_ = kept(audit)
+    for at in (200, 390):
+        archive(audit, folder, at)
+        assert_whole(audit, folder, all_)
+        first, *_ = kept(audit)
+        assert "ladder" in decode(first[3])
+    # One of the ladders between is the response of a cancel, which is not divided.
+    assert first[1] == 3 * (ladders.LENGTH + 1) + 1
+    witnesses = Witnesses(writer_keys=(keyed.KEY.public,))
+    assert broken(audit.url, witnesses=witnesses) == []
+    foreign = Witnesses(writer_keys=(keyed.OTHER.public,))
+    assert [fault for fault, _ in broken(audit.url, witnesses=foreign)] == [Fault.KEY]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_writer_without_a_key_is_found_behind_an_archive_too(audit: Audit, folder: Path) -> None:
+    store(audit.url, sealed(honest()))
+    archive(audit, folder, 150)
+    witnesses = Witnesses(writer_keys=(keyed.KEY.public,))
+    assert [fault for fault, _ in broken(audit.url, witnesses=witnesses)] == [Fault.KEY]
+    in_file = BundleCheck(
+        io.BytesIO(bundles.exported(audit.url)), Witnesses((KEY.public,), (), (keyed.KEY.public,))
+    )
+    found = [each for each in in_file.findings() if each.degree is Degree.BROKEN]
+    assert [each.fault for each in found if each.fault is not Fault.NOTE] == [Fault.KEY]
+    assert broken(audit.url) == []
+
+
+def test_a_spool_whose_events_left_meanwhile_brings_none_of_them_back(
+    audit: Audit, folder: Path, tmp_path: Path
+) -> None:
+    """Of another machine, say, that was off for years."""
+    old, young = sealed(honest()), sealed(honest())
+    store(audit.url, old)
+    archive(audit, folder, 5_000)
+    spools, stem = spool_folder.place(audit.url, tmp_path)
+    for chain in (old, young):
+        path = spools / f"{stem}.{chain[0].writer_id}.spool"
+        path.write_bytes(b"".join(map(write_line, chain)))
+    database = Database(audit.url, 5_000)
+    replayed = list(spool_replay.replay(audit.url, database, folder=tmp_path))
+    database.close()
+    assert sorted(stored for _, stored, _ in replayed) == [0, 15]
+    (aside,) = tmp_path.glob("*.conflict")
+    assert spool_replay.read(aside).events == tuple(old)
+    assert {writer_id for writer_id, *_ in kept(audit)} == {young[0].writer_id}
+    assert broken(audit.url) == []
+
+
+def test_an_invented_note_keeps_a_spool_from_the_record_and_is_found_by_a_public_key(
+    audit: Audit, tmp_path: Path
+) -> None:
+    """The replay does not ask who signed it."""
+    waiting = sealed(honest())
+    store(audit.url, sealed(honest()))
+    left = Left(waiting[0].writer_id, 1, 15, waiting[-1].hash)
+    said = statements.write(Archive(15, moment(5_000), None, "0" * 64, (left,)))
+    bundles.keep(audit.url, signed_notes.sign(said, bundles.OTHER_KEY))
+    spools, stem = spool_folder.place(audit.url, tmp_path)
+    path = spools / f"{stem}.{waiting[0].writer_id}.spool"
+    path.write_bytes(b"".join(map(write_line, waiting)))
+    database = Database(audit.url, 5_000)
+    assert [
+        stored for _, stored, _ in spool_replay.replay(audit.url, database, folder=tmp_path)
+    ] == [0]
+    database.close()
+    assert spool_replay.read(path.with_suffix(".conflict")).events == tuple(waiting)
+    assert broken(audit.url) == []
+    looked = invoke(["audit", "verify", "--db", audit.url, "--public-key", str(KEY.public)])
+    assert (looked.exit_code, "broken: note: " in looked.stdout) == (3, True)
+
+
 def test_an_event_that_comes_in_meanwhile_ends_it_and_nothing_is_removed(
     audit: Audit, folder: Path
 ) -> None:
@@ -354,6 +441,23 @@ def test_the_command_says_what_left_and_where_it_is(audit: Audit, folder: Path, 
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
+def test_an_export_that_goes_on_misses_nothing_that_an_archive_took(
+    audit: Audit, folder: Path, tmp_path: Path, run
+) -> None:
+    store(audit.url, sealed(honest()))
+    names = iter("abc")
+
+    def export():
+        place = ["-o", str(tmp_path / next(names)), "--cursor", str(tmp_path / "cursor")]
+        return invoke(["audit", "export", "--db", audit.url, "--format", "jsonl", *place])
+
+    assert export().exit_code == 0
+    run(audit, folder, LATER, "--yes")
+    assert kept(audit) == []
+    assert (export().exit_code, (tmp_path / "b").read_text()) == (0, "")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_what_left_verifies_by_its_note_with_this_program_and_without_it(
     audit: Audit, folder: Path, tmp_path: Path, run
 ) -> None:
@@ -369,7 +473,40 @@ def test_what_left_verifies_by_its_note_with_this_program_and_without_it(
         done = invoke(["audit", "verify", str(bundle), *ours])
         assert (done.exit_code, "broken" in done.stdout) == (0, False)
         single = [sys.executable, "tools/verify_bundle.py", bundle, key, note]
-        assert subprocess.run(single, capture_output=True, check=False).returncode == 0
+        said = subprocess.run(single, capture_output=True, check=False, text=True)
+        assert (said.returncode, said.stdout[-29:]) == (0, "after the checkpoint of none\n")
+
+
+def test_parquet_beside_the_bundle_holds_what_the_table_held(
+    audit: Audit, folder: Path, run
+) -> None:
+    store(audit.url, sealed(honest()), sealed(honest()))
+    with queries.reading(audit.url) as connection:
+        query = sa.select(*(cancel_audit.c[name] for name in COLUMNS))
+        rows = {tuple(row) for row in connection.execute(query)}
+    done = run(audit, folder, LATER, "--yes", "--parquet")
+    assert done.exit_code == 0, done.output
+    (path,) = folder.glob("*.parquet")
+    table = pq.read_table(path)
+    assert path.stem == Path(done.stdout.strip()).stem
+    assert tuple(table.column_names) == COLUMNS
+    naive = (
+        row | {"occurred_at": row["occurred_at"].replace(tzinfo=None)} for row in table.to_pylist()
+    )
+    assert {tuple(row.values()) for row in naive} == rows
+    assert kept(audit) == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_parquet_without_pyarrow_is_refused_before_anything_is_done(
+    audit: Audit, folder: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(audit.url, sealed(honest()))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    done = run(audit, folder, LATER, "--yes", "--parquet")
+    assert (done.exit_code, "parquet needs pyarrow" in done.stderr) == (2, True)
+    assert (len(kept(audit)), list(folder.iterdir())) == (15, [])
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
@@ -469,4 +606,33 @@ def test_a_partition_that_leaves_whole_is_dropped_and_of_others_rows_leave(
     done = archive(database, folder, august + 52 * day)
     assert done is not None
     assert done.partitions == (names[1],)
+    assert_whole(database, folder, all_)
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:2])
+@pytest.mark.parametrize(
+    ("period", "gone"),
+    [
+        ("day", [f"cancel_audit_2020_08_{day}" for day in range(20, 25)]),
+        ("week", ["cancel_audit_2020_w34"]),
+    ],
+)
+def test_partitions_of_any_length_are_dropped_and_so_are_empty_ones(
+    database: Audit, folder: Path, period: str, gone: list[str]
+) -> None:
+    engine = engines.create(database.url)
+    migrate.upgrade(engine, partitioned=True)
+    with engine.begin() as connection:
+        names = partitions.make_ahead(connection, 0, period, today=date(2020, 8, 20))
+    engine.dispose()
+    august = 1_598_000_000 - records.NOON // records.SECOND  # the 21st
+    day = 86_400
+    chain = [records.start(august), *records.canceled(common("1", august + 1), august + 1)]
+    later = august + 5 * day
+    store(database.url, sealed([*chain, *records.canceled(common("2", later), later)]))
+    all_ = kept(database)
+    done = archive(database, folder, august + 4 * day)
+    assert done is not None
+    assert [*done.partitions] == gone
+    assert set(gone) < set(names)
     assert_whole(database, folder, all_)

@@ -3,12 +3,16 @@
 A seeded sample here; all of them in tests/torture.
 """
 
+import io
 import json
 import random
+import zipfile
 from functools import cache
 
 import pytest
 
+from mexc_plugin.evidence.checkpoint_checks import Witnesses
+from mexc_plugin.evidence.offline.bundle_verifying import BundleCheck
 from mexc_plugin.store.verify.findings import Degree
 
 from . import bundles
@@ -90,6 +94,16 @@ def test_a_bit_below_a_new_seal_is_found_or_changes_nothing_that_is_said() -> No
     raw = bundle()
     bits = random.Random(SEED).sample(range(8 * (len(raw) - 66)), RESEALED)
     assert differing(raw, bits) == []
+
+
+@pytest.mark.parametrize("length", [0, 1, 2**20 - 1, 2**20, 2**20 + 1])
+def test_a_seal_is_that_of_all_bytes_however_many_there_are(length: int) -> None:
+    """They are read in pieces; what is sealed here is no ZIP, and that is what both say."""
+    raw = io.BytesIO(resealed(bytes(length)))
+    (found,) = BundleCheck(raw, Witnesses((bundles.KEY.public,))).findings()
+    assert found.message.startswith("it is no ZIP as bundles are: ")
+    with pytest.raises(zipfile.BadZipFile):
+        bundles.TOOL.check_bundle(raw, bundles.TOOL.Key(str(bundles.KEY.public)), [])
 
 
 @pytest.mark.parametrize("length", [0, 1, 65, 66, 67, 1_000, -67, -66, -1])

@@ -160,6 +160,21 @@ def test_any_text_that_the_key_signed_is_answered_in_words(text: str, more: obje
     assert agree(raw)
 
 
+def test_a_line_that_is_no_event_is_named() -> None:
+    name = f"events/{CHAINS[0][0].writer_id}.jsonl"
+    first, _, *others = CONTENTS[name].splitlines(keepends=True)
+    lines = b"".join([first, b"x\n", *others])
+    (found,) = bundles.findings(bundles.zipped(CONTENTS | {name: lines}))
+    assert found.message == f"line 2 of {name} in it is no event"
+
+
+def test_a_signature_with_something_between_its_letters_is_none() -> None:
+    """Base64 is often read as if that was not there."""
+    text, _, signature = FIRST.rpartition(b" ")
+    note_ = text + b" " + signature[:8] + b"!" + signature[8:]
+    assert agree(bundles.packed(CHAINS, [note_]))
+
+
 def test_a_bundle_of_two_ends_is_read_as_one() -> None:
     """A ZIP within a ZIP: the seal is over all bytes, and what is before the first file is none of ours."""
     raw = bundles.sealed(b"PK\x03\x04" + RAW[:-66])

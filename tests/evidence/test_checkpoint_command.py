@@ -15,7 +15,7 @@ from mexc_plugin.evidence.statements import Checkpoint
 from mexc_plugin.store.write.writer import Writer
 from tests.command_line import invoke
 from tests.conftest import BACKENDS, Audit
-from tests.test_store import draft
+from tests.store.write.test_store import draft
 
 from .owner import unguarded
 from .records import honest, sealed, store
@@ -76,7 +76,8 @@ def test_each_names_the_one_before_also_when_nothing_happened(audit: Audit, take
     assert previous == [None, *(signed_notes.digest(note) for note in notes[:2])]
 
 
-def test_where_nothing_was_ever_recorded_it_says_so(take, tmp_path: Path) -> None:
+def test_where_nothing_was_ever_recorded_it_says_so(take, audit: Audit, tmp_path: Path) -> None:
+    audit.path.unlink()
     assert "there is no audit database" in take("--to", tmp_path, code=1).stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notary.key", "notary.pub"]
 

@@ -1,5 +1,6 @@
 """`audit export --bundle`, `audit prove` and `audit verify FILE`, as people type them; and the single file beside."""
 
+import io
 import json
 import os
 import re
@@ -14,7 +15,18 @@ from click.testing import Result
 
 from mexc_plugin.audit import chain
 from mexc_plugin.audit.events import seal
-from mexc_plugin.evidence.offline import bundle_writing
+from mexc_plugin.errors import EvidenceError
+from mexc_plugin.evidence.checkpoint_checks import Witnesses
+from mexc_plugin.evidence.offline import (
+    bundle_reading,
+    bundle_verifying,
+    bundle_writing,
+    proof_writing,
+    scratch_record,
+)
+from mexc_plugin.evidence.offline.bundle_verifying import BundleCheck
+from mexc_plugin.evidence.offline.proof_verifying import ProofCheck
+from mexc_plugin.store.verify.findings import Degree, Fault
 from mexc_plugin.store.write.inserts import Database
 from tests.command_line import invoke
 from tests.conftest import Audit
@@ -201,7 +213,16 @@ def test_a_damaged_file_is_one_finding_and_exit_3(
         (tmp_path / name).write_bytes(raw)
         result = audit_command("verify", tmp_path / name, "--public-key", folder / "auditor.pub")
         assert (result.exit_code, result.stdout.count("broken: ")) == (3, 1), result.stdout
-        assert single_file(tmp_path / name, folder / "auditor.pub").returncode == 3
+        other = single_file(tmp_path / name, folder / "auditor.pub")
+        words = "broken: damaged, cut or changed" if name == "record.zip" else "broken: "
+        assert (other.returncode, other.stdout[: len(words)]) == (3, words)
+
+
+def test_who_names_no_key_is_told_to_name_one(audit_command, folder: Path) -> None:
+    for name in ("record.zip", "proof.json"):
+        lines = audit_command("verify", folder / name).stdout.splitlines()
+        (advice,) = [line for line in lines if "What to do: " in line]
+        assert "name the key with --public-key" in advice
 
 
 def test_findings_of_a_file_come_as_json(audit_command, folder: Path) -> None:
@@ -224,13 +245,18 @@ def test_what_is_for_a_database_is_refused_for_a_file(audit_command, folder: Pat
     assert (result.exit_code, "is looked at as it is" in result.stderr) == (2, True)
 
 
+def test_the_name_of_a_bundle_follows_its_option(audit_command, tmp_path: Path) -> None:
+    result = audit_command("export", "--bundle", "-o", tmp_path / "x.zip")
+    assert (result.exit_code, "--bundle record.zip" in result.stderr) == (2, True)
+
+
 def test_what_is_no_file_to_verify_is_said(audit_command, folder: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     said = {
         folder / "audit.db": (2, "is a database; name it with --db"),
         tmp_path / "fifo": (2, "is no regular file"),
         tmp_path: (2, "is no regular file"),
-        tmp_path / "missing.zip": (1, "No such file"),
+        tmp_path / "missing.zip": (1, f"{tmp_path}/missing.zip: No such file"),
         "x\0y": (2, "holds a NUL"),
     }
     for name, (code, words) in said.items():
@@ -262,6 +288,21 @@ def test_the_single_file_says_how_it_is_called(folder: Path, tmp_path: Path) -> 
         result = single_file(*arguments)
         assert (result.returncode, result.stdout) == (2, "")
         assert "verify_bundle.py FILE PUBLIC_KEY_FILE" in result.stderr
+
+
+def test_the_single_file_says_of_a_note_that_it_was_changed(folder: Path, tmp_path: Path) -> None:
+    changed = FIRST.replace(b"\nevents 18\n", b"\nevents 19\n")
+    assert changed != FIRST
+    (tmp_path / "x.zip").write_bytes(bundles.packed(CHAINS, [changed]))
+    result = single_file(tmp_path / "x.zip", folder / "auditor.pub")
+    words = "broken: a note (a checkpoint) was changed after auditor had signed it\n"
+    assert (result.returncode, result.stdout) == (3, words)
+
+
+def test_the_single_file_counts_what_no_checkpoint_covers() -> None:
+    raw = bundles.packed(CHAINS, [bundles.note([CHAINS[0][:9]], 1, None)])
+    said = bundles.TOOL.check_bundle(io.BytesIO(raw), bundles.TOOL.Key(str(bundles.KEY.public)), [])
+    assert said.startswith("30 events of 2 writers; 21 of them after the checkpoint of ")
 
 
 def test_the_single_file_is_one_that_is_read_in_one_sitting() -> None:
@@ -395,6 +436,14 @@ def test_a_proof_that_was_tampered_with_is_found_by_both(folder: Path) -> None:
                 }
             ]
         },
+        "a note of another format": {
+            "checkpoint": bundles.signed_notes.sign(
+                bundles.signed_notes.read(document["checkpoint"].encode()).replace(
+                    "checkpoint/v1", "checkpoint/v2"
+                ),
+                bundles.KEY,
+            ).decode()
+        },
         "an archive's anchor": {"checkpoint": bundles.anchor(CHAINS[0], SECOND).decode()},
         "no chain": {"chains": []},
         "a chain twice": {"chains": [chain_, chain_]},
@@ -456,3 +505,125 @@ def test_what_the_page_for_auditors_says_to_type_works(
         elif program == "python":
             codes[line] = single_file(*(tmp_path / word for word in words[1:])).returncode
     assert (len(codes), set(codes.values())) == (6, {0})
+
+
+def test_what_a_proof_or_a_bundle_tells_of_attempts_is_judged(tmp_path: Path) -> None:
+    """A first attempt that is missing, and a second answer."""
+    cancel = records.common("9", 10, attempt=2)
+    drafts = [records.start(), *records.canceled(cancel, 10)]
+    drafts += [drafts[-1], records.stop()]
+    chain_ = sealed(drafts)
+    url = f"sqlite:///{tmp_path}/audit.db"
+    store(url, chain_)
+    bundles.keep(url, bundles.note([chain_], 1, None))
+    for raw in (bundles.proven(url, cancel["cancel_id"]), bundles.exported(url)):
+        found = bundles.findings(raw)
+        said = [(each.fault, each.degree, each.message.partition(";")[0]) for each in found]
+        assert said[:2] == [
+            (Fault.ATTEMPT, Degree.BROKEN, "another response of attempt 2"),
+            (
+                Fault.ATTEMPT,
+                Degree.DOUBTFUL,
+                "2 attempts by their numbers, and 1 requests on record",
+            ),
+        ]
+
+
+def test_what_nobody_signed_is_not_judged_in_a_proof(folder: Path) -> None:
+    document = json.loads((folder / "proof.json").read_text())
+    (chain_,) = document["chains"]
+    raw = proof_with(folder, chains=[chain_ | {"links": chain_["links"][1:3], "first_seq": 5}])
+    assert [(each.fault, each.message) for each in bundles.broken(raw)] == [
+        (Fault.CHECKPOINT, "these are not the events that the checkpoint states")
+    ]
+
+
+def test_a_link_of_a_proof_that_is_no_hash_is_named(folder: Path) -> None:
+    document = json.loads((folder / "proof.json").read_text())
+    (chain_,) = document["chains"]
+    raw = proof_with(folder, chains=[chain_ | {"links": [*chain_["links"], "x"]}])
+    (found,) = bundles.findings(raw)
+    assert found.message == "it is no proof: what it says of event 10 is no SHA-256"
+
+
+@pytest.mark.parametrize("name", ["writer_id", "prev_hash", "first_seq", "links"])
+def test_a_chain_of_a_proof_that_lacks_one_thing_is_none(folder: Path, name: str) -> None:
+    (chain_,) = json.loads((folder / "proof.json").read_text())["chains"]
+    (found,) = bundles.findings(proof_with(folder, chains=[chain_ | {name: []}]))
+    assert found.message == "it is no proof: a chain in it is none"
+
+
+def test_a_writer_that_a_checkpoint_does_not_name_is_not_proven_by_it(tmp_path: Path) -> None:
+    """Not even where its only event is its first, as somebody with INSERT may make one."""
+    cancel = records.common("9", 10)
+    forged = sealed([records.request(cancel, 10)])
+    url = f"sqlite:///{tmp_path}/audit.db"
+    store(url, CHAINS[0], forged)
+    bundles.keep(url, bundles.note(CHAINS[:1], 1, None))
+    with pytest.raises(EvidenceError, match="no checkpoint covers this cancel yet"):
+        bundles.proven(url, cancel["cancel_id"])
+
+
+def test_a_note_that_is_none_is_in_no_bundle(audit_command, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/audit.db"
+    store(url, CHAINS[0])
+    bundles.keep(url, FIRST)
+    owned = Audit(tmp_path / "audit.db")
+    for damage in ("''", "CAST(x'ff' AS TEXT)"):
+        with unguarded(owned, "sqlite"):
+            owned.execute(f"UPDATE audit_checkpoint SET note = {damage}")
+        done = audit_command("export", "--bundle", tmp_path / "x.zip", "--db", owned.path)
+        assert (done.exit_code, "in audit_checkpoint is none" in done.stderr) == (1, True)
+
+
+# -- how large, how far
+
+
+def test_progress_through_a_bundle_ends_with_all_of_it(folder: Path, monkeypatch) -> None:
+    monkeypatch.setattr(bundle_verifying, "TELL_EVERY", 20)
+    told: list[tuple[int, float]] = []
+    witnesses = Witnesses((bundles.KEY.public,))
+    with (folder / "record.zip").open("rb") as file:
+        check = BundleCheck(file, witnesses, lambda *how_far: told.append(how_far))
+        assert list(check.findings()) == []
+    assert told == [(10, 20 / 60), (20, 40 / 60), (30, 1.0)]
+
+
+def test_how_much_a_bundle_unpacks_to_is_limited_by_its_size(folder: Path, monkeypatch) -> None:
+    """Of a large record it is more than one event may be."""
+    raw = (folder / "record.zip").read_bytes()
+    monkeypatch.setattr(bundle_reading, "LARGEST", 6_000)
+    monkeypatch.setattr(bundles.TOOL, "LARGEST", 6_000)
+    assert (bundles.findings(raw), bundles.objection(raw)) == ([], None)
+    (found,) = bundles.findings(bundles.zipped({"x": bytes(100_000)}))
+    assert found.message == "it unpacks to more than 200 times its size, as no bundle does"
+
+
+def test_attempts_are_kept_once_however_many_are_kept_at_a_time(folder: Path, monkeypatch) -> None:
+    monkeypatch.setattr(scratch_record, "_ROWS", 5)
+    assert bundles.findings((folder / "record.zip").read_bytes()) == []
+
+
+def test_of_what_cannot_be_read_nothing_is_counted() -> None:
+    for kind in (BundleCheck, ProofCheck):
+        check = kind(io.BytesIO(b"x"), Witnesses((bundles.KEY.public,)))
+        assert [each.fault for each in check.findings()] == [Fault.BUNDLE]
+        assert (check.events, check.writers) == (0, 0)
+
+
+def test_a_proof_that_would_be_too_large_is_refused(folder: Path, monkeypatch) -> None:
+    monkeypatch.setattr(proof_writing, "LARGEST", 300)
+    with pytest.raises(EvidenceError, match="6 events lie between this cancel"):
+        bundles.proven(f"sqlite:///{folder}/audit.db", CANCEL)
+
+
+def test_both_take_files_of_the_size_that_the_page_says() -> None:
+    assert bundles.TOOL.LARGEST == bundle_reading.LARGEST == 64 * 2**20
+    page = (bundles.ROOT / "docs" / "evidence.md").read_text()
+    assert "and a line, note, manifest or proof above\n64 MiB" in page
+
+
+def test_a_file_in_a_bundle_that_is_larger_than_any_is_not_read(folder: Path, monkeypatch) -> None:
+    monkeypatch.setattr(bundle_reading, "LARGEST", 300)
+    (found,) = bundles.findings((folder / "record.zip").read_bytes())
+    assert found.message == "manifest.json in it is too large"

@@ -1,18 +1,26 @@
-"""Who may insert, or owns the database, and rehashes all that follows: what `audit verify` finds by meaning."""
+"""Verifying a record by its meaning: what is honest, what comes meanwhile, in pieces and in processes."""
 
 import multiprocessing
-from collections.abc import Callable
+import uuid
 from typing import Any
 
 import pytest
 
+from mexc_plugin.audit import chain
+from mexc_plugin.audit.events import seal
 from mexc_plugin.errors import StoreError
-from mexc_plugin.evidence import verifying
-from mexc_plugin.store.verify.findings import Degree, Fault
-from tests.conftest import BACKENDS, Audit
+from mexc_plugin.evidence import checking, verifying
+from mexc_plugin.store.read import queries
+from mexc_plugin.store.schema import history_rows
+from mexc_plugin.store.verify import anchors, attempts, stretches
+from mexc_plugin.store.verify.columns import OrderRows
+from mexc_plugin.store.verify.findings import Degree, Fault, Finding
+from mexc_plugin.store.verify.stretches import Stretch
+from tests.conftest import Audit
 
 from . import records
-from .records import Draft, common, honest, sealed, store
+from .owner import unguarded
+from .records import common, honest, sealed, store
 
 BROKEN, DOUBTFUL, NOTED = Degree
 Place = tuple[Fault, Degree, int | None]
@@ -23,165 +31,8 @@ def found(url: str, **how: Any) -> list[Place]:
     return [(item.fault, item.degree, item.seq) for item in verifying.verify(url, plan, **how)]
 
 
-def change(place: int, **fields: Any) -> Callable[[], list[list[Draft]]]:
-    def make() -> list[list[Draft]]:
-        drafts = honest()
-        drafts[place] = drafts[place] | fields
-        return [drafts]
-
-    return make
-
-
-def without(*places: int) -> Callable[[], list[list[Draft]]]:
-    return lambda: [[draft for n, draft in enumerate(honest()) if n not in places]]
-
-
-def by_another(*more: Callable[[list[Draft]], Draft], begin: bool = True) -> Any:
-    """An honest record, and events in the name of a new writer."""
-
-    def make() -> list[list[Draft]]:
-        drafts = honest()
-        forged = [each(drafts) for each in more]
-        return [drafts, [records.start(), *forged, records.stop()] if begin else forged]
-
-    return make
-
-
-def said(drafts: list[Draft], outcome: str, status: str) -> Draft:
-    return records.reconciled(shared(drafts[3]), 95, outcome, status)
-
-
-def shared(draft: Draft) -> Draft:
-    names = common("4", 0)
-    return {name: value for name, value in draft.items() if name in names}
-
-
-def two(make: Callable[[list[Draft]], list[Draft]]) -> Callable[[], list[list[Draft]]]:
-    return lambda: [make(honest())]
-
-
-ANSWER = {
-    "status": 200,
-    "headers": {},
-    "body": '{"orderId":"4","symbol":"LTCBTC","status":"FILLED"}',
-}
-OLD = {"versions": {"mexc-plugin": "0.0.1"}}
-CLASSES: dict[str, tuple[Any, Place]] = {
-    "the start removed": (without(0), (Fault.START, BROKEN, 1)),
-    "a start within": (
-        two(lambda d: [*d[:3], records.start(12), *d[3:]]),
-        (Fault.START, BROKEN, 4),
-    ),
-    "a writer without start": (
-        by_another(lambda d: said(d, "canceled", "CANCELED"), begin=False),
-        (Fault.START, BROKEN, 1),
-    ),
-    "an event long after stop": (
-        two(lambda d: [*d, records.request(common("8", 5_000), 5_000)]),
-        (Fault.AFTER_STOP, BROKEN, 16),
-    ),
-    "an event shortly after stop": (
-        two(lambda d: [*d, records.request(common("8", 901), 901)]),
-        (Fault.AFTER_STOP, DOUBTFUL, 16),
-    ),
-    "the stop cut off": (without(14), (Fault.NO_STOP, NOTED, None)),
-    "an outcome": (change(2, outcome="closed"), (Fault.OUTCOME, BROKEN, 3)),
-    "an outcome without an answer": (change(4, outcome="canceled"), (Fault.OUTCOME, BROKEN, 5)),
-    "a refusal made a success": (change(7, outcome="canceled"), (Fault.OUTCOME, BROKEN, 8)),
-    "an unknown made an admitted one": (change(2, outcome="unknown"), (Fault.OUTCOME, BROKEN, 3)),
-    "what was filled": (change(2, filled="0"), (Fault.OUTCOME, BROKEN, 3)),
-    "the venue's code": (change(7, venue_code="30016"), (Fault.OUTCOME, BROKEN, 8)),
-    "the HTTP status": (change(7, http_status=200), (Fault.OUTCOME, BROKEN, 8)),
-    "the answer": (change(2, response=ANSWER), (Fault.OUTCOME, BROKEN, 3)),
-    "the order asked for": (
-        two(lambda d: [*d[:1], d[1] | {"request": d[6]["request"]}, *d[2:]]),
-        (Fault.OUTCOME, BROKEN, 3),
-    ),
-    "an order of several": (
-        change(13, orders=[{"order_id": "11", "outcome": "canceled"}]),
-        (Fault.OUTCOME, BROKEN, 14),
-    ),
-    "an outcome of other rules": (
-        two(lambda d: [d[0] | OLD, d[1], d[2] | {"outcome": "closed"}, *d[3:]]),
-        (Fault.OUTCOME, DOUBTFUL, 3),
-    ),
-    "an answer that was cut": (
-        change(2, response={"status": 200, "body": "{", "body_characters": 300_000}),
-        (Fault.OUTCOME, DOUBTFUL, 3),
-    ),
-    "an answer with a secret in it": (
-        change(2, response={"status": 200, "body": '{"orderId":"[redacted]"}'}),
-        (Fault.OUTCOME, DOUBTFUL, 3),
-    ),
-    "an answer that was not kept": (
-        two(lambda d: [d[0], d[1], shared(d[2]) | {"kind": "response", "outcome": "canceled", "occurred_ns": d[2]["occurred_ns"]}, *d[3:]]),
-        (Fault.OUTCOME, DOUBTFUL, 3),
-    ),
-    "a second response": (two(lambda d: [*d[:3], d[2], *d[3:]]), (Fault.ATTEMPT, BROKEN, 4)),
-    "a second response of a new writer": (
-        by_another(lambda d: d[2]),
-        (Fault.ATTEMPT, BROKEN, 2),
-    ),
-    "a second request": (two(lambda d: [*d[:2], d[1], *d[2:]]), (Fault.ATTEMPT, BROKEN, 3)),
-    "a request removed and renumbered": (without(1), (Fault.ATTEMPT, BROKEN, 2)),
-    "a first attempt removed and renumbered": (
-        without(8, 9),
-        (Fault.ATTEMPT, DOUBTFUL, None),
-    ),
-    "a lost that hides a request": (
-        two(lambda d: [d[0], d[2] | {"lost": 1}, *d[3:]]),
-        (Fault.LOST, BROKEN, 2),
-    ),
-    "an account of a response": (change(2, account="f" * 16), (Fault.ACCOUNT, BROKEN, 3)),
-    "an account of a reconciliation": (change(5, account="f" * 16), (Fault.ACCOUNT, BROKEN, 6)),
-    "a bot": (change(2, bot="other"), (Fault.ATTEMPT, BROKEN, 3)),
-    "an invented reconciliation without an answer": (
-        by_another(lambda d: said(d, "closed", "FILLED") | {"response": None}),
-        (Fault.RECONCILED, BROKEN, 2),
-    ),
-    "a reconciliation that its answer does not say": (
-        change(5, outcome="closed"),
-        (Fault.RECONCILED, BROKEN, 6),
-    ),
-    "a reconciliation of what was known": (
-        by_another(lambda d: records.reconciled(shared(d[1]), 95, "closed", "FILLED")),
-        (Fault.RECONCILED, BROKEN, 2),
-    ),
-    "a reconciliation of nothing": (
-        by_another(lambda d: records.reconciled(common("9", 90), 95, "closed", "FILLED")),
-        (Fault.RECONCILED, BROKEN, 2),
-    ),
-    "a second reconciliation that contradicts": (
-        by_another(lambda d: said(d, "closed", "FILLED")),
-        (Fault.RECONCILED, BROKEN, 2),
-    ),
-    "a second reconciliation that agrees": (
-        by_another(lambda d: said(d, "canceled", "CANCELED")),
-        (Fault.RECONCILED, NOTED, 2),
-    ),
-    "still_open too early": (
-        two(lambda d: [*d[:5], records.reconciled(shared(d[3]), 21, "still_open", "NEW"), *d[6:]]),
-        (Fault.RECONCILED, DOUBTFUL, 6),
-    ),
-    "a backdated request": (
-        change(1, occurred_ns=records.moment(-90_000)),
-        (Fault.TIME, DOUBTFUL, 2),
-    ),
-    "a backdated response": (
-        change(2, occurred_ns=records.moment(-90_000)),
-        (Fault.TIME, NOTED, 3),
-    ),
-    "a latency": (change(2, latency_us=90_000_000), (Fault.TIME, NOTED, 3)),
-    "a kind that is none": (change(2, kind="reply"), (Fault.PAYLOAD, BROKEN, 3)),
-    "an event with nothing in it": (
-        two(lambda d: [*d[:1], {"kind": "response", "occurred_ns": records.moment(5)}, *d[1:]]),
-        (Fault.PAYLOAD, BROKEN, 2),
-    ),
-    "spooled": (
-        change(3, spooled={"count": 2, "first": 2, "last": 3}),
-        (Fault.MARKED, NOTED, None),
-    ),
-}  # fmt: skip
+def compare_history(url: str) -> list[Finding]:
+    return list(checking.check_history(url, checking.divide_history(url)))
 
 
 def test_an_honest_record_has_no_findings(audit: Audit) -> None:
@@ -189,52 +40,6 @@ def test_an_honest_record_has_no_findings(audit: Audit) -> None:
     assert found(audit.url) == []
     assert found(audit.url, jobs=2) == []
     assert found(audit.url, quick=True) == []
-
-
-@pytest.mark.parametrize("name", CLASSES)
-def test_what_was_tampered_with_is_found_where_it_is(audit: Audit, name: str) -> None:
-    make, expected = CLASSES[name]
-    store(audit.url, *map(sealed, make()))
-    places = found(audit.url)
-    assert expected in places
-    if expected[1] is not BROKEN:
-        assert BROKEN not in [degree for _, degree, _ in places]
-
-
-SERIOUS = [
-    "a writer without start",
-    "an event long after stop",
-    "an outcome",
-    "an order of several",
-    "a second response of a new writer",
-    "a first attempt removed and renumbered",
-    "a reconciliation that its answer does not say",
-    "a reconciliation of what was known",
-    "a backdated request",
-]
-
-
-@pytest.mark.parametrize("backend", BACKENDS[1:])
-def test_on_servers_too(audit: Audit) -> None:
-    """Several in one database: making one takes longer than all the rest."""
-    places: list[tuple[str, Place]] = []
-    for name in SERIOUS:
-        make, expected = CLASSES[name]
-        chains = [sealed(drafts) for drafts in make()]
-        store(audit.url, *chains)
-        places.append((chains[-1][0].writer_id, expected))
-    store(audit.url, sealed(honest()))
-    plan = verifying.make_plan(audit.url)
-    every = [*verifying.verify(audit.url, plan), *verifying.verify(audit.url, plan, jobs=2)]
-    got = [(item.writer_id, (item.fault, item.degree, item.seq)) for item in every]
-    for writer_id, expected in places:
-        assert got.count((writer_id if expected[2] else None, expected)) >= 2
-    assert plan.writers == len({item for item, _ in places}) + 4
-    audit.execute(
-        "INSERT INTO cancel_audit_order (writer_id, seq, position, cancel_id) "
-        "VALUES ('11111111-0000-4000-8000-000000000000', 1, 1, 'x')"
-    )
-    assert (Fault.ORDERS, BROKEN, None) in found(audit.url)
 
 
 def test_what_comes_while_it_verifies_is_no_finding(audit: Audit) -> None:
@@ -256,6 +61,8 @@ def test_since_takes_what_was_before_as_it_stands(audit: Audit) -> None:
     since = datetime.fromtimestamp(records.moment(20.005) / 1e9, UTC).replace(tzinfo=None)
     assert found(audit.url, since=since) == []
     assert found(audit.url) == [(Fault.OUTCOME, BROKEN, 3)]
+    at_its_time = datetime.fromtimestamp(records.moment(10.01) / 1e9, UTC).replace(tzinfo=None)
+    assert found(audit.url, since=at_its_time) == [(Fault.OUTCOME, BROKEN, 3)]
 
 
 def test_progress_tells_of_every_event(audit: Audit) -> None:
@@ -274,3 +81,155 @@ def test_a_process_that_is_killed_is_said_and_not_waited_for() -> None:
     with pytest.raises(StoreError, match="ended from outside"):
         list(verifying._listen([reader], told.append))
     assert told == [5]
+
+
+def clock_set(step: float, *, stays: bool) -> list[records.Draft]:
+    """A cancel is tried again after the clock was set by `step` seconds; stays: what follows has that time, too."""
+    cancel = common("7", 200)
+    begun = [records.start(), *records.unknown(cancel, 200)]
+    again = records.canceled(cancel | {"attempt": 2}, 201 + step)
+    if not stays:
+        again[1] = again[1] | {"occurred_ns": records.moment(201.01)}
+    return [*begun, *again, records.stop(260 + (step if stays else 0))]
+
+
+@pytest.mark.parametrize("step", [-1_800, -9_000, 9_000])
+def test_a_clock_that_was_set_between_two_attempts_is_noted(audit: Audit, step: int) -> None:
+    """The id of a cancel holds the time of its first attempt."""
+    store(audit.url, sealed(clock_set(step, stays=True)))
+    places = found(audit.url)
+    assert (Fault.TIME, NOTED, 4) in places
+    assert {degree for _, degree, _ in places} == {NOTED}
+
+
+@pytest.mark.parametrize(
+    ("step", "degree"),
+    [(86_399, NOTED), (86_400, DOUBTFUL), (-86_401, NOTED), (-86_402, DOUBTFUL)],
+)
+def test_an_id_more_than_a_day_from_its_event_is_doubtful_whatever_follows(
+    audit: Audit, step: int, degree: Degree
+) -> None:
+    """Else an id of any age would pass where a bot was silent for an hour."""
+    store(audit.url, sealed(clock_set(step, stays=True)))
+    assert (Fault.TIME, degree, 4) in found(audit.url)
+
+
+@pytest.mark.parametrize("step", [-1_800, 9_000])
+def test_the_time_of_a_single_request_is_doubtful_where_the_chain_goes_on_as_before(
+    audit: Audit, step: int
+) -> None:
+    store(audit.url, sealed(clock_set(step, stays=False)))
+    assert (Fault.TIME, DOUBTFUL, 4) in found(audit.url)
+
+
+def test_the_time_of_all_that_follows_is_doubtful_where_ids_say_otherwise(audit: Audit) -> None:
+    drafts = [records.start(), *records.canceled(common("1", 5), 5)]
+    for order, at in (("2", 100), ("3", 200)):
+        drafts += records.canceled(common(order, at), at - 9_000)
+    store(audit.url, sealed([*drafts, records.stop(300 - 9_000)]))
+    places = found(audit.url)
+    assert {(Fault.TIME, DOUBTFUL, 4), (Fault.TIME, DOUBTFUL, 6)} <= set(places)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_number_that_is_left_out_is_a_gap_where_all_hashes_were_made_anew(
+    audit: Audit, quick: bool
+) -> None:
+    writer_id, before, forged = str(uuid.uuid4()), chain.GENESIS, []
+    for seq, draft in zip((1, 2, 4), honest(), strict=False):
+        forged.append(seal(dict(draft), writer_id, seq, before))
+        before = forged[-1].hash
+    store(audit.url, forged)
+    assert (Fault.GAP, BROKEN, 4) in found(audit.url, quick=quick)
+
+
+def test_no_transaction_is_held_while_findings_are_told(audit: Audit) -> None:
+    """On a server it would keep migrations waiting."""
+    store(audit.url, sealed(honest()))
+    with queries.reading(audit.url) as connection:
+        for read in (
+            lambda: list(attempts.find_doubles(connection)),
+            lambda: list(attempts.find_skipped(connection)),
+            lambda: attempts.events_of(connection, str(uuid.uuid4()), 1),
+            lambda: stretches.plan(connection),
+            lambda: anchors.read(connection),
+            lambda: OrderRows(connection).begin(),
+        ):
+            read()
+            assert not connection.in_transaction()
+
+
+def test_a_cancel_s_id_that_is_no_text_ends_no_verifying(audit: Audit) -> None:
+    """SQLite keeps any bytes as text, and attempts are grouped by it."""
+    store(audit.url, sealed(honest()))
+    with unguarded(audit, "sqlite"):
+        audit.execute(
+            "UPDATE cancel_audit SET cancel_id = CAST(x'ff' AS TEXT), attempt = 2 WHERE seq = 2"
+        )
+    assert (Fault.COLUMN, BROKEN, 2) in found(audit.url)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE cancel_history SET order_status = lower(order_status) WHERE rowid = 1",
+        "UPDATE cancel_history SET bot = CAST(bot AS BLOB) WHERE rowid = 1",
+        "UPDATE cancel_history SET bot = bot || ' ' WHERE rowid = 1",
+        "UPDATE cancel_history SET latency_us = CAST(latency_us AS TEXT) WHERE rowid = 1",
+        "INSERT INTO cancel_history (cancel_id, attempt) VALUES ('f', 1)",
+        "DELETE FROM cancel_history WHERE rowid = 1",
+    ],
+)
+def test_nothing_about_how_tables_are_made_hides_a_change_of_the_history(
+    audit: Audit, change: str
+) -> None:
+    """SQLite itself compares: by the types and collations of columns, which whoever owns it chooses."""
+    store(audit.url, sealed(honest()))
+    with unguarded(audit, "sqlite"):
+        make_anew(audit, "cancel_audit", "{name} {type} COLLATE NOCASE")
+        make_anew(audit, "cancel_history", "{name} COLLATE NOCASE")
+        assert compare_history(audit.url) == []
+        audit.execute(change)
+        assert len(compare_history(audit.url)) == 1
+
+
+def make_anew(audit: Audit, table: str, column: str) -> None:
+    columns = audit.query(f"SELECT name, type FROM pragma_table_info('{table}')")
+    audit.execute(
+        f"CREATE TABLE copy AS SELECT * FROM {table}",
+        f"DROP TABLE {table}",
+        f"CREATE TABLE {table} ({', '.join(column.format(**each) for each in columns)})",
+        f"INSERT INTO {table} SELECT * FROM copy",
+        "DROP TABLE copy",
+    )
+
+
+def test_rows_of_an_honest_history_stay_in_sqlite(
+    audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Handing over all of their values takes four times as long as comparing them."""
+    store(audit.url, sealed(honest()))
+    monkeypatch.delattr(history_rows, "_rows")
+    assert compare_history(audit.url) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_history_in_several_parts_is_compared_once(
+    audit: Audit, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    monkeypatch.setattr(history_rows, "BATCH", 2)
+    store(audit.url, sealed(honest()))
+    with unguarded(audit, "sqlite"):
+        audit.execute("UPDATE cancel_history SET bot = 'another'")
+    changed = [(Fault.HISTORY, BROKEN, None)]
+    count = audit.query("SELECT count(*) AS n FROM cancel_history")[0]["n"]
+    assert found(audit.url, jobs=jobs) == changed * count
+
+
+def test_the_history_is_shared_out_among_the_processes_as_the_writers_are() -> None:
+    """Else a process would compare all of it when the others have ended."""
+    ranges = [checking.HistoryRange({"low": name}, events=200) for name in "abcd"]
+    writers = [Stretch("x", 1, 500, 500), Stretch("y", 1, 100, 100)]
+    shares = verifying.share_out([*writers, *ranges], 2)
+    assert [sum(part.events for part in share) for share in shares] == [700, 700]
+    assert verifying.share_out([Stretch("x", 1, 900, 900), *ranges], 2)[1] == ranges

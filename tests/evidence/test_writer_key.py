@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mexc_plugin import mexc
-from mexc_plugin.audit import chain, events, ladders, signing_keys
+from mexc_plugin.audit import ladders, signing_keys
 from mexc_plugin.audit.events import Event
 from mexc_plugin.audit.ladders import Ladder
 from mexc_plugin.errors import ConfigError
@@ -24,28 +24,10 @@ from mexc_plugin.store.write.sealer import Sealer
 from mexc_plugin.store.write.writer import Writer
 from tests.command_line import invoke
 from tests.conftest import Audit, placed
-from tests.test_store import draft
+from tests.store.write.test_store import draft
 
-from . import records
-from .records import Draft, honest, sealed, store
-
-KEY, OTHER = signing_keys.make("grid"), signing_keys.make("grid")
-
-
-def keyed(drafts: Iterable[Draft], key: signing_keys.PrivateKey = KEY) -> list[Event]:
-    """One writer's chain, as a bot with that key makes it."""
-    writer_id = str(uuid.uuid4())
-    sealer = Sealer(writer_id, 0, Ladder(writer_id, key))
-    return [sealer.seal(each) for each in drafts]
-
-
-def appended(before: list[Event], *more: Draft) -> list[Event]:
-    """What whoever may insert puts behind a chain, with hashes that hold."""
-    found = list(before)
-    for each in more:
-        last = found[-1]
-        found.append(events.seal(each, last.writer_id, last.seq + 1, last.hash))
-    return found
+from .matrix.keyed import INVENTED, KEY, OTHER, keyed
+from .records import honest, sealed, store
 
 
 def found(url: str, *keys: signing_keys.PrivateKey, **how: Any) -> list[tuple[Degree, int | None]]:
@@ -71,69 +53,6 @@ def test_where_keys_are_named_a_writer_without_or_with_another_is_broken(audit: 
     store(audit.url, keyed(honest(), OTHER))
     assert found(audit.url) == []
     assert found(audit.url, KEY) == 2 * [(Degree.BROKEN, 1)]
-
-
-INVENTED = records.request(records.common("99", 890), 890)
-
-
-def copied_rung(chain_: list[Event]) -> Draft:
-    return INVENTED | {"rung": json.loads(chain_[-1].payload)["rung"]}
-
-
-def copied_ladder(chain_: list[Event]) -> Draft:
-    first = json.loads(chain_[0].payload)
-    return INVENTED | {"ladder": first["ladder"], "key": first["key"]}
-
-
-def own_ladder(_: list[Event]) -> Draft:
-    first = json.loads(keyed(honest(), OTHER)[0].payload)
-    return INVENTED | {"ladder": first["ladder"], "key": str(KEY.public)}
-
-
-FORGERIES: dict[str, Callable[[list[Event]], Draft]] = {
-    "with nothing": lambda _: INVENTED,
-    "with the newest rung": copied_rung,
-    "with a random rung": lambda _: INVENTED | {"rung": "ab" * 16},
-    "with a rung that is none": lambda _: INVENTED | {"rung": "x"},
-    "with its first ladder": copied_ladder,
-    "with a ladder of another key": own_ladder,
-    "with a ladder that is none": lambda _: INVENTED | {"ladder": {"anchor": 1}},
-}
-
-
-@pytest.mark.parametrize("name", FORGERIES)
-def test_an_event_in_the_name_of_a_bot_is_found(audit: Audit, name: str) -> None:
-    chain_ = keyed(honest()[:12])
-    store(audit.url, appended(chain_, FORGERIES[name](chain_)))
-    assert found(audit.url) == [(Degree.BROKEN, 13)]
-
-
-@pytest.mark.parametrize("field", ["key", "ladder", "rung"])
-def test_a_writer_in_the_name_of_a_bot_is_found(audit: Audit, field: str) -> None:
-    """A start that shows the bot's key, and what else can be copied, or made up."""
-    first = json.loads(keyed(honest())[0].payload)
-    shown = {"key": first["key"]}
-    if field == "ladder":
-        shown["ladder"] = first["ladder"]
-    rung = bytes(16)
-    rungs = {"rung": ladders.climb(rung).hex()} if field == "rung" else {}
-    start = records.start() | shown | rungs
-    more = [records.start(1) | ({"rung": rung.hex()} if rungs else {})]
-    forged = [events.seal(start, str(uuid.uuid4()), 1, chain.GENESIS)]
-    store(audit.url, appended(forged, *more))
-    assert (Degree.BROKEN, 1) in found(audit.url)
-
-
-def test_an_invented_reconciliation_in_a_new_name_is_found_by_the_bots_keys(audit: Audit) -> None:
-    drafts = honest()[:5]
-    asked = {name: value for name, value in drafts[3].items() if name in records.common("5", 0)}
-    forged = [
-        records.start(),
-        records.reconciled(asked, 95, "canceled", "CANCELED"),
-        records.stop(),
-    ]
-    store(audit.url, keyed(drafts), sealed(forged))
-    assert found(audit.url, KEY) == [(Degree.BROKEN, 1)]
 
 
 def test_what_was_lost_is_stepped_over_and_a_lost_ladder_is_begun_anew() -> None:
@@ -230,7 +149,11 @@ def test_an_exchange_takes_the_key_from_its_options(audit: Audit, key_file: Path
     assert found(audit.url, OTHER) == [(Degree.BROKEN, 1)]
 
 
-@pytest.mark.parametrize("content", [None, "", "nonsense", str(KEY.public)])
+@pytest.mark.parametrize(
+    "content",
+    [None, "", "nonsense", str(KEY.public)],
+    ids=["missing", "empty", "nonsense", "public"],
+)
 def test_a_key_that_cannot_be_read_is_said_when_an_exchange_is_made(
     audit: Audit, tmp_path: Path, content: str | None
 ) -> None:
@@ -239,6 +162,11 @@ def test_a_key_that_cannot_be_read_is_said_when_an_exchange_is_made(
         path.write_text(content)
     with pytest.raises(ConfigError, match=r"the key .*bad\.key cannot be"):
         mexc({"options": {"audit": {"url": audit.url, "key": str(path)}}})
+
+
+def test_a_key_that_was_read_leaves_no_file_open(key_file: Path) -> None:
+    assert writer_keys.read_private(key_file) == KEY
+    assert key_file not in [fd.resolve() for fd in Path("/proc/self/fd").iterdir()]
 
 
 def test_a_key_that_goes_away_stops_nothing(audit: Audit, tmp_path: Path, caplog) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from mexc_plugin import mexc
 from mexc_plugin.sandbox import Sandbox
-from mexc_plugin.store.write import recorders, spool_folder
+from mexc_plugin.store.write import recorders
+from mexc_plugin.store.write.spool import spool_folder
 from tests.conftest import Audit, assert_complete
 
 START = """
@@ -139,7 +140,7 @@ import time
 from mexc_plugin.store.write import recorders
 
 def hold():
-    with getattr(recorders.recorder_for(url), {lock!r}):
+    with recorders.recorder_for(url).{lock}:
         is_held.set()
         time.sleep(3600)
 '''
@@ -157,7 +158,7 @@ atexit.register(late)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="no thread starts that late there")
-@pytest.mark.parametrize("lock", ["_chain", "_spool_lock"])
+@pytest.mark.parametrize("lock", ["_inbox._lock", "_spool.lock"])
 def test_a_lock_in_the_hand_of_a_frozen_thread_hangs_no_cancel(
     sandbox: Sandbox, audit: Audit, lock: str
 ) -> None:
@@ -178,13 +179,13 @@ recorders.close_all()
 real_threads.start_new_thread = refuse
 writer = recorders.recorder_for(config["options"]["audit"]["url"])
 signal.signal(signal.SIGALRM, lambda *_: cancel())
-with getattr(writer, {lock!r}):
+with writer.{lock}:
     signal.raise_signal(signal.SIGALRM)
 cancel()
 """
 
 
-@pytest.mark.parametrize("lock", ["_chain", "_spool_lock"])
+@pytest.mark.parametrize("lock", ["_inbox._lock", "_spool.lock"])
 def test_a_lock_in_the_hand_of_the_thread_that_cancels_hangs_no_cancel(
     sandbox: Sandbox, audit: Audit, lock: str
 ) -> None:

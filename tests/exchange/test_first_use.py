@@ -66,6 +66,7 @@ def test_importing_the_sync_class_loads_no_async_library_and_nothing_that_only_m
     )
     assert "asyncio" in theirs  # so that it costs nothing that we use it
     assert ours.isdisjoint({"mexc_plugin.store.read.queries", "mexc_plugin.store.schema.migrate"})
+    assert "sqlalchemy.dialects.postgresql" not in ours  # the record is a SQLite file
 
 
 @pytest.mark.parametrize("package", ["async_support", "pro"])

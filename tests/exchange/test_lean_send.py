@@ -322,6 +322,28 @@ def test_a_proxy_is_used(wire: Wire, audit: Audit, known, taken: list[bool]) -> 
     assert wire.requests[0].startswith(b"DELETE http://venue.invalid/api/v3/order?")
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, name)
+        for kind, names in {
+            requests.Session: "request prepare_request merge_environment_settings send get_adapter "
+            "resolve_redirects get_redirect_target",
+            HTTPAdapter: "build_response get_connection_with_tls_context request_url",
+            requests.PreparedRequest: "prepare prepare_headers prepare_url prepare_body",
+        }.items()
+        for name in names.split()
+    ],
+)
+def test_where_any_part_of_the_ordinary_way_is_replaced_there_is_no_short_one(
+    monkeypatch: pytest.MonkeyPatch, kind: type, name: str
+) -> None:
+    adapter = HTTPAdapter()
+    assert lean_send.shorten(adapter) is not adapter
+    monkeypatch.setattr(kind, name, lambda *_, **__: None)
+    assert lean_send.shorten(adapter) is adapter
+
+
 @pytest.mark.parametrize("name", ["send", "build_response", "request_url"])
 def test_so_is_one_of_its_adapter(wire: Wire, audit: Audit, known, name: str) -> None:
     exchange = make(mexc, wire.url, audit, known)

@@ -12,6 +12,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from mexc_plugin.exchange.transport import aiohttp_guard
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 from tests.conftest import Audit, Bot, MakeBot
 
@@ -301,6 +302,37 @@ needs_middlewares = pytest.mark.skipif(
     not hasattr(aiohttp, "ClientMiddlewareType") and not hasattr(aiohttp.ClientSession, "ATTRS"),
     reason="aiohttp before 3.12 has no middlewares",
 )
+
+
+@pytest.mark.parametrize("colour", ["sync"])
+@pytest.mark.parametrize("retries", [0, 3])
+def test_an_adapter_of_the_bots_own_kind_sends_a_cancel_once_whatever_it_does_otherwise(
+    make_bot: MakeBot, sandbox: Sandbox, retries: int
+) -> None:
+    class Theirs(HTTPAdapter):
+        pass
+
+    adapter = Theirs(max_retries=urllib3.Retry(retries, allowed_methods=None) if retries else 0)
+    session = requests.Session()
+    session.mount("http://", adapter)
+    bot = make_bot(session=session)
+    bot.load_markets()
+    sandbox.inject(Fault(FaultKind.DROP_AFTER, times=4))
+    with pytest.raises(ccxt.NetworkError):
+        bot.cancel_order(place(sandbox), SYMBOL)
+    assert len(sandbox.arrivals) == 1
+    assert adapter.max_retries.total == retries
+
+
+@needs_middlewares
+async def test_a_session_that_is_guarded_again_is_guarded_once_and_proves_as_much() -> None:
+    async def theirs(request: aiohttp.ClientRequest, handler: Any) -> Any:
+        return await handler(request)
+
+    async with aiohttp.ClientSession() as plain, aiohttp.ClientSession(middlewares=[theirs]) as odd:
+        assert [aiohttp_guard.guard(plain), aiohttp_guard.guard(plain)] == [True, True]
+        assert [aiohttp_guard.guard(odd), aiohttp_guard.guard(odd)] == [False, False]
+        assert [len(session._middlewares or ()) for session in (plain, odd)] == [1, 2]
 
 
 @needs_middlewares

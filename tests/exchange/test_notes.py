@@ -98,9 +98,9 @@ def test_a_request_that_was_not_seen_is_not_called_unsent(bot: Bot) -> None:
 
 
 def test_notes_survive_a_pickle_and_are_there_once() -> None:
-    from mexc_plugin.exchange import errors
+    from mexc_plugin.exchange import error_classes
 
-    kind = errors.combine(errors.OrderNotFound, ccxt.InvalidOrder)
+    kind = error_classes.combine(error_classes.OrderNotFound, ccxt.InvalidOrder)
     error = kind("mexc {}")
     for _ in range(2):
         notes.say_what_was_sent(error, Scope(), "sqlite:///audit.db")

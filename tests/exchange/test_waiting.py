@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 import time
 from types import ModuleType
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from mexc_plugin.audit.recorder import Place, Receipt, settle_all
-from mexc_plugin.exchange.waiting import put_blocking, put_on_loop, put_only
+from mexc_plugin.exchange.waiting import in_own_thread, put_blocking, put_on_loop, put_only
 
 
 class Slow:
@@ -109,3 +110,9 @@ async def test_a_coroutine_that_is_closed_says_where_its_event_is_already(
         recorder.receipt.settle(place)
 
     assert await put_only(recorder, {}, 20) is (place or Place.PENDING)
+
+
+async def test_what_blocks_for_ever_in_a_thread_of_its_own_keeps_no_process_from_ending() -> None:
+    assert await in_own_thread(lambda: threading.current_thread().daemon)
+    with pytest.raises(ZeroDivisionError):
+        await in_own_thread(lambda: 1 // 0)

@@ -16,6 +16,8 @@ from mexc_plugin.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Fault, FaultKind, K
 
 from .conftest import program
 
+pytestmark = pytest.mark.usefixtures("lean_ccxt")
+
 KEY = {"MEXC_API_KEY": DEFAULT_KEY, "MEXC_API_SECRET": DEFAULT_SECRET}
 INFO = KeyInfo(permissions=("SPOT_DEAL_READ", "SPOT_DEAL_WRITE"), remaining_validity=82)
 FINE = [

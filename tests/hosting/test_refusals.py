@@ -17,6 +17,8 @@ from tests.conftest import Audit
 from .conftest import Result, program, start
 from .test_run import BOT
 
+pytestmark = pytest.mark.usefixtures("lean_ccxt")
+
 PYTHON = sys.executable
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="becoming somebody takes root")
 

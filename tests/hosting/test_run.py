@@ -14,6 +14,8 @@ from tests.conftest import Audit
 
 from .conftest import MEXC_PLUGIN, program, start
 
+pytestmark = pytest.mark.usefixtures("lean_ccxt")
+
 BOT = """
 import ccxt, sys
 exchange = ccxt.mexc({config!r})
@@ -200,7 +202,8 @@ def test_a_bot_whose_adapter_cannot_be_installed_does_not_start(tmp_path: Path, 
 def test_a_python_without_ccxt_runs(tmp_path: Path, script) -> None:
     bare = tmp_path / "bare"
     start(sys.executable, "-m", "venv", "--without-pip", str(bare))
-    done = program("run", str(bare / "bin" / "python"), "-c", "print('runs')")
+    python = str(bare / "bin" / "python")
+    done = program("run", python, "-c", "print('runs')", PYTHONPATH="")
     assert (done.returncode, done.stdout, done.stderr) == (0, "runs\n", "")
 
 
@@ -213,4 +216,5 @@ def test_a_python_with_ccxt_but_without_the_adapter_does_not_start_a_bot(
     (folder / "ccxt.py").write_text("class mexc: pass")
     done = program("run", str(bare / "bin" / "python"), "-c", "print('the bot runs')")
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"{bare}/bin/python -m pip install --no-deps mexc-plugin" in done.stderr
+    # A Python without pip is uv's.
+    assert f"run: uv pip install --python {bare}/bin/python --no-deps " in done.stderr

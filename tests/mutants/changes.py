@@ -1,7 +1,7 @@
 """Small changes to the product: every one that a file has room for."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,17 +186,24 @@ class _Finder(ast.NodeVisitor):
             self._add(node, '"mutated"')
 
 
-def find_mutants(rooms: tuple[str, ...]) -> Iterator[Mutant]:
-    """Every change of the rooms that is still Python."""
-    for room in rooms:
-        for path in sorted((ROOT / "mexc_plugin" / room).rglob("*.py")):
-            source = path.read_text()
-            name = str(path.relative_to(ROOT))
-            finder = _Finder(name, source)
-            finder.visit(ast.parse(source))
-            for mutant in finder.found:
-                try:
-                    ast.parse(mutant.apply(source))
-                except SyntaxError:
-                    continue
-                yield mutant
+def find_sources(room: str) -> list[Path]:
+    """The files of a room: a folder's, one, or those whose names begin so. Below tools/ it is no room."""
+    at = ROOT / room if room.startswith("tools/") else ROOT / "mexc_plugin" / room
+    if at.is_file():
+        return [at]
+    return sorted(at.rglob("*.py") if at.is_dir() else at.parent.glob(f"{at.name}*.py"))
+
+
+def find_mutants(paths: Iterable[Path]) -> Iterator[Mutant]:
+    """Every change of these files that is still Python."""
+    for path in paths:
+        source = path.read_text()
+        name = str(path.relative_to(ROOT))
+        finder = _Finder(name, source)
+        finder.visit(ast.parse(source))
+        for mutant in finder.found:
+            try:
+                ast.parse(mutant.apply(source))
+            except SyntaxError:
+                continue
+            yield mutant

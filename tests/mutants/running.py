@@ -3,9 +3,10 @@
 import atexit
 import functools
 import hashlib
+import itertools
 import json
+import os
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -21,24 +22,17 @@ SUITES = (
     "tests/venue",
     "tests/audit",
     "tests/exchange",
-    "tests/test_pure.py",
-    "tests/test_faults.py",
-    "tests/test_store.py",
-    "tests/test_writer.py",
-    "tests/test_spool.py",
-    "tests/test_endurance.py",
-    "tests/test_adapter.py",
-    "tests/test_completeness.py",
-    "tests/test_attacks.py",
-    "tests/test_contract.py",
+    "tests/store/write",
     "tests/cli/test_verify.py",
     "tests/test_data_dictionary.py",
+    "tests/torture/test_turns.py",
+    "tests/torture/test_losses.py",
 )
 # No servers; of the two asynchronous classes one. What type checkers see is no change of these.
 CHOSEN = "not postgresql and not mariadb and not [pro and not -pro and not test_types"
 FEW = 8
 SHORT_S = 12
-COPIED = ("mexc_plugin", "tests", "migrations", "docs", "benchmarks")
+COPIED = ("mexc_plugin", "tests", "migrations", "docs", "benchmarks", "tools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +48,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the run without a change has shown. tests: seconds and whether it starts processes."""
+    """What the run without a change has shown. tests: seconds, whether it starts processes, and whether it fails."""
 
     tests: dict[str, dict[str, Any]]
     lines: dict[str, dict[str, list[str]]] = field(repr=False)
@@ -69,15 +63,18 @@ class Known:
             chosen.append(name)
         return chosen
 
-    def leave(self, mutant: Mutant) -> list[str]:
-        """All the others: those that reach it, those that start processes, into which nobody looked, and the rest.
+    def leave(self, mutant: Mutant, longest: float) -> list[str]:
+        """The others: those that reach it, those that start processes, into which nobody looked, and the rest.
 
         A line that ran for the first of them only, since what it made was kept, is reached by more.
+        longest: as many as fit into so many seconds.
         """
         reach, chosen = self._reach(mutant), set(self.choose(mutant))
         rest = self._sort(mutant, self.tests.keys() - set(reach))
         rest.sort(key=lambda name: not self.tests[name]["spawns"])
-        return [name for name in reach + rest if name not in chosen]
+        others = [name for name in reach + rest if name not in chosen]
+        ends = itertools.accumulate(float(self.tests[name]["seconds"]) for name in others)
+        return [name for name, end in zip(others, ends, strict=True) if end <= longest]
 
     def _reach(self, mutant: Mutant) -> list[str]:
         """The tests that reach its statement; for what runs when the module is imported, any line of its file."""
@@ -104,7 +101,8 @@ class Known:
 
         kinds: Counter[str] = Counter()
         costs: dict[str, float] = {}
-        for name in sorted(names, key=lambda name: (cost(name), name)):
+        whole = [name for name in names if not self.tests[name].get("is_broken")]
+        for name in sorted(whole, key=lambda name: (cost(name), name)):
             kind = name.partition("[")[0]
             kinds[kind] += 1
             costs[name] = cost(name) * kinds[kind]
@@ -115,12 +113,11 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text)).lower()
 
 
-def fingerprint(folder: Path, names: Iterable[str]) -> str:
-    """One word for the Python of some folders."""
+def fingerprint(paths: Iterable[Path]) -> str:
+    """One word for some files, by their names and what is in them."""
     digest = hashlib.sha256()
-    for name in names:
-        for path in sorted((folder / name).rglob("*.py")):
-            digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    for path in paths:
+        digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -147,19 +144,19 @@ def _forks(copy: Path) -> Forks:
 
 def run_tests(
     copy: Path,
-    tests: list[str] | None = None,
+    tests: list[str],
     known: Known | None = None,
     coverage: Path | None = None,
 ) -> Run:
-    """Run tests in a copy: with a plan up to the first that fails, without one all."""
+    """Run tests in a copy: with what is known of them up to the first that fails, else all of these files."""
     with tempfile.TemporaryDirectory() as folder:
         results, plan = Path(folder, "results"), Path(folder, "plan")
         results.touch()
         environment = {"MUTANTS_RESULTS": str(results)}
         if coverage is not None:
             environment["MUTANTS_COVERAGE"] = str(coverage)
-        options, paths = [], list(SUITES)
-        if tests is not None and known is not None:
+        options, paths = [], tests
+        if known is not None:
             seconds = {name: known.tests[name]["seconds"] for name in tests}
             plan.write_text(
                 json.dumps({"order": tests, "known": list(known.tests), "seconds": seconds})
@@ -184,62 +181,28 @@ def run_tests(
     return Run(code in (0, 5), failed, next(iter(open_), None), output, ended)
 
 
-def watch_unmutated(copy: Path) -> Known:
-    """Run everything without a change. Ends the program where a test fails: it would notice each change."""
-    word = fingerprint(ROOT, COPIED)
-    kept = BUILD / "known.json"
-    if kept.exists() and (found := json.loads(kept.read_text()))["fingerprint"] == word:
-        return Known(found["tests"], _with_names(found["lines"], list(found["tests"])))
-    data = BUILD / "coverage"
-    data.unlink(missing_ok=True)
-    run = run_tests(copy, coverage=data)
-    tests = {e["test"]: {"seconds": e["seconds"], "spawns": e["spawns"]} for e in run.ended}
-    if (not run.passed and not run.failed) or run.hung:
-        sys.exit(f"{run.output[-4000:]}\nthe tests cannot be run without a change, either")
-    known = Known(tests, _read_lines(data, copy))
-    # Coverage makes some slow: what fails twice is broken.
-    broken = [name for name in run.failed if not run_tests(copy, [name], known).passed]
-    if broken:
-        sys.exit("\n".join(["these fail without a change, so nothing can be started:", *broken]))
-    numbers = {name: number for number, name in enumerate(tests)}
-    lines = {
-        file: {line: [numbers[name] for name in names] for line, names in lines.items()}
-        for file, lines in known.lines.items()
-    }
-    kept.write_text(json.dumps({"fingerprint": word, "tests": tests, "lines": lines}))
-    return known
+def find_noticing(copy: Path, mutant: Mutant, tests: list[str], known: Known) -> str | None:
+    """Which of the tests notices the change, or None.
 
-
-def _with_names(
-    lines: dict[str, dict[str, list[int]]], names: list[str]
-) -> dict[str, dict[str, list[str]]]:
-    return {
-        file: {line: [names[number] for number in numbers] for line, numbers in found.items()}
-        for file, found in lines.items()
-    }
-
-
-def _read_lines(data: Path, copy: Path) -> dict[str, dict[str, list[str]]]:
-    """By file and line, the tests that reached it."""
-    import coverage
-
-    found = coverage.CoverageData(str(data))
-    found.read()
-    return {
-        str(Path(file).relative_to(copy)): {
-            str(line): [name for name in names if name]
-            for line, names in found.contexts_by_lineno(file).items()
-        }
-        for file in found.measured_files()
-    }
-
-
-def find_noticing(copy: Path, tests: list[str], known: Known) -> str | None:
-    """Which of the tests notices what was changed in the copy, or None.
-
-    A failure counts when it comes twice, which the plugin sees to. The first few run by themselves, which is quick.
+    A failure counts when it comes twice, which the plugin sees to, and not without the change, too: the machine may be
+    busy. The first few run by themselves, which is quick.
     """
-    return _find_noticing(copy, tests[:FEW], known) or _find_noticing(copy, tests[FEW:], known)
+    target = copy / mutant.path
+    source, times = target.read_text(), target.stat()
+    while tests:
+        target.write_text(mutant.apply(source))
+        try:
+            by = _find_noticing(copy, tests[:FEW], known) or _find_noticing(
+                copy, tests[FEW:], known
+            )
+        finally:
+            target.write_text(source)
+            os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))  # its bytecode holds again
+        name = by and by.partition(", ")[0]
+        if name not in known.tests or run_tests(copy, [name], known).passed:
+            return by
+        tests = [other for other in tests if other != name]
+    return None
 
 
 def _find_noticing(copy: Path, tests: list[str], known: Known) -> str | None:

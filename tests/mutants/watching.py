@@ -46,9 +46,8 @@ def pytest_configure() -> None:
         import coverage
 
         sys.addaudithook(_hear)
-        watched = [
-            f"*/mexc_plugin/{room}/*" for room in ("venue", "audit", "exchange", "store/write")
-        ]
+        rooms = ("venue", "audit", "exchange", "evidence", "store/write", "store/verify")
+        watched = [*(f"*/mexc_plugin/{room}/*" for room in rooms), "*/tools/*"]
         _coverage = coverage.Coverage(data_file=COVERAGE, config_file=False, include=watched)
         _coverage.start()
 
@@ -93,7 +92,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 def _run(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
-    seconds = PLAN.get("seconds", {}).get(item.nodeid, 0)
+    seconds = PLAN.get("seconds", {}).get(item.nodeid, 0) if PLAN else 30
     # Ends the process, and what a hanging test has got hold of with it.
     faulthandler.dump_traceback_later(60 + 10 * seconds, exit=True)
     try:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from mexc_plugin.review import charts
 from mexc_plugin.review.charts import drawings, periods
 from mexc_plugin.review.report import LIBRARIES
 from mexc_plugin.review.report.page import PALETTE, script_safe
@@ -121,6 +122,19 @@ def test_a_chart_has_a_name_and_escapes_what_it_draws():
     assert "<title>Outcomes by bot</title>" in svg
     assert "<script" not in svg
     assert 'href="#rows?acknowledged"' in svg
+
+
+def test_a_chart_is_checked_once_as_a_whole(monkeypatch):
+    room, checked = charts.altair().utils.schemapi, []
+    usual = room.validate_jsonschema
+
+    def noting(spec, *args, **options):
+        checked.append(spec)
+        return usual(spec, *args, **options)
+
+    monkeypatch.setattr(room, "validate_jsonschema", noting)
+    drawings.outcomes_of([("grid", tally(canceled=1))], "bot")
+    assert sum("acknowledged" in str(spec) for spec in checked) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 from benchmarks.history import sealed
 from benchmarks.traffic import Traffic
 from mexc_plugin.audit.events import Event
-from mexc_plugin.store.write import spool_folder
 from mexc_plugin.store.write.inserts import Database
-from mexc_plugin.store.write.spool import Spool
-from tests.databases.audits import TABLES, Audit
+from mexc_plugin.store.write.spool import spool_folder
+from mexc_plugin.store.write.spool.spool_file import Spool
+from tests.store.audits import TABLES, Audit
 
 ORDER = {"cancel_audit": "writer_id, seq", "cancel_audit_order": "writer_id, seq, position"}
 

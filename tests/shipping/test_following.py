@@ -9,7 +9,7 @@ import pytest
 
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import migrate
-from tests.databases.audits import Audit
+from tests.store.audits import Audit
 from tests.torture import ledger, servers
 from tests.torture.processes import Child
 from tests.torture.shippers import follow

@@ -13,7 +13,7 @@ from mexc_plugin.store.schema import migrate
 from tests.cli.tampering import tamper
 from tests.command_line import invoke
 from tests.conftest import BACKENDS
-from tests.databases.audits import Audit
+from tests.store.audits import Audit
 from tests.torture import ledger
 
 from . import records

@@ -6,6 +6,7 @@ import gc
 import random
 import signal
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ccxt
@@ -23,30 +24,51 @@ class TimeLimitError(Exception):
     """What a task queue throws into its worker."""
 
 
-def cancel_in_handlers(config: dict[str, Any], trials: int, seed: int) -> dict[str, int]:
+def cancel_in_handlers(
+    colour: str, config: dict[str, Any], trials: int, seed: int
+) -> dict[str, int]:
     """A bot cancels for ever; the handler of an alarm cancels, too. Counts of both.
 
-    The handler has an exchange of its own: a session of `requests` is not to be entered twice.
+    The handler has an exchange of its own, or that of the bot, where that is a sync one.
     """
-    bot, switch = mexc(config), mexc(config)
-    bot.load_markets()
-    switch.load_markets()
-    counts = {"handled": 0, "cancels": 0}
-
-    def handle(*_: object) -> None:
-        with contextlib.suppress(ccxt.OrderNotFound):
-            switch.cancel_order("8", SYMBOL, {"killSwitch": True})
-        counts["handled"] += 1
-
     chance = random.Random(seed)
-    signal.signal(signal.SIGALRM, handle)
-    while counts["handled"] < trials:
-        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, LATEST_S))
-        with contextlib.suppress(ccxt.OrderNotFound):
-            bot.cancel_order("9", SYMBOL)
-        counts["cancels"] += 1
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    counts = {"handled": 0, "cancels": 0}
+    own = mexc(config)
+    own.load_markets()
+    with _calling(colour, config) as (bot, call):
+        switches = [own, bot] if colour == "sync" else [own]
+
+        def handle(*_: object) -> None:
+            with contextlib.suppress(ccxt.OrderNotFound):
+                chance.choice(switches).cancel_order("8", SYMBOL, {"killSwitch": True})
+            counts["handled"] += 1
+
+        signal.signal(signal.SIGALRM, handle)
+        while counts["handled"] < trials:
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, LATEST_S))
+            with contextlib.suppress(ccxt.OrderNotFound):
+                call("cancel_order", "9", SYMBOL)
+            counts["cancels"] += 1
+        signal.setitimer(signal.ITIMER_REAL, 0)
     return counts
+
+
+@contextlib.contextmanager
+def _calling(colour: str, config: dict[str, Any]) -> Iterator[tuple[Any, Callable[..., Any]]]:
+    """An exchange with its markets, and how to call a method of it and wait."""
+    exchange = CLASSES[colour](config)
+    loop = asyncio.Runner() if colour != "sync" else None
+
+    def call(name: str, *args: Any) -> Any:
+        result = getattr(exchange, name)(*args)
+        return loop.run(result) if loop else result
+
+    call("load_markets")
+    yield exchange, call
+    if loop:
+        exchange.timeout_on_exit = 1
+        loop.run(exchange.close())
+        loop.close()
 
 
 def _is_within(frame: Any, name: str) -> bool:
@@ -80,35 +102,24 @@ def throw_into(colour: str, config: dict[str, Any], trials: int, seed: int) -> d
 
     signal.signal(signal.SIGALRM, handle)
     gc.disable()  # what is thrown into a finaliser is lost, whoever's it is
-    exchange = CLASSES[colour](config)
-    loop = asyncio.Runner() if colour != "sync" else None
-
-    def call(name: str, *args: Any) -> Any:
-        result = getattr(exchange, name)(*args)
-        return loop.run(result) if loop else result
-
-    call("load_markets")
-    while counts["thrown"] < trials:
-        missing = counts["thrown"] - counts["seen"]
-        try:
+    with _calling(colour, config) as (_, call):
+        while counts["thrown"] < trials:
+            missing = counts["thrown"] - counts["seen"]
             try:
-                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, LATEST_S))
-                with contextlib.suppress(ccxt.OrderNotFound):
-                    call("cancel_order", "9", SYMBOL)
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-        except TimeLimitError:
-            counts["seen"] += 1
-        counts["cancels"] += 1
-        note_swallowed(missing)
-        if counts["cancels"] % 200 == 0:
-            gc.collect()
-    began = time.monotonic()
-    with contextlib.suppress(ccxt.OrderNotFound):
-        call("cancel_order", "9", SYMBOL)
-    counts["last_took"] = time.monotonic() - began
-    if loop:
-        exchange.timeout_on_exit = 1
-        loop.run(exchange.close())
-        loop.close()
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, LATEST_S))
+                    with contextlib.suppress(ccxt.OrderNotFound):
+                        call("cancel_order", "9", SYMBOL)
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except TimeLimitError:
+                counts["seen"] += 1
+            counts["cancels"] += 1
+            note_swallowed(missing)
+            if counts["cancels"] % 200 == 0:
+                gc.collect()
+        began = time.monotonic()
+        with contextlib.suppress(ccxt.OrderNotFound):
+            call("cancel_order", "9", SYMBOL)
+        counts["last_took"] = time.monotonic() - began
     return counts

@@ -11,8 +11,9 @@ from mexc_plugin.audit.events import Event
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import record
-from mexc_plugin.store.write import spool_folder, spool_replay
 from mexc_plugin.store.write.inserts import Database
+from mexc_plugin.store.write.spool import spool_folder, spool_replay
+from tests.store import whole
 
 # What names a cancel both on the wire and in its signed URL.
 NAMES = ("symbol", "orderId", "origClientOrderId", "timestamp")
@@ -69,10 +70,10 @@ def replay(url: str) -> int:
 def findings(url: str, writer_ids: set[str] | None = None) -> list[record.Finding]:
     """Everything that verify finds, about some writers or about all."""
     with queries.reading(url) as connection:
-        rows = record.chained(connection)
+        rows = whole.read_chained(connection)
         if writer_ids is not None:
             rows = (row for row in rows if row["writer_id"] in writer_ids)
-        return list(record.verify(rows, record.Verifier()))
+        return list(whole.verify(rows, record.Verifier()))
 
 
 def events(url: str, kind: str) -> int:

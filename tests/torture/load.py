@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store.write import recorders
-from mexc_plugin.store.write import writer as writer_module
+from mexc_plugin.store.write import recorders, storer
 from mexc_plugin.store.write.write_queue import Turns
 from mexc_plugin.store.write.writer import Writer
 
@@ -160,22 +159,35 @@ def writers(url: str, count: int, cancels_each: int, deadline: float = 2.0) -> L
     return _writers(url, count, deadline, lambda n: n < cancels_each)
 
 
-def writers_until(url: str, count: int, ends: Path, pause: float) -> Load:
-    """The same until a file is there, with a pause after each cancel, and the budget of a bot."""
+def writers_until(
+    url: str, count: int, ends: Path, pause: float, at_once: int | None = None
+) -> Load:
+    """The same until a file is there, with a pause after each cancel, and the budget of a bot.
+
+    at_once: how many of them begin at the same time; None for all.
+    """
 
     def goes_on(n: int) -> bool:
         time.sleep(pause * (n > 0))
         return not ends.exists()
 
-    return _writers(url, count, DEADLINE, goes_on)
+    return _writers(url, count, DEADLINE, goes_on, at_once)
 
 
-def _writers(url: str, count: int, deadline: float, goes_on: Callable[[int], bool]) -> Load:
+def _writers(
+    url: str,
+    count: int,
+    deadline: float,
+    goes_on: Callable[[int], bool],
+    at_once: int | None = None,
+) -> Load:
     made = [Writer(url) for _ in range(count)]
     loads = [Load() for _ in made]
+    beginning = threading.Semaphore(at_once or count)
 
     def work(writer: Writer, load: Load) -> None:
-        writer.prepare()
+        with beginning:
+            writer.prepare()
         for n in itertools.takewhile(goes_on, itertools.count()):
             for draft in drafts(n):
                 started = time.monotonic()
@@ -197,7 +209,7 @@ def merged(loads: Sequence[Load]) -> Load:
     return Load(dict(places), max(load.longest for load in loads), sum(load.late for load in loads))
 
 
-def crowd(url: str, count: int, ends: Path, patience_ms: int) -> Load:
-    """Writers that cancel once a second; patience_ms: what each waits for a lock, instead of its usual time."""
-    writer_module.BUSY_TIMEOUT_MS = patience_ms
-    return writers_until(url, count, ends, 1.0)
+def crowd(url: str, count: int, ends: Path, patience_ms: int, pause: float) -> Load:
+    """Writers that begin a few at a time; patience_ms: what each waits for a lock, instead of its usual time."""
+    storer.BUSY_TIMEOUT_MS = patience_ms
+    return writers_until(url, count, ends, pause, 5)

@@ -18,7 +18,7 @@ from mexc_plugin.autogenerate import include_name
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import migrate, triggers
 from mexc_plugin.store.write import recorders
-from tests.databases.bots_alembic import TABLES, BotsAlembic
+from tests.store.schema.bots_alembic import TABLES, BotsAlembic
 
 from .load import drafts
 from .processes import Child

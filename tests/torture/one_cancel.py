@@ -37,7 +37,7 @@ def when_traced(config: dict[str, Any], order_id: str, log: str) -> dict[str, An
         error = f"{type(raised).__module__}.{type(raised).__name__}: {raised}"
     writer = recorders.recorder_for(config["options"]["audit"]["url"])
     recorders.close_all()
-    return {"error": error, "sealed": writer._sealer.seq}
+    return {"error": error, "sealed": writer._inbox.sealer.seq}
 
 
 def wait_for_the_tracer(seconds: float = 30) -> None:

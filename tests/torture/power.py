@@ -15,8 +15,8 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.schema import migrate
-from mexc_plugin.store.write import spool, spool_replay
 from mexc_plugin.store.write.inserts import Inserts
+from mexc_plugin.store.write.spool import spool_file, spool_replay
 
 from .disk import Disk, Survivors
 
@@ -185,7 +185,7 @@ class RecordingOs:
         return getattr(os, name)
 
     def write(self, fd: int, data: Any) -> int:
-        offset = os.lseek(fd, 0, os.SEEK_END)
+        offset = os.lseek(fd, 0, os.SEEK_CUR)  # its end is that of the room that it has
         written = os.write(fd, data)
         self._disk.note("write", "spool", offset, bytes(data[:written]))
         return written
@@ -206,7 +206,7 @@ class RecordingOs:
 
 def record_spool(folder: Path, disk: Disk, chance: random.Random) -> Recorded:
     """Append batches to a spool; a RecordingOs is in place of its `os` meanwhile."""
-    made = spool.Spool(f"sqlite:///{folder}/audit.db", "00000000-0000-4000-8000-000000000000")
+    made = spool_file.Spool(f"sqlite:///{folder}/audit.db", "00000000-0000-4000-8000-000000000000")
     batches = chained(60, chance)
     for batch in batches:
         made.append(batch)

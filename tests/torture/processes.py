@@ -1,8 +1,12 @@
 """Processes that start in milliseconds: a server with everything imported forks each of them."""
 
+import faulthandler
 import multiprocessing
 import os
+import signal
+import tempfile
 import traceback
+import weakref
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -12,7 +16,10 @@ DIED = "the child died"
 
 _context: ForkServerContext = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    [f"tests.torture.{name}" for name in ("victims", "load", "one_cancel", "migrating", "shippers")]
+    [
+        f"tests.torture.{name}"
+        for name in ("victims", "load", "one_cancel", "migrating", "shippers", "honest")
+    ]
 )
 
 
@@ -21,10 +28,13 @@ class Child:
 
     def __init__(self, function: Callable[..., Any], *args: Any) -> None:
         self._answer, answer = _context.Pipe(duplex=False)
+        # What it writes to stderr, its stack included when a signal ends it: it is to be read afterwards.
+        self._stderr = tempfile.NamedTemporaryFile()  # noqa: SIM115 - it goes with this object
+        weakref.finalize(self, self._stderr.close)
         # What pytest's fixtures set, the server that forks does not know.
         environment = {k: v for k, v in os.environ.items() if k.startswith(("XDG_", "MEXC_"))}
         self._process = _context.Process(
-            target=_run, args=(answer, environment, function, args), daemon=True
+            target=_run, args=(answer, self._stderr.name, environment, function, args), daemon=True
         )
         self._process.start()
         answer.close()
@@ -59,7 +69,7 @@ class Child:
         """What it returned. Raises AssertionError with the child's own traceback."""
         error, value = self._hear(seconds)
         code = self.wait()
-        assert error is None, f"{error} (exit code {code})"
+        assert error is None, f"{error} (exit code {code})\n{self.said()}"
         return value
 
     def last_result(self, seconds: float) -> Any:
@@ -72,8 +82,15 @@ class Child:
         return value
 
     def _hear(self, seconds: float) -> tuple[str | None, Any]:
-        assert self._answer.poll(seconds), "the child did not answer in time"
+        if not self._answer.poll(seconds):
+            os.kill(self.pid, signal.SIGABRT)  # its stack is what is to be known of a hang
+            self._process.join(5)
+            raise AssertionError(f"the child did not answer in time\n{self.said()}")
         return self._last_words()
+
+    def said(self) -> str:
+        """The end of what it wrote to stderr."""
+        return self._stderr.read().decode(errors="replace")[-10_000:]
 
     def _last_words(self) -> tuple[str | None, Any]:
         """The traceback of its error, and what it returned."""
@@ -92,10 +109,15 @@ def together(function: Callable[..., Any], arguments: list[tuple[Any, ...]], sec
 
 def _run(
     answer: Connection,
+    stderr: str,
     environment: dict[str, str],
     function: Callable[..., Any],
     args: tuple[Any, ...],
 ) -> None:
+    file = os.open(stderr, os.O_WRONLY | os.O_APPEND)
+    os.dup2(file, 2)
+    os.close(file)
+    faulthandler.enable(file=2)
     os.environ.update(environment)
     try:
         answer.send((None, function(*args)))

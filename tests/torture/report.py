@@ -56,6 +56,7 @@ def page(found: Figures) -> str:
         "tolerance": of_any(found, "frozen_", "tolerance_ms"),
         "late": late(found),
         "latency": latency(found),
+        "kill_switches": kill_switches(found),
         "interrupts": interrupts(found),
         "clock": clock(found),
     }
@@ -125,14 +126,28 @@ def migrating(found: Figures) -> str:
 
 
 def latency(found: Figures) -> str:
-    words = {"database": "the database's", "spool": "the spool's", "both": "both"}
+    words = {
+        "database": "the database's files",
+        "spool": "the spool's files",
+        "both": "both",
+        **{name: f"the connections to {BACKENDS[name]}" for name in ("postgresql", "mariadb")},
+    }
     rows = []
     for name, what in words.items():
         cases = [each for key, each in found.items() if key.startswith(f"latency_{name}-")]
         if cases:
             longest = max(each["longest"] for each in cases) * 1_000
             rows.append([what, shown(len(cases)), f"{longest:.0f} ms"])
-    return table(["whose files", "cases", "longest cancel"], rows)
+    return table(["what takes long", "cases", "longest cancel"], rows)
+
+
+def kill_switches(found: Figures) -> str:
+    rows = [
+        [colour, shown(each["handled"]), shown(each["cancels"])]
+        for colour in ("sync", "async", "pro")
+        if (each := found.get(f"kill_switch_{colour}"))
+    ]
+    return table(["class", "handlers that cancelled", "cancels of the bot"], rows)
 
 
 def interrupts(found: Figures) -> str:

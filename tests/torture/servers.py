@@ -24,16 +24,16 @@ class Server:
     """A running server: its process, those that it started, and the URL of an owner's."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", url: str) -> None:
+        self.url = url
         self._process = process
-        self._url = url
         self._databases = 0
 
     def fresh(self) -> str:
         """The URL of a new, empty database."""
         self._databases += 1
         name = f"audit_{self._databases}"
-        _statement(self._url, f"CREATE DATABASE {name}")
-        return f"{self._url.rpartition('/')[0]}/{name}"
+        _statement(self.url, f"CREATE DATABASE {name}")
+        return f"{self.url.rpartition('/')[0]}/{name}"
 
     def pids(self) -> list[int]:
         """The server's process and its descendants, the server's first."""
@@ -93,10 +93,10 @@ def postgresql() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def mariadb() -> Iterator[Server]:
-    """MariaDB as it is installed. Raises AssertionError where it is not."""
+def mariadb(within: str | None = None) -> Iterator[Server]:
+    """MariaDB as it is installed. Raises AssertionError where it is not. within: where its folder is."""
     daemon, install = program("mariadbd"), program("mariadb-install-db")
-    with own_folder() as folder:
+    with own_folder(within) as folder:
         data, port, user = folder / "data", free_port(), unprivileged_user()
         own = [f"--datadir={data}", "--no-defaults"]
         account = [f"--user={user}"] if user else []

@@ -10,6 +10,7 @@ from typing import Any
 from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import migrate
+from tests.store import whole
 
 from . import ledger
 from .one_cancel import WRITER, when_traced
@@ -146,7 +147,7 @@ def _look(
 def _stored(url: str) -> tuple[set[int], tuple[str, ...]]:
     """The events in the database, and what verify says but that some were lost."""
     with ledger.queries.reading(url) as connection:
-        found = {row["seq"] for row in ledger.record.chained(connection)}
+        found = {row["seq"] for row in whole.read_chained(connection)}
     findings = ledger.findings(url)
     lost = ledger.record.Fault.LOST
     return found, tuple(str(finding) for finding in findings if finding.fault is not lost)

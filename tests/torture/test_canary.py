@@ -13,7 +13,7 @@ import click
 import pytest
 
 from mexc_plugin.cli import program
-from mexc_plugin.cli.errors import Exit
+from mexc_plugin.cli.exit_codes import Exit
 from mexc_plugin.sandbox import Fault, FaultKind, Sandbox
 from tests.command_line import invoke
 

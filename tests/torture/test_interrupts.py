@@ -18,14 +18,15 @@ def config(sandbox: Sandbox, tmp_path: Path) -> dict[str, object]:
     return {**sandbox.ccxt_config(), "enableRateLimit": False, "options": options}
 
 
+@pytest.mark.parametrize("colour", ["sync", "async", "pro"])
 def test_a_handler_that_cancels_never_hangs_and_is_on_record(
-    config: dict, sandbox: Sandbox
+    config: dict, sandbox: Sandbox, colour: str
 ) -> None:
-    trials = scaled(150, 1_000)
-    counts = Child(cancel_in_handlers, config, trials, 7).result(30 + trials)
+    trials = scaled(150 if colour == "sync" else 50, 1_000)
+    counts = Child(cancel_in_handlers, colour, config, trials, 7).result(30 + trials)
     url = config["options"]["audit"]["url"]
     ledger.replay(url)
-    keep("kill_switch", **counts)
+    keep(f"kill_switch_{colour}", **counts)
     assert ledger.events(url, "request") == len(sandbox.arrivals) >= 2 * trials
     assert ledger.findings(url) == []
 

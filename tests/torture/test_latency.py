@@ -1,4 +1,4 @@
-"""A disk that takes two seconds, or for ever, holds no cancel for longer than its budget."""
+"""A disk or a server that takes two seconds, or for ever, holds no cancel for longer than its budget."""
 
 from pathlib import Path
 
@@ -6,7 +6,16 @@ import pytest
 
 from mexc_plugin.sandbox import Sandbox
 
-from .latency import CALLS, DEADLINE_MS, FOR_EVER_S, Slow, cancel_slowly
+from . import servers
+from .latency import (
+    CALLS,
+    DEADLINE_MS,
+    FOR_EVER_S,
+    SOCKET_CALLS,
+    Slow,
+    cancel_on_slow_sockets,
+    cancel_slowly,
+)
 from .scale import LONG, keep, scaled
 
 # One event's budget each for request and response, and what a process adds that is traced at every call. The short
@@ -28,6 +37,16 @@ CASES = (
         Slow("both", "fdatasync", FOR_EVER_S),
     ]
 )
+SOCKET_CASES = (
+    [
+        Slow(server, call, seconds)
+        for server in ("postgresql", "mariadb")
+        for call in SOCKET_CALLS
+        for seconds in (2, FOR_EVER_S)
+    ]
+    if LONG
+    else [Slow("postgresql", "connect", FOR_EVER_S), Slow("postgresql", "recv", 2)]
+)
 COLOURS = ["sync", "async", "pro"] if LONG else ["sync", "async"]
 
 
@@ -41,3 +60,18 @@ def test_a_slow_disk_holds_no_cancel_beyond_its_budget(
     keep(f"latency_{slow}_{colour}", limit_s=LIMIT_S, **figures)
     assert len(sandbox.arrivals) == count
     assert figures["longest"] < LIMIT_S, figures
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("slow", SOCKET_CASES, ids=str)
+def test_a_slow_server_holds_no_cancel_beyond_its_budget(
+    tmp_path: Path, sandbox: Sandbox, own_servers: servers.Running, slow: Slow, colour: str
+) -> None:
+    count, pause = scaled((3, 0.0), (20, 0.2))
+    url = own_servers.of(slow.part).fresh()
+    figures = cancel_on_slow_sockets(tmp_path / "slow", sandbox, slow, colour, count, pause, url)
+    keep(f"latency_{slow}_{colour}", limit_s=LIMIT_S, **figures)
+    assert len(sandbox.arrivals) == count + 1
+    assert figures["longest"] < LIMIT_S, figures
+    # Else the server was in time.
+    assert figures["spools"] == 1 or (slow.call, slow.seconds) == ("connect", 2)

@@ -1,4 +1,4 @@
-"""The long form of tests/databases/test_migrations_in_threads.py."""
+"""The long form of tests/store/schema/test_migrations_in_threads.py."""
 
 import itertools
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin.store.connect import engine
-from tests.databases.bots_alembic import BotsAlembic
+from tests.store.schema.bots_alembic import BotsAlembic
 
 from . import migrating, servers
 from .scale import DATABASES, LONG, keep
 
-pytestmark = pytest.mark.skipif(not LONG, reason="the short form is in tests/databases")
+pytestmark = pytest.mark.skipif(not LONG, reason="the short form is in tests/store")
 
 RUNS = 200
 NewUrl = Callable[[], str]

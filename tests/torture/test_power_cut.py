@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin import posix
-from mexc_plugin.store.write import spool
+from mexc_plugin.store.write.spool import spool_file
 
 from . import power
 from .disk import Disk, Survivors
@@ -81,7 +81,7 @@ def spool_cuts(
     recording = power.RecordingOs(disk)
     change(recording)
     with monkeypatch.context() as patch:
-        for module in (spool, posix):
+        for module in (spool_file, posix):
             patch.setattr(module, "os", recording)
         recorded = power.record_spool(tmp_path, disk, chance)
     after = tmp_path / "after.00000000-0000-4000-8000-000000000000.spool"

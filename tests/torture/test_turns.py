@@ -4,6 +4,8 @@ import fcntl
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin.audit.recorder import Place
+from mexc_plugin.store.write.inserts import Database
 from mexc_plugin.store.write.write_queue import SUFFIX, Turns
 from mexc_plugin.store.write.writer import Writer
 
@@ -100,6 +103,49 @@ def test_a_turn_that_comes_too_late_is_passed_on_and_the_queue_used_again(make) 
     eventually(lambda: second.take(LONG))
 
 
+def test_a_turn_that_was_waited_for_is_waited_for_again_the_next_time(make) -> None:
+    first, second = make(), make()
+    for _ in range(2):
+        first.take(0)
+        threading.Timer(SHORT, first.give).start()
+        assert second.take(LONG)
+        second.give()
+    first.take(0)
+    assert not second.take(SHORT)
+
+
+def test_where_no_thread_is_to_be_had_one_writes_without_and_asks_again(
+    make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    first, second = make(), make()
+    first.take(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert not second.take(SHORT)
+    first.give()
+    assert second.take(LONG)
+
+
+def test_at_a_server_nobody_queues_and_all_of_the_time_is_left() -> None:
+    with Turns(None).turn(5) as left_ms:
+        assert left_ms == 5
+
+
+def test_a_turn_is_given_back_at_its_end_and_the_wait_for_it_is_taken_off(
+    database: Path, make
+) -> None:
+    turns, other = make(), make()
+    with turns.turn(1_000) as left_ms:
+        assert 1 <= left_ms <= 1_000
+        assert not is_free(database)
+        with other.turn(100) as left_of_others_ms:
+            assert 1 <= left_of_others_ms <= 50
+    assert is_free(database)
+
+
 def test_those_who_wait_get_their_turns_in_the_order_in_which_they_came(database: Path) -> None:
     came: list[int] = []
     first = Turns(database)
@@ -155,6 +201,27 @@ def test_one_that_is_closed_while_it_waits_keeps_no_turn_that_comes_later(
     second.close()
     first.give()
     eventually(lambda: is_free(database))
+
+
+def test_the_thread_that_waited_ends_with_its_writer(make) -> None:
+    first, second, third = make(), make(), make()
+    first.take(0)
+    assert not second.take(SHORT)  # and waits on
+    second.close()
+    first.give()
+    threading.Timer(SHORT, first.give).start()
+    assert third.take(LONG)  # and has been given its turn
+    third.close()
+    eventually(lambda: "mexc-plugin-turn" not in {thread.name for thread in threading.enumerate()})
+
+
+def test_a_process_ends_while_it_waits_for_another_s_turn(database: Path, holder: Child) -> None:
+    code = (
+        "import sys; from pathlib import Path; from mexc_plugin.store.write.write_queue import Turns\n"
+        f"sys.exit(Turns(Path(sys.argv[1])).take({SHORT}))"
+    )
+    line = [sys.executable, "-c", code, str(database)]
+    assert subprocess.run(line, timeout=LONG, check=False).returncode == 0
 
 
 def test_a_forked_child_that_forgets_does_not_keep_its_parent_s_turn(database: Path) -> None:
@@ -244,6 +311,20 @@ def open_files() -> set[str]:
 
 
 # -- the writer's use of it
+
+
+def test_a_forked_child_keeps_no_file_of_the_queue(database: Path) -> None:
+    opened = Database(f"sqlite:///{database}", 1_000)
+    opened.open()
+    opened.insert_missing([])
+    queue = str(database.parent / f"audit.db{SUFFIX}")
+    assert queue in open_files()
+    pid = os.fork()
+    if pid == 0:
+        opened.forget()
+        os._exit(queue in open_files())
+    assert os.waitpid(pid, 0)[1] == 0
+    opened.close()
 
 
 @pytest.fixture

@@ -15,14 +15,15 @@ from sqlalchemy.dialects import sqlite
 
 from mexc_plugin import async_support, mexc
 from mexc_plugin.store.schema import migrate
-from mexc_plugin.store.write import recorders, spool, writer
+from mexc_plugin.store.write import recorders, writer
+from mexc_plugin.store.write.spool import spool_file
 
 # What is imported as late as the first cancel, is imported here: a forked process has it then.
 WARM = (
     async_support.mexc,
     migrate,
     platformdirs.user_state_path,
-    spool,
+    spool_file,
     sqlite.dialect,
     writer,
 )

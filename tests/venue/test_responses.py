@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from mexc_plugin.venue.identity import CancelAck
 from mexc_plugin.venue.requests import ParsedRequest
-from mexc_plugin.venue.responses import Acknowledged, CancelAck, Refusal, Unreadable, decode
+from mexc_plugin.venue.responses import Acknowledged, Refusal, Unreadable, decode
 
 from .asked import (
     LEGACY,

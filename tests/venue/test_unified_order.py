@@ -2,7 +2,7 @@
 
 import pytest
 
-from mexc_plugin.venue.responses import CancelAck
+from mexc_plugin.venue.identity import CancelAck
 from mexc_plugin.venue.unified_order import SIDES, TYPES, order_fields
 
 from .asked import open_orders, spot, spot_by_client_id

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.exchange import errors
-from mexc_plugin.exchange.errors import refusal_class
+from mexc_plugin.exchange import error_classes
+from mexc_plugin.exchange.error_classes import refusal_class
+from mexc_plugin.venue.identity import CancelAck
 from mexc_plugin.venue.requests import ParsedRequest
-from mexc_plugin.venue.responses import CancelAck, Refusal
+from mexc_plugin.venue.responses import Refusal
 from mexc_plugin.venue.verdict import (
     CODE_OUTCOMES,
     ENDED_BY_ITSELF,
@@ -238,7 +239,7 @@ def test_a_bot_gets_the_error_that_the_outcome_means(code: str, outcome: str) ->
     """Where plain ccxt's own table has nothing: an unknown may be asked about again, a refusal may not."""
     answer = HttpAnswer(200, f'{{"code":{code},"msg":"words"}}')
     verdict = decide(spot(), answer, may_have_left=True)
-    error = errors.choose_error(verdict, answer, None, exchange_id="mexc", unified=True)
+    error = error_classes.choose_error(verdict, answer, None, exchange_id="mexc", unified=True)
 
     assert isinstance(error, FATAL_FOR_A_RETRY.get(outcome, ccxt.BaseError))
     if outcome == "rejected":

@@ -88,7 +88,7 @@ def served(url: str, token: str | None = None, port: int = 0) -> Iterator[Site]:
         started.set_result((asyncio.get_running_loop(), ended))
         await serving.serve(url, Gate(token), listening, ended)
 
-    with serving.bound(HOST, port) as listening:
+    with serving.bind(HOST, port) as listening:
         site = Site(listening.getsockname()[1])
         thread = threading.Thread(target=lambda: asyncio.run(run()), name="pages")
         thread.start()

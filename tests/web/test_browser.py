@@ -446,3 +446,60 @@ def test_logging_in_with_the_keyboard_leads_to_where_one_was_going(
     visit.page.goto(site.url)
     assert "/login" in visit.page.url
     visit.expect_whole()
+
+
+def selected(visit: Visit) -> str:
+    return str(visit.page.evaluate("getSelection().toString()")).strip()
+
+
+def test_text_of_a_row_can_be_selected(site: Site, browse: Browse, ids: list[str]) -> None:
+    visit = browse(site.url)
+    row = visit.page.locator(ROWS).first
+    row.locator(".order .id").dblclick()
+    assert selected(visit).startswith("C02__")
+    for cell in (".bot", ".order .symbol"):
+        box = row.locator(cell).bounding_box()
+        assert box is not None
+        visit.page.mouse.move(box["x"] + 1, box["y"] + 8)
+        visit.page.mouse.down()
+        visit.page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 8, steps=4)
+        visit.page.mouse.up()
+        assert selected(visit) in row.locator(cell).inner_text()
+        assert selected(visit)
+    visit.page.wait_for_timeout(400)
+    assert visit.page.url == f"{site.url}/"
+    row.locator(".answer").click()  # what is not selected any more opens
+    visit.page.wait_for_url(f"**/cancels/{ids[-1]}")
+
+
+def test_rows_that_come_leave_what_is_selected(
+    site: Site, browse: Browse, ids: list[str], ledger: Ledger
+) -> None:
+    visit = browse(site.url)
+    is_live(visit)
+    visit.page.locator(ROWS).first.locator(".bot").dblclick()
+    chosen = selected(visit)
+    cancel_id = ledger.cancel("canceled", at=99)
+    visit.page.wait_for_timeout(1500)
+    assert (selected(visit), visit.page.locator(ROWS).count()) == (chosen, len(ids))
+    visit.page.locator("h1").click()
+    visit.page.locator(f'[data-key="{cancel_id} 1"]').wait_for()
+
+
+@pytest.mark.parametrize("button", ["middle", "left"])
+def test_a_row_opens_in_a_tab_of_its_own(
+    site: Site, browse: Browse, ids: list[str], button: str
+) -> None:
+    visit = browse(site.url)
+    keys = ["Control"] if button == "left" else []
+    with visit.page.context.expect_page() as opened:
+        visit.page.locator(ROWS).first.locator(".bot").click(button=button, modifiers=keys)  # type: ignore[arg-type]
+    assert opened.value.url.endswith(ids[-1])
+    assert visit.page.url == f"{site.url}/"
+
+
+def test_a_fact_stands_once_on_the_page_of_a_cancel(day: tuple[Site, str], browse: Browse) -> None:
+    visit = browse(f"{day[0].url}/cancels/{day[1]}")
+    names = visit.page.locator(".changes dt, .facts dt").all_inner_texts()
+    assert not {"method", "path", "http status"} & set(names)
+    assert "method: DELETE" in visit.page.locator("pre").first.inner_text()

@@ -1,5 +1,6 @@
 """The pages and their JSON, asked for by a program."""
 
+import html
 import json
 import re
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mexc_plugin import distributions
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.review.query_string import NAMES
@@ -40,7 +42,7 @@ NONSENSE = [
     ("after=%FF", "cursor"),
     ("before=eyJ9", "cursor"),
     *(
-        ("after=" + page_token.written({"attempt": attempt, "cancel_id": cancel_id}), "cursor")
+        ("after=" + page_token.write({"attempt": attempt, "cancel_id": cancel_id}), "cursor")
         for attempt, cancel_id in ((10**30, "x"), (-(10**30), "x"), (1, "a\0b"))
     ),
     ("&".join(f"search={number}" for number in range(11)), "too much is asked for with search"),
@@ -458,7 +460,7 @@ def test_a_database_of_a_newer_version_is_a_page_that_names_the_way_out(
     tamper(path, "UPDATE cancel_audit_version SET version_num = '9999'")
     answer = site.page("/")
     assert answer.status == 503
-    assert "upgrade mexc-plugin" in answer.body
+    assert html.escape(distributions.upgrade_command()) in answer.body
 
 
 def test_the_server_is_well_when_the_record_can_be_read(site: Site) -> None:

@@ -102,6 +102,7 @@ def test_an_age_is_said_in_one_unit(seconds: float, words: str) -> None:
 @pytest.mark.parametrize(
     ("microseconds", "words"),
     [
+        (None, "–"),
         (999, "999 µs"),
         (1_500, "1.50 ms"),
         (23_400, "23.4 ms"),
@@ -109,7 +110,7 @@ def test_an_age_is_said_in_one_unit(seconds: float, words: str) -> None:
         (5_014_000, "5.01 s"),
     ],
 )
-def test_a_duration_has_three_digits(microseconds: int, words: str) -> None:
+def test_a_duration_has_three_digits(microseconds: int | None, words: str) -> None:
     assert words == showing.duration(microseconds)
 
 
@@ -117,7 +118,8 @@ def test_a_duration_has_three_digits(microseconds: int, words: str) -> None:
 def test_a_percentile_is_the_least_that_so_many_do_not_exceed(
     values: list[int], percent: int
 ) -> None:
-    found = showing.percentile(sorted(values), percent)
+    rows = [{"final_outcome": "canceled", "latency_us": value} for value in [*values, None]]
+    found = showing.Sum(rows).percentile(percent)
     enough = [v for v in values if sum(w <= v for w in values) * 100 >= percent * len(values)]
     assert min(enough) == found
 

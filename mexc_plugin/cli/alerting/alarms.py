@@ -92,7 +92,7 @@ class Alarms:
         self._said: dict[str, str] = {}
         self._lost = 0
 
-    def failed(self, changed: Iterable[Row]) -> list[Row]:
+    def find_failures(self, changed: Iterable[Row]) -> list[Row]:
         """Those of the rows that failed and are not told yet."""
         found = [row for row in changed if row["final_outcome"] in FAILED]
         new = [row for row in found if _key(row) not in self._failed]
@@ -108,7 +108,7 @@ class Alarms:
         self._overdue = set(map(_key, found))
         return new
 
-    def lost(self, number: int) -> dict[str, str]:
+    def find_losses(self, number: int) -> dict[str, str]:
         """The trouble, where it is more than before."""
         before, self._lost = self._lost, number
         if number <= before:

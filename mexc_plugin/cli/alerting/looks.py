@@ -3,15 +3,15 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.cli.options.common import Chosen
 
 if TYPE_CHECKING:
     from mexc_plugin.store.read.follow import Follower
     from mexc_plugin.store.read.statistics.glances import Glance
-    from mexc_plugin.store.write.backlog import Backlog
+    from mexc_plugin.store.write.spool.backlog import Backlog
 
 PATIENCE_S = 30.0
 
@@ -37,7 +37,7 @@ class Looker:
     def look(self) -> Seen:
         """Look once. Never raises what the database or the disk says: that is what it has found."""
         from mexc_plugin.errors import MexcPluginError
-        from mexc_plugin.store.write import backlog
+        from mexc_plugin.store.write.spool import backlog
 
         seen = Seen()
         try:
@@ -63,7 +63,7 @@ class Looker:
         ):
             if self.follower is None:
                 self.follower = Follower(connection)
-            now = datetime.now(UTC).replace(tzinfo=None)
+            now = naive_utc.now()
             seen.glance = glances.read(connection, self.follower, now)
             if self.shortens:
                 seen.short = short_ids.shortest(connection, seen.glance.ids())

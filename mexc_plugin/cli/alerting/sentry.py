@@ -21,7 +21,7 @@ from mexc_plugin.review.text import encode, visible
 
 if TYPE_CHECKING:
     from mexc_plugin.store.read.statistics.glances import Glance
-    from mexc_plugin.store.write.backlog import Backlog
+    from mexc_plugin.store.write.spool.backlog import Backlog
 
 TICK_S = 0.1
 # A look that takes longer is trouble; so is what lasts longer: a spool of a moment is what spools are for.
@@ -126,9 +126,9 @@ class Sentry(threading.Thread):
         self.view = replace(self.view, backlog=seen.backlog)
         if glance is not None:
             self.view = replace(self.view, glance=glance, short=seen.short)
-            lost = self._alarms.lost(glance.lost)
+            lost = self._alarms.find_losses(glance.lost)
             self.lines.extend((*glance.changed, *lost.values()))
-            failed = self._alarms.failed(glance.changed)
+            failed = self._alarms.find_failures(glance.changed)
             overdue = self._alarms.overdue(glance.unresolved, glance.at)
             self._remember(failed, overdue, lost)
         self._find_trouble(_trouble(seen))

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from mexc_plugin.audit.outcome import UNRESOLVED
-from mexc_plugin.cli.errors import Alarm, Problem
-from mexc_plugin.cli.options import common, venue
+from mexc_plugin.cli.exit_codes import Alarm, Problem
+from mexc_plugin.cli.options import common, exchange_options
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import Screen, emit
 from mexc_plugin.config import FAILURE_POLICIES
@@ -20,7 +20,7 @@ Orders = Sequence[Mapping[str, Any]]
 @click.argument("order_ids", metavar="ORDER_ID...", nargs=-1, required=True)
 @click.argument("symbol")
 @click.option("--client-order-id", is_flag=True, help="ORDER_ID is your own id of the order.")
-@venue.base_url
+@exchange_options.base_url
 @click.option("--bot", help="The label to record.")
 @click.option(
     "--on-failure",
@@ -50,8 +50,8 @@ def cancel(
     cancel may have been executed.
     """
     settings = {
-        **venue.credentials(),
-        **venue.urls(base_url),
+        **exchange_options.credentials(),
+        **exchange_options.urls(base_url),
         # The pace of several cancels is the adapter's: ccxt's would hold the first one back.
         "enableRateLimit": False,
         "options": {"audit": {"url": database.url, "bot": bot, "on_failure": on_failure}},
@@ -79,7 +79,7 @@ def _cancel(
         exchange.load_markets()
         found: Orders = exchange.cancel_orders([] if by_client else list(ids), symbol, params)
     except BaseError as error:
-        raise Problem(f"nothing was cancelled: {venue.words(error, redact)}") from None
+        raise Problem(f"nothing was cancelled: {exchange_options.words(error, redact)}") from None
     return found
 
 

@@ -7,8 +7,8 @@ import click
 
 from mexc_plugin import distributions
 from mexc_plugin.cli.database.rebuild import rebuild
-from mexc_plugin.cli.database.servers import grants, opened, partitions, say_unchecked
-from mexc_plugin.cli.errors import Alarm, Exit, in_words
+from mexc_plugin.cli.database.servers import by, grants, opening, partitions, say_unchecked
+from mexc_plugin.cli.exit_codes import Alarm, Exit, Misuse, in_words
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.progress import progress
@@ -51,10 +51,11 @@ db.add_command(rebuild)
 @click.option(
     "--partitioned",
     is_flag=True,
-    help="Make the audit's table partitioned by month. PostgreSQL only, and only when it is made.",
+    help="Make the audit's table partitioned. PostgreSQL only, and only when it is made.",
 )
+@by("month")
 @common.database
-def upgrade(database: Chosen, partitioned: bool) -> None:
+def upgrade(database: Chosen, partitioned: bool, period: str | None) -> None:
     """Bring the database to this program's schema; make it if it is a new SQLite file.
 
     Also prepares a database that holds other tables: it touches none of them.
@@ -62,10 +63,19 @@ def upgrade(database: Chosen, partitioned: bool) -> None:
     from mexc_plugin.store.connect.error_messages import name_of
     from mexc_plugin.store.schema import migrate
 
-    with opened(database.url, read_only=False, answer_ms=A_DAY_MS) as engine:
+    if period and not partitioned:
+        raise Misuse(
+            "--by goes with --partitioned; what is partitioned already: db partitions --by"
+        )
+    with opening(database.url, read_only=False, answer_ms=A_DAY_MS) as engine:
         before = _revision(engine)
         with progress("filling the history") as tell:
-            migrate.upgrade(engine, partitioned=partitioned, tell=lambda n, all_: tell(n, n / all_))
+            migrate.upgrade(
+                engine,
+                partitioned=partitioned,
+                by=period,
+                tell=lambda n, all_: tell(n, n / all_),
+            )
         after = _revision(engine)
         is_shared = migrate.is_beside_alembic(engine)
     change = f"already at {after}" if before == after else f"{before or 'none'} → {after}"
@@ -80,7 +90,7 @@ def current(database: Chosen) -> None:
     """Print the database's revision, and how it stands to this program."""
     from mexc_plugin.store.schema import migrate, tables
 
-    with opened(database.url) as engine, engine.connect() as connection:
+    with opening(database.url) as engine, engine.connect() as connection:
         revision, state = tables.revision(connection), migrate.state(connection)
     emit([f"{revision or 'none'}: {state.value}"])
 
@@ -133,7 +143,7 @@ def _restore(url: str) -> None:
 
     with queries.reading(url):
         pass  # what is not there is not made here
-    with opened(url, read_only=False) as engine, engine.begin() as connection:
+    with opening(url, read_only=False) as engine, engine.begin() as connection:
         restored = restoring.restore(connection)
     emit([f"restored: {name}" for name in restored])
     if any(name.endswith("_kept") for name in restored):
@@ -147,7 +157,7 @@ def _faults(url: str) -> Iterator[str]:
     from mexc_plugin.store.schema import migrate, partitions, restoring, tables
     from mexc_plugin.store.verify import guard_trials, record
 
-    with opened(url) as engine, engine.connect() as connection:
+    with opening(url) as engine, engine.connect() as connection:
         state = migrate.state(connection)
         if state is not migrate.State.CURRENT:
             remedy = REMEDIES[state.name].format(upgrade=distributions.upgrade_command())

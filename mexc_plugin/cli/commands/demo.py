@@ -3,12 +3,13 @@
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.display import ids_as_shown
 from mexc_plugin.cli.output.terminal import Screen, emit, say
@@ -23,7 +24,7 @@ SYMBOL = "LTC/BTC"
 LINES = (
     "from mexc_plugin import mexc",
     'exchange = mexc({"apiKey": "…", "secret": "…",',
-    '                 "options": {"audit": {"url": "sqlite:///audit.db", "bot": "my-bot"}}})',
+    '                 "options": {"audit": {"url": "audit.db", "bot": "my-bot"}}})',
 )
 
 
@@ -38,7 +39,7 @@ LINES = (
 def demo(ctx: click.Context, database_url: str | None) -> None:
     """See it work, in about ten seconds: a local MEXC, four cancels over HTTP, and their audit."""
     database_url = database_url or common.given_before(ctx)
-    since = datetime.now(UTC).replace(tzinfo=None)
+    since = naive_utc.now()
     with _database(database_url) as url:
         say("Starting a MEXC on this machine; nothing leaves it …")
         _cancels(url)
@@ -82,11 +83,11 @@ def _cancels(url: str) -> None:
 def _story(sandbox: "Sandbox", exchange: Any) -> None:  # noqa: ANN401 - one of ccxt's classes
     from mexc_plugin.sandbox import Fault, FaultKind
 
-    def placed() -> str:
+    def place_order() -> str:
         order = exchange.create_order(SYMBOL, "limit", "buy", 1, 0.002)
         return str(order["id"])
 
-    plain, partly, lost = placed(), placed(), placed()
+    plain, partly, lost = place_order(), place_order(), place_order()
     say(f"  three orders: {plain}, {partly}, {lost}")
     cancel = exchange.cancel_order
     _tell("cancelled", lambda: cancel(plain, SYMBOL))

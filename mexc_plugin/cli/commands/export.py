@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from mexc_plugin.cli.errors import Misuse
+from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
-from mexc_plugin.cli.options.filters import filters as filter_options
+from mexc_plugin.cli.options.filter_options import filters as filter_options
 
 if TYPE_CHECKING:
     from mexc_plugin.store.read.queries import Filters
@@ -19,6 +19,13 @@ FORMATS = ("jsonl", "csv", "parquet")
 WHATS = ("history", "events")
 ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 STDOUT = "-"
+
+
+def _take_name(_ctx: click.Context, _option: click.Parameter, bundle: str | None) -> str | None:
+    """The name that follows --bundle: people write -o between them, as for other exports."""
+    if bundle is not None and bundle != STDOUT and bundle.startswith("-"):
+        raise click.BadParameter("the file's name follows it: --bundle record.zip")
+    return bundle
 
 
 @click.command()
@@ -44,6 +51,7 @@ STDOUT = "-"
 @click.option(
     "--bundle",
     metavar="FILE.zip",
+    callback=_take_name,
     help="Export the whole record for a stranger to check, instead of -o: events, chains, checkpoints.",
 )
 @click.option("--resume", is_flag=True, help="Continue what an interrupted export left of FILE.")
@@ -88,7 +96,7 @@ def export(
         )
         if output == STDOUT:
             raise Misuse("stdout cannot be resumed; name the file")
-        exports.resumed(database, Path(output), force=force)
+        exports.resume(database, Path(output), force=force)
         return
     path = None if output == STDOUT else Path(output)
     form, gzipped = _form(output, form)
@@ -96,7 +104,7 @@ def export(
         cursor = str(Path(cursor).absolute())
     job = exports.Job(what or ("events" if cursor else "history"), form, gzipped, filters, cursor)
     job.require_sense()
-    exports.begun(database, job, path, force=force)
+    exports.begin(database, job, path, force=force)
 
 
 def _form(output: str, given: str | None) -> tuple[str, bool]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mexc_plugin.cli.errors import Exit, Problem
+from mexc_plugin.cli.exit_codes import Exit, Problem
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import Screen, emit
@@ -91,10 +91,11 @@ def run(
     show_default=True,
     help="Whom to ask for the time, and about the key: the venue, or a sandbox.",
 )
+@common.ship_to
 @common.spool
 @common.database
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def doctor(database: Chosen, base_url: str, command: tuple[str, ...]) -> None:
+def doctor(database: Chosen, target: str | None, base_url: str, command: tuple[str, ...]) -> None:
     """Say how the adapter, the database and the clock stand: ok, attention, or a note to read.
 
     Exit 3 when one needs attention.
@@ -108,28 +109,34 @@ def doctor(database: Chosen, base_url: str, command: tuple[str, ...]) -> None:
         raise click.BadParameter("write it like http://127.0.0.1:8080", param_hint="'--base-url'")
     screen = Screen.detect()
     alarms = 0
-    for finding in _findings(database, base_url, command):
+    for finding in _findings(database, target, base_url, command):
         alarms += finding.needs_attention
         emit([_line(finding, screen)])
     if alarms:
         raise click.exceptions.Exit(Exit.ATTENTION)
 
 
-def _findings(database: Chosen, base_url: str, command: tuple[str, ...]) -> "Iterator[Finding]":
-    from mexc_plugin.cli.options import venue
+def _findings(
+    database: Chosen, target: str | None, base_url: str, command: tuple[str, ...]
+) -> "Iterator[Finding]":
+    from mexc_plugin.cli.options import exchange_options
     from mexc_plugin.hosting import api_key, checks
+    from mexc_plugin.shipping import lag
 
     yield from checks.settings(os.environ, database.url, database.spool)
     yield from checks.adapter(command, os.environ)
     yield from checks.database(database.url, database.reason)
     yield from checks.spool(database.url, database.spool)
+    yield from lag.findings(database.url, target)
     yield from checks.clock(base_url)
-    yield from api_key.check(base_url, os.environ, venue.KEY_VARIABLE, venue.SECRET_VARIABLE)
+    yield from api_key.check(
+        base_url, os.environ, exchange_options.KEY_VARIABLE, exchange_options.SECRET_VARIABLE
+    )
 
 
 def _line(finding: "Finding", screen: Screen) -> str:
     if finding.needs_attention:
-        word = screen.styled("attention", "red")
+        word = screen.style("attention", "red")
     else:
-        word = f"{'note':<9}" if finding.is_note else screen.styled(f"{'ok':<9}", "green")
+        word = f"{'note':<9}" if finding.is_note else screen.style(f"{'ok':<9}", "green")
     return f"{word}  {visible(finding.text)}"

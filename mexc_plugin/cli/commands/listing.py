@@ -1,7 +1,6 @@
 """`audit list`: the attempts to cancel, a page at a time."""
 
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -9,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
 from mexc_plugin.cli.database.servers import reading
-from mexc_plugin.cli.errors import Exit
+from mexc_plugin.cli.exit_codes import Exit
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import (
@@ -23,17 +21,16 @@ from mexc_plugin.cli.options.display import (
     nothing_matches,
     pager,
 )
-from mexc_plugin.cli.options.filters import filters as filter_options
+from mexc_plugin.cli.options.filter_options import filters as filter_options
 from mexc_plugin.cli.output.pager import emit_paged
-from mexc_plugin.cli.output.progress import awaited
+from mexc_plugin.cli.output.progress import await_first
 from mexc_plugin.cli.output.terminal import Screen, say
-from mexc_plugin.review.showing import duration
+from mexc_plugin.review.showing import Sum, duration
 
 if TYPE_CHECKING:
     from mexc_plugin.store.read.queries import Filters, Row
 
 MOST_ROWS = 1_000_000_000
-_DIGITS = 3
 
 
 @click.command("list")
@@ -87,18 +84,18 @@ def list_(
         reading(database.url) as connection,
         ids_as_shown(database.url, short=short) as shown,
     ):
-        place = None if after is None else page_token.found(connection, after)
+        place = None if after is None else page_token.locate(connection, after)
         one_more = None if most is None else most + 1
         found = queries.history(connection, filters, one_more, after=place, oldest_first=reverse)
         with closing(found) as rows:
-            page = Page(awaited(rows, "looking"), most)
+            page = Page(await_first(rows, "looking"), most)
             emit_paged(renderer(form, columns)(shown(page), screen), wanted=pager)
     if page.is_empty:
         say(nothing_matches(filters, utc=utc))
     elif form == "table":
         say(page.summary())
     if page.last_before_more is not None:
-        say(f"there are more; for the next: --after {page_token.written(page.last_before_more)}")
+        say(f"there are more; for the next: --after {page_token.write(page.last_before_more)}")
     if exit_code and page.unresolved:
         say(f"{count(page.unresolved, 'cancel is', 'cancels are')} unresolved")
         raise click.exceptions.Exit(Exit.ATTENTION)
@@ -110,47 +107,31 @@ class Page:
     def __init__(self, rows: Iterable["Row"], most: int | None) -> None:
         self._source = iter(rows)
         self._most = most
-        self._rows = 0
-        self._failed = 0
-        self._latencies: Counter[int] = Counter()
-        self.unresolved = 0
+        self._sum = Sum()
         self.last_before_more: Row | None = None
 
     def __iter__(self) -> Iterator["Row"]:
         row = None
         for row in itertools.islice(self._source, self._most):
-            self._rows += 1
-            self._failed += row["final_outcome"] in FAILED
-            self.unresolved += row["final_outcome"] in UNRESOLVED
-            if row["latency_us"] is not None:
-                self._latencies[_rounded(row["latency_us"])] += 1
+            self._sum.add(row)
             yield row
         if next(self._source, None) is not None:
             self.last_before_more = row
 
     @property
+    def unresolved(self) -> int:
+        """How many may have been executed, or not."""
+        return self._sum.unresolved
+
+    @property
     def is_empty(self) -> bool:
         """Whether no row passed."""
-        return not self._rows
+        return not self._sum.rows
 
     def summary(self) -> str:
         """One line: rows, failed, unresolved, and the latency of half and of nearly all."""
-        words = [count(self._rows, "attempt", "attempts")]
-        words += [f"{self._failed:,} failed", f"{self.unresolved:,} unresolved"]
-        for percent in (50, 99):
-            if self._latencies:
-                words.append(f"p{percent} {duration(percentile(self._latencies, percent))}")
+        words = [count(self._sum.rows, "attempt", "attempts")]
+        words += [f"{self._sum.failed:,} failed", f"{self._sum.unresolved:,} unresolved"]
+        latencies = {percent: self._sum.percentile(percent) for percent in (50, 99)}
+        words += [f"p{p} {duration(value)}" for p, value in latencies.items() if value is not None]
         return ", ".join(words)
-
-
-def _rounded(microseconds: int) -> int:
-    """To three digits, as it is shown: a listing of any length has few such values."""
-    return round(microseconds, min(0, _DIGITS - len(str(abs(microseconds)))))
-
-
-def percentile(values: "Counter[int]", percent: int) -> int:
-    """The nearest rank of values that were counted; at least one was."""
-    rank = -(-values.total() * percent // 100)
-    ordered = sorted(values)
-    ranks = itertools.accumulate(values[value] for value in ordered)
-    return next(value for value, last in zip(ordered, ranks, strict=True) if rank <= last)

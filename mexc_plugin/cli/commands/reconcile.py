@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from mexc_plugin.cli.errors import Exit, Problem
-from mexc_plugin.cli.options import common, venue
+from mexc_plugin.cli.exit_codes import Alarm, Exit, Problem
+from mexc_plugin.cli.options import common, exchange_options
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.completing import complete_cancels
 from mexc_plugin.cli.options.display import count
-from mexc_plugin.cli.options.filters import storable
+from mexc_plugin.cli.options.filter_options import storable
 from mexc_plugin.cli.options.naming import find_one
 from mexc_plugin.cli.output.terminal import emit, say
 from mexc_plugin.review.text import encode, visible
@@ -26,7 +26,7 @@ from mexc_plugin.review.text import encode, visible
     shell_complete=complete_cancels,
     help="Only this cancel; as much of its id as names only one will do.",
 )
-@venue.base_url
+@exchange_options.base_url
 @common.output("table", "json", "jsonl")
 @common.database
 def reconcile(
@@ -50,8 +50,8 @@ def reconcile(
         if cancel_id is not None:
             cancel_id = find_one(connection, cancel_id)
     settings = {
-        **venue.credentials(),
-        **venue.urls(base_url),
+        **exchange_options.credentials(),
+        **exchange_options.urls(base_url),
         "options": {"audit": {"url": database.url}},
     }
     redact = Redactor((settings["apiKey"], settings["secret"])).text
@@ -61,7 +61,7 @@ def reconcile(
             dry_run=dry_run, cancel_id=cancel_id, on_progress=_progress
         )
     except BaseError as error:
-        raise Problem(venue.words(error, redact)) from None
+        raise Problem(exchange_options.words(error, redact)) from None
     finally:
         recorders.close_all()
     emit(_FORMATS[form](results))
@@ -78,12 +78,13 @@ def reconcile(
 def recover(database: Chosen) -> None:
     """Bring events that wait in spool files into the database, as a bot does when it starts.
 
-    Files of bots that still run are left to them. Running it twice is harmless.
+    Files of bots that still run are left to them; where another one is left, it says why and ends with 3. Running it
+    twice is harmless.
     """
     from mexc_plugin.store.connect.engine import BUSY_TIMEOUT_MS
-    from mexc_plugin.store.connect.error_messages import explained
-    from mexc_plugin.store.write import spool_folder, spool_replay
+    from mexc_plugin.store.connect.error_messages import explaining
     from mexc_plugin.store.write.inserts import Database
+    from mexc_plugin.store.write.spool import spool_folder, spool_replay
 
     waiting = spool_folder.files(database.url, database.spool)
     if not waiting:
@@ -92,7 +93,7 @@ def recover(database: Chosen) -> None:
         return
     store = Database(database.url, BUSY_TIMEOUT_MS)
     try:
-        with explained(database.url):
+        with explaining(database.url):
             store.open()
             for path, stored, torn in spool_replay.replay(
                 database.url, store, folder=database.spool
@@ -104,8 +105,12 @@ def recover(database: Chosen) -> None:
     finally:
         store.close()
     left = spool_folder.files(database.url, database.spool)
-    if left:
-        say(f"{len(left)} spool files are left: their bots still run, or a line above says why")
+    abandoned = sum(map(spool_replay.is_abandoned, left))
+    if running := len(left) - abandoned:
+        say(f"{count(running, 'spool file is', 'spool files are')} left to bots that still run")
+    if abandoned:
+        others = count(abandoned, "spool file is", "spool files are")
+        raise Alarm(f"{others} left; a line above says why")
 
 
 def _say_whose_others_are(folder: Path | None) -> None:

@@ -1,16 +1,16 @@
 """`audit report`: one page about the record, to send to somebody or to print."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.cli.database.servers import reading
-from mexc_plugin.cli.errors import Misuse
+from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
-from mexc_plugin.cli.options.filters import filters as filter_options
+from mexc_plugin.cli.options.filter_options import filters as filter_options
 from mexc_plugin.cli.output.progress import waiting
 from mexc_plugin.cli.output.terminal import emit, say
 
@@ -46,9 +46,9 @@ def report(filters: "Filters", output: str, title: str, force: bool, database: C
 
 
 def _write(path: Path, url: str, filters: "Filters", title: str, *, force: bool) -> None:
-    from mexc_plugin.cli.exporting.partial_file import Part, told
+    from mexc_plugin.cli.exporting.partial_file import Part, naming_file
 
-    with told(path):
+    with naming_file(path):
         part = Part(path, force=force)
         try:
             part.begin()
@@ -66,7 +66,7 @@ def _page(url: str, filters: "Filters", title: str) -> str:
     from mexc_plugin.store.connect import engine
     from mexc_plugin.store.read.statistics import counts
 
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = naive_utc.now()
     with reading(url) as connection:
         counts.steady(connection)
         with waiting("counting"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mexc_plugin.cli.errors import Problem
+from mexc_plugin.cli.exit_codes import Problem
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.output.terminal import emit, say
 
@@ -79,7 +79,7 @@ def sandbox(
     database = common.given_before(ctx) or room.configuration.DATABASE
     key, secret = key or room.DEFAULT_KEY, secret or room.DEFAULT_SECRET
 
-    def started(url: str) -> None:
+    def announce(url: str) -> None:
         emit(room.configuration_lines(url, key, secret, database).splitlines())
         sys.stdout.flush()
         say(f"Serving at {url}; end with Ctrl-C.")
@@ -93,7 +93,7 @@ def sandbox(
             log_path=log,
             credentials={key: secret},
             rate_limit=limit,
-            on_started=started,
+            on_started=announce,
         )
     except OSError as error:
         if error.errno != errno.EADDRINUSE:

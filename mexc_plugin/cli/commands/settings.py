@@ -29,7 +29,7 @@ def config(database: Chosen, form: str) -> None:
     rows, screen = list(_rows(database)), Screen.detect()
     if form == "table":
         # On a narrow terminal: they are named after the settings.
-        emit(list(as_grid(rows, COLUMNS, screen, droppable=("variable",))))
+        emit(as_grid(rows, COLUMNS, screen, droppable=("variable",)))
     else:
         emit(list(RENDERERS[form](rows, COLUMNS, screen)))
     say(_file_in_words())
@@ -37,7 +37,7 @@ def config(database: Chosen, form: str) -> None:
 
 def _rows(database: Chosen) -> Iterator[dict[str, Any]]:
     from mexc_plugin.store.connect.error_messages import name_of
-    from mexc_plugin.store.write import spool_folder
+    from mexc_plugin.store.write.spool import spool_folder
 
     for key in OPTION_KEYS:
         found = find(key)

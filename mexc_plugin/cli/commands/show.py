@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 import click
 
 from mexc_plugin.cli.database.servers import reading
-from mexc_plugin.cli.errors import Exit
+from mexc_plugin.cli.exit_codes import Exit
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.completing import complete_cancels
 from mexc_plugin.cli.options.display import clock, count, pager
-from mexc_plugin.cli.options.filters import storable
+from mexc_plugin.cli.options.filter_options import storable
 from mexc_plugin.cli.options.naming import find_one
 from mexc_plugin.cli.output.formats import array
 from mexc_plugin.cli.output.pager import emit_paged
-from mexc_plugin.cli.output.table import wrapped
+from mexc_plugin.cli.output.table import wrap
 from mexc_plugin.cli.output.terminal import Screen, say
-from mexc_plugin.review.events import Findings, Row, checked
+from mexc_plugin.review.event_view import Findings, Row, check_event
 from mexc_plugin.review.showing import duration
 from mexc_plugin.review.story import Step, name_of, steps
 from mexc_plugin.review.summary import summarize
@@ -60,13 +60,13 @@ def show(cancel_id: str, database: Chosen, form: str, utc: bool, pager: bool) ->
 
 def as_json(rows: Iterable[Row], findings: Findings, _screen: Screen) -> Iterator[str]:
     """One array of documents."""
-    return array(checked(row, findings) for row in rows)
+    return array(check_event(row, findings) for row in rows)
 
 
 def as_jsonl(rows: Iterable[Row], findings: Findings, _screen: Screen) -> Iterator[str]:
     """One document a line."""
     for row in rows:
-        yield encode(checked(row, findings))
+        yield encode(check_event(row, findings))
 
 
 def as_text(
@@ -75,11 +75,11 @@ def as_text(
     """For people: what happened in a sentence, then when, then the raw words of both sides."""
     told = list(steps(rows, findings))
     for step in told[:1]:
-        yield screen.styled(f"cancel {visible(str(step.row['cancel_id']))}", bold=True)
+        yield screen.style(f"cancel {visible(str(step.row['cancel_id']))}", bold=True)
     for line in summarize(attempts, lambda moment: f"{screen.time(moment)} {screen.zone}"):
         yield from _sentence(visible(line), screen)
     yield ""
-    yield screen.styled(f"Timeline ({screen.zone})", bold=True)
+    yield screen.style(f"Timeline ({screen.zone})", bold=True)
     for step in told:
         yield _headline(step, screen)
         for change in step.changes:
@@ -88,7 +88,7 @@ def as_text(
         yield from _chain(step.findings, screen)
     for step in told:
         yield ""
-        yield screen.styled(f"Raw words: {_what(step.row)}", bold=True)
+        yield screen.style(f"Raw words: {_what(step.row)}", bold=True)
         yield from _raw(step)
         yield f"  writer: {visible(str(step.row['writer_id']))} seq {step.row['seq']}"
         yield f"  hash: {visible(str(step.row['hash']))}"
@@ -99,7 +99,7 @@ def _sentence(line: str, screen: Screen) -> Iterator[str]:
     if screen.width is None or line.startswith(" "):
         yield line
     else:
-        yield from wrapped(line.split(" "), screen.width, gap=" ", indent="")
+        yield from wrap(line.split(" "), screen.width, gap=" ", indent="")
 
 
 RENDERERS: dict[str, Callable[[Iterable[Row], Findings, Screen], Iterator[str]]] = {
@@ -131,7 +131,7 @@ def _chain(found: Sequence["Finding"], screen: Screen) -> Iterator[str]:
     if not found:
         yield "  chain: holds, as do the links to its neighbours"
     for item in found:
-        yield screen.styled(f"  chain: {item.fault}: {visible(item.message)}", "red")
+        yield screen.style(f"  chain: {item.fault}: {visible(item.message)}", "red")
 
 
 def _raw(step: Step) -> Iterator[str]:

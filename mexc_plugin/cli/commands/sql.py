@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mexc_plugin.cli.database.servers import reading
-from mexc_plugin.cli.errors import Misuse
+from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.completing import complete_questions
@@ -76,7 +76,7 @@ def sql(
     if name is None or listing:
         _refuse_rest(name, given, show)
         columns = TITLES if form == "table" else LISTED
-        emit(_render(form, map(_listed, questions.catalogue().values()), columns))
+        emit(_render(form, map(_describe, questions.catalogue().values()), columns))
         if form == "table":
             say("what one asks for, and its SQL: mexc-plugin audit sql NAME --show")
         return
@@ -85,7 +85,7 @@ def sql(
         statement = _statement(name)
         _answer(lambda connection: own_sql.ask(connection, statement, timeout), database.url, form)
         return
-    question = questions.named(name)
+    question = questions.find(name)
     if show:
         from mexc_plugin.store.connect.engine import parse
 
@@ -153,7 +153,7 @@ def _render(form: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]
     return renderers[form](rows, columns, Screen.detect())
 
 
-def _listed(question: "Question") -> dict[str, str]:
+def _describe(question: "Question") -> dict[str, str]:
     parameters = (
         parameter.name if parameter.default is None else f"{parameter.name}={parameter.default}"
         for parameter in question.parameters

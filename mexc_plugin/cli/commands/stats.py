@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.cli.database.servers import reading
-from mexc_plugin.cli.errors import Misuse
+from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import clock, nothing_matches
-from mexc_plugin.cli.options.filters import filters as filter_options
+from mexc_plugin.cli.options.filter_options import filters as filter_options
 from mexc_plugin.cli.output.progress import waiting
 from mexc_plugin.cli.output.terminal import Screen, emit, say
 
@@ -48,16 +49,16 @@ def stats(filters: "Filters", by: str | None, utc: bool, database: Chosen, form:
         if by is not None:
             count_by = by if screen.utc or by != "day" else "hour"
             with waiting("counting"):
-                groups = counts.by(connection, filters, counts.By(count_by))
+                (groups,) = counts.by(connection, filters, counts.By(count_by))
             if by in ("hour", "day"):
                 groups = _by_clock(groups, by, screen)
             emit(_groups(form, by, groups, screen))
             found = bool(groups)
         else:
-            now = datetime.now(UTC).replace(tzinfo=None)
+            now = naive_utc.now()
             with waiting("counting"):
                 seen = overview.read(connection, filters, now)
-            emit({"table": _told, "json": _as_json, "csv": _as_csv}[form](seen, screen))
+            emit({"table": _render, "json": _as_json, "csv": _as_csv}[form](seen, screen))
             found = bool(seen.total.attempts)
     if not found:
         say(nothing_matches(filters, utc=utc))
@@ -102,14 +103,15 @@ DROPPABLE = ("p95", "max", "p50")
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
     """The figures of a row for people."""
-    from mexc_plugin.review.figures import LATENCIES, milliseconds, share
+    from mexc_plugin.review.figures import LATENCIES, share
+    from mexc_plugin.review.showing import duration
 
     shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in row.items()}
     shown["share"] = share(row["failed_share"])
-    return shown | {name.removesuffix("_us"): milliseconds(row[name]) for name in LATENCIES}
+    return shown | {name.removesuffix("_us"): duration(row[name]) for name in LATENCIES}
 
 
-def _told(seen: "Overview", screen: Screen) -> Iterator[str]:
+def _render(seen: "Overview", screen: Screen) -> Iterator[str]:
     """Sections for people; one with nothing in it is left out."""
     from mexc_plugin.cli.output.grid import as_grid
     from mexc_plugin.review.figures import figures
@@ -120,7 +122,7 @@ def _told(seen: "Overview", screen: Screen) -> Iterator[str]:
     for title, rows in _sections(seen, screen).items():
         if rows:
             yield ""
-            yield screen.styled(title, bold=True)
+            yield screen.style(title, bold=True)
             yield from as_grid(rows, list(rows[0]), screen)
     rest = len(seen.reasons) - MOST_REASONS
     if rest > 0:
@@ -199,13 +201,13 @@ def _lines(seen: "Overview") -> Iterator[dict[str, Any]]:
             yield from ({"section": name, "name": k, "value": v} for k, v in value.items())
         elif isinstance(value, list):
             for item in value:
-                *words, number = _counted(item)
+                *words, number = _make_row(item)
                 label = " ".join(str(word) for word in words if word is not None)
                 yield {"section": name, "name": label, "value": number}
         else:
             yield {"section": "total", "name": name, "value": value}
 
 
-def _counted(item: dict[str, Any]) -> list[Any]:
+def _make_row(item: dict[str, Any]) -> list[Any]:
     """The words of an entry, and its number last."""
     return list(item.values())

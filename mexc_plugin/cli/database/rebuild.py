@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from mexc_plugin.cli.database.servers import opened
+from mexc_plugin.cli.database.servers import opening
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import emit, say
@@ -44,7 +44,7 @@ def rebuild(database: Chosen, after: str) -> None:
             click.echo("\r\x1b[K", err=True, nl=False)
         emit([visible(f"cancel {key[0]} attempt {key[1]}: the row {what}")])
 
-    with opened(database.url, read_only=False) as engine, engine.connect() as connection:
+    with opening(database.url, read_only=False) as engine, engine.connect() as connection:
         queries.require_current(connection, database.url)
         connection.rollback()
         try:

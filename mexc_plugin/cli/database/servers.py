@@ -1,12 +1,12 @@
 """`db grants` and `db partitions`: what only database servers have."""
 
 import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mexc_plugin.cli.errors import Misuse
+from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import emit, say
@@ -20,15 +20,17 @@ MOST_MONTHS = 120
 
 
 @contextlib.contextmanager
-def opened(url: str, *, read_only: bool = True, answer_ms: int | None = None) -> Iterator["Engine"]:
+def opening(
+    url: str, *, read_only: bool = True, answer_ms: int | None = None
+) -> Iterator["Engine"]:
     """An engine for that database, whose errors are lines for people. answer_ms: as `create`."""
     from mexc_plugin.store.connect import engine as engines
-    from mexc_plugin.store.connect.error_messages import explained
+    from mexc_plugin.store.connect.error_messages import explaining
 
     patience = engines.ANSWER_TIMEOUT_MS if answer_ms is None else answer_ms
     engine = engines.create(url, read_only=read_only, answer_ms=patience)
     try:
-        with explained(url):
+        with explaining(url):
             yield engine
     finally:
         engine.dispose()
@@ -38,8 +40,8 @@ def say_unchecked(url: str) -> None:
     """Say which views could not be compared, for want of a right to see what they select."""
     from mexc_plugin.store.schema import views
 
-    with opened(url) as engine, engine.connect() as connection:
-        unseen = views.unchecked(connection)
+    with opening(url) as engine, engine.connect() as connection:
+        unseen = views.find_unchecked(connection)
     if unseen:
         say(
             f"not compared, for want of the right SHOW VIEW: {', '.join(unseen)}; "
@@ -97,26 +99,37 @@ def grants(database: Chosen, role: str, account: str | None) -> None:
     emit(granting.statements(database.url, role, account or role))
 
 
+def by(default: str) -> Callable[[Any], Any]:
+    """The option that says how long a partition is, as the argument `period`."""
+    return click.option(
+        "--by",
+        "period",
+        type=click.Choice(["day", "week", "month"]),
+        help=f"How long a partition is, in UTC, weeks from Monday. Default: {default}.",
+    )
+
+
 @click.command()
+@by("as the newest")
 @click.option(
     "--months",
     type=click.IntRange(0, MOST_MONTHS),
-    default=12,
-    show_default=True,
-    help="How many months after this one have a partition afterwards.",
+    help="How many months after this one have partitions afterwards. "
+    "Default: 12, by week 3, by day 1.",
 )
 @common.database
-def partitions(database: Chosen, months: int) -> None:
-    """Make the partitions of the months to come, and list all. PostgreSQL, partitioned, only.
+def partitions(database: Chosen, period: str | None, months: int | None) -> None:
+    """Make the partitions of the time to come, and list all. PostgreSQL, partitioned, only.
 
+    With --by those of another length that begin later and are empty are made anew.
     Names go to stdout, with their bounds; what was made is said on stderr.
     """
     from mexc_plugin.store.read import queries
     from mexc_plugin.store.schema import partitions as parts
 
-    with opened(database.url, read_only=False) as engine, engine.begin() as connection:
+    with opening(database.url, read_only=False) as engine, engine.begin() as connection:
         queries.require_current(connection, database.url)
-        made = parts.make_ahead(connection, months)
+        made = parts.make_ahead(connection, months, period)
         found = parts.existing(connection)
     emit(f"{partition.name}  {partition.bounds}" for partition in found)
     say(f"made: {', '.join(made)}" if made else "made: none, all are there")

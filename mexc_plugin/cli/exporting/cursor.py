@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mexc_plugin.cli.errors import Misuse, Problem
+from mexc_plugin.cli.exit_codes import Misuse, Problem
 from mexc_plugin.cli.exporting.partial_file import PRIVATE, write_whole
 from mexc_plugin.posix import fcntl, names_file
 
@@ -27,7 +27,7 @@ class Cursor:
 
         self.path = path
         self._next = path.with_name(path.name + ".next")
-        self._fd = _locked(path)
+        self._fd = _lock(path)
         try:
             self._settle()
             content = self._content()
@@ -71,7 +71,7 @@ class Cursor:
         self._next.unlink(missing_ok=True)
 
 
-def _locked(path: Path) -> int:
+def _lock(path: Path) -> int:
     while True:
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, PRIVATE)

@@ -9,7 +9,7 @@ from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from mexc_plugin import distributions
-from mexc_plugin.cli.errors import Misuse, Problem
+from mexc_plugin.cli.exit_codes import Misuse, Problem
 from mexc_plugin.cli.exporting.partial_file import Pipe
 from mexc_plugin.cli.output.formats import cell
 from mexc_plugin.review.text import encode, plain, printable
@@ -117,18 +117,25 @@ class Csv(Encoder):
         self._write(buffer.getvalue().encode())
 
 
+def require_pyarrow() -> None:
+    """Raise Misuse where it is not installed, with what installs it."""
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError:
+        advice = distributions.install_command("parquet")
+        raise Misuse(f"parquet needs pyarrow; run: {advice}") from None
+
+
 class Parquet(Encoder):
     """Times are microseconds UTC, whole numbers int64, all else text: decimals as they were received."""
 
     resumable = False
 
     def __init__(self, write: Write, table: "Table", columns: Sequence[str]) -> None:
-        try:
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-        except ImportError:
-            advice = distributions.install_command("parquet")
-            raise Misuse(f"parquet needs pyarrow; run: {advice}") from None
+        require_pyarrow()
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         self._arrow = pa
         self._schema = pa.schema([(name, self._type(table, name)) for name in columns])
         self._pipe = Pipe(write)

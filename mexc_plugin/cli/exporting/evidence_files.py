@@ -9,7 +9,7 @@ from typing import Any
 
 from mexc_plugin.audit.events import timestamp_text
 from mexc_plugin.cli.database.servers import reading
-from mexc_plugin.cli.errors import Misuse
+from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.exporting.exports import in_units, new_file, say_what_waits
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mexc_plugin.cli.database.servers import reading
-from mexc_plugin.cli.errors import Misuse, Problem
+from mexc_plugin.cli.exit_codes import Misuse, Problem
 from mexc_plugin.cli.exporting.cursor import Cursor
 from mexc_plugin.cli.exporting.encoders import Csv, Encoder, Gzip, JsonLines, Parquet, Proofs
 from mexc_plugin.cli.exporting.partial_file import Part
@@ -20,16 +20,17 @@ from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.progress import progress
 from mexc_plugin.cli.output.terminal import say
 from mexc_plugin.review.text import plain, visible
-from mexc_plugin.store.read import exporting
+from mexc_plugin.store.read import export_source
 from mexc_plugin.store.read.queries import Filters
 from mexc_plugin.store.read.sequence_runs import Positions
 from mexc_plugin.store.schema import tables
-from mexc_plugin.store.write import spool_folder
+from mexc_plugin.store.verify import anchors
+from mexc_plugin.store.write.spool import spool_folder
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from mexc_plugin.store.read.exporting import Source
+    from mexc_plugin.store.read.export_source import Source
 
 # An interrupted export loses what it did since it last made sure of what it has: about as much.
 KEEP_SECONDS = 2.0
@@ -73,7 +74,7 @@ class Job:
 
     def columns(self) -> tuple[str, ...]:
         """Those of an event, as far as the format wants them."""
-        return exporting.PROOF_COLUMNS if self.form == "jsonl" else exporting.EVENT_COLUMNS
+        return export_source.PROOF_COLUMNS if self.form == "jsonl" else export_source.EVENT_COLUMNS
 
     def encoder(
         self, write: Callable[[bytes], None], columns: tuple[str, ...], *, fresh: bool, safe: bool
@@ -88,7 +89,7 @@ class Job:
         return Parquet(write, table, columns)
 
 
-def begun(database: Chosen, job: Job, path: Path | None, *, force: bool) -> None:
+def begin(database: Chosen, job: Job, path: Path | None, *, force: bool) -> None:
     """Export to that file, which appears when it is whole; to stdout where there is none."""
     if path is None:
         _to_stdout(database, job)
@@ -98,7 +99,7 @@ def begun(database: Chosen, job: Job, path: Path | None, *, force: bool) -> None
         _to_file(database, job, part)
 
 
-def resumed(database: Chosen, path: Path, *, force: bool) -> None:
+def resume(database: Chosen, path: Path, *, force: bool) -> None:
     """Go on with what an interrupted export left of that file."""
     with new_file(path, force=force) as part:
         kept = part.resume()
@@ -141,11 +142,11 @@ def _to_file(database: Chosen, job: Job, part: Part, kept: dict[str, Any] | None
             part.keep(run.document() | {"base": base})
 
         run.all(keep)
-        if cursor and isinstance(source, exporting.Events):
+        if cursor and isinstance(source, export_source.Events):
             part.settle()
             cursor.prepare(source.positions, part.path, part.inode)
         size = part.publish()
-        if cursor and isinstance(source, exporting.Events):
+        if cursor and isinstance(source, export_source.Events):
             cursor.commit(source.positions)
         say_what_waits(database)
         say(run.summary(f"{part.path} ({in_units(size)})"))
@@ -158,7 +159,7 @@ def _to_stdout(database: Chosen, job: Job) -> None:
         run = _Run(job, source, sys.stdout.buffer.write, safe=sys.stdout.isatty())
         run.all()
         sys.stdout.buffer.flush()
-        if cursor and isinstance(source, exporting.Events):
+        if cursor and isinstance(source, export_source.Events):
             cursor.commit(source.positions)
         say_what_waits(database)
         say(run.summary("stdout"))
@@ -177,12 +178,15 @@ def _source(
 ) -> "Source":
     position = kept["position"] if kept else None
     if job.what == "history":
-        return exporting.History(connection, job.filters, position)
+        return export_source.History(connection, job.filters, position)
     if job.filters != Filters():
-        return exporting.EventsOfAttempts(connection, job.filters, job.columns(), position)
+        return export_source.EventsOfAttempts(connection, job.filters, job.columns(), position)
     positions = cursor.positions if cursor else Positions()
-    return exporting.Events(
-        connection, job.columns(), Positions.read(position) if position else positions
+    return export_source.Events(
+        connection,
+        job.columns(),
+        Positions.read(position) if position else positions,
+        is_archived=anchors.read(connection).took if cursor else lambda *_: False,
     )
 
 

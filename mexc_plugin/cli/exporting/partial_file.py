@@ -14,7 +14,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
-from mexc_plugin.cli.errors import Misuse, Problem
+from mexc_plugin.cli.exit_codes import Misuse, Problem
 from mexc_plugin.posix import fcntl, sync_folder
 
 BUFFER = 1_048_576
@@ -35,7 +35,7 @@ class Part:
         self.state = path.with_name(path.name + ".part.json")
         self.kept: dict[str, Any] | None = None
         require_name(path, force=force)
-        self._file = os.fdopen(_locked(self.part), "r+b", BUFFER)
+        self._file = os.fdopen(_lock(self.part), "r+b", BUFFER)
 
     @property
     def inode(self) -> int:
@@ -151,7 +151,7 @@ def replace(path: Path, text: str, mode: int) -> None:
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
+def naming_file(path: Path) -> Iterator[None]:
     """An OSError about a file says which one, also where only its descriptor was used."""
     try:
         yield
@@ -177,7 +177,7 @@ def require_name(path: Path, *, force: bool) -> None:
         raise Misuse(f"{path} is there already; name another file, or replace it with --force")
 
 
-def _locked(part: Path) -> int:
+def _lock(part: Path) -> int:
     fd = os.open(part, _FLAGS, PRIVATE)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,15 +4,16 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from mexc_plugin import settings_file
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.cli.options.display import zone_of
-from mexc_plugin.config import SPOOL_VARIABLE, URL_VARIABLE, find, spool_folder
+from mexc_plugin.config import SPOOL_VARIABLE, URL_VARIABLE, database_url, find, spool_folder
 from mexc_plugin.review import times
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -20,6 +21,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _SPOOL = "mexc_plugin.spool"
 _DATABASE = "mexc_plugin.database"
 _FORMATS = "mexc_plugin.formats"
+TARGET_VARIABLE = "MEXC_PLUGIN_SHIP_TO"
 FORMATS = ("table", "json", "jsonl", "csv")
 
 
@@ -47,7 +49,7 @@ class Chosen:
 
 def database(command: Decorated) -> Decorated:
     """Add `--database-url`, `--db` and `--config`; the command is called with `database`, a Chosen."""
-    return _config(_named("database", callback=_choose)(command))
+    return _config(_make_option("database", callback=_choose)(command))
 
 
 def before_the_command(command: Decorated) -> Decorated:
@@ -57,7 +59,7 @@ def before_the_command(command: Decorated) -> Decorated:
         if value is not None:
             ctx.meta[_DATABASE] = _require_words(ctx, param, value)
 
-    return _config(_named("_before", callback=keep, expose_value=False)(command))
+    return _config(_make_option("_before", callback=keep, expose_value=False)(command))
 
 
 def given_before(ctx: click.Context) -> str | None:
@@ -66,7 +68,7 @@ def given_before(ctx: click.Context) -> str | None:
     return found
 
 
-def _named(name: str, **more: Any) -> Callable[[Decorated], Decorated]:  # noqa: ANN401 - click's own
+def _make_option(name: str, **more: Any) -> Callable[[Decorated], Decorated]:  # noqa: ANN401 - click's own
     return click.option(
         "--database-url",
         "--db",
@@ -120,6 +122,29 @@ def spool(command: Decorated) -> Decorated:
         callback=keep,
         help="The folder that the bots name for events that wait for the database. "
         f"Default: ${SPOOL_VARIABLE}. The usual place is always looked at.",
+    )(command)
+
+
+def ship_to(command: Decorated) -> Decorated:
+    """Add `--ship-to`: the command is called with `target`, the URL of what this record is shipped to, or None."""
+
+    def settle(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+        from mexc_plugin.store.connect import engine
+
+        if value is None or not value.strip():
+            return None
+        url = database_url(value)
+        engine.validate(url)
+        return url
+
+    return click.option(
+        "--ship-to",
+        "target",
+        metavar="URL|FILE",
+        envvar=TARGET_VARIABLE,
+        callback=settle,
+        help="The central database that `audit ship` copies to: say how far it is. "
+        f"Default: ${TARGET_VARIABLE}.",
     )(command)
 
 
@@ -222,7 +247,7 @@ class Length(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
 
 def _now(ctx: click.Context | None) -> datetime:
     # One clock for one command line: `--since 1h --until now` is an hour, to the microsecond.
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = naive_utc.now()
     if ctx is None:
         return now
     kept: datetime = ctx.meta.setdefault("mexc_plugin.now", now)

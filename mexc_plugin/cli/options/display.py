@@ -90,7 +90,7 @@ def ids_as_shown(url: str, *, short: bool) -> "Iterator[Callable[[Iterable[Row]]
 
     # The rows may still be streamed over theirs.
     with queries.reading(url) as connection:
-        yield functools.partial(short_ids.shortened, connection)
+        yield functools.partial(short_ids.shorten, connection)
 
 
 def pager(command: Any) -> Any:  # noqa: ANN401 - click's

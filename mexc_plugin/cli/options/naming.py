@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mexc_plugin.cli.errors import Problem
+from mexc_plugin.cli.exit_codes import Problem
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -1,16 +1,17 @@
 """The page of `audit watch`: what is wrong first, then what is new. As many lines as there is room for. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.output.table import Row, as_table
 from mexc_plugin.cli.output.terminal import Screen, cells, cut
-from mexc_plugin.review.figures import figures, milliseconds, share
-from mexc_plugin.review.showing import age
+from mexc_plugin.review.figures import figures, share
+from mexc_plugin.review.showing import age, duration
 from mexc_plugin.review.text import visible
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 LINES = 40
 # A table has a title, a heading, and this many rows at the least.
 ROWS = 2
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, as the record has its times
 
 
 def draw(
@@ -30,8 +30,8 @@ def draw(
     """At most `height` lines, none wider than the screen. now: naive UTC; database: its name for people."""
     clock = f"{screen.time(now)[:19]} {screen.zone}"
     lines = [
-        screen.styled(f"{clock}  {visible(database)}", bold=True),
-        *(screen.styled(f"! {visible(text)}", "red") for text in view.trouble.values()),
+        screen.style(f"{clock}  {visible(database)}", bold=True),
+        *(screen.style(f"! {visible(text)}", "red") for text in view.trouble.values()),
     ]
     if view.glance is None:
         lines.append("looking …")
@@ -48,15 +48,15 @@ def _figures(view: "View", glance: "Glance", screen: Screen, now: datetime) -> I
     failed = f"{found['failed']:,} failed ({share(found['failed_share'])})"
     yield (
         f"last hour: {count(found['attempts'], 'attempt', 'attempts')}, "
-        f"{screen.styled(failed, 'red' if found['failed'] else None)}, "
-        f"p50 {milliseconds(found['p50_us'])}, p99 {milliseconds(found['p99_us'])}"
+        f"{screen.style(failed, 'red' if found['failed'] else None)}, "
+        f"p50 {duration(found['p50_us'])}, p99 {duration(found['p99_us'])}"
     )
     oldest = f", the oldest {age(glance.unresolved[0]['requested_at'], now)}" if glance.open else ""
     unresolved = f"unresolved: {glance.open:,}{oldest}"
-    yield screen.styled(unresolved, "bright_magenta" if glance.open else None)
+    yield screen.style(unresolved, "bright_magenta" if glance.open else None)
     newest = "none"
     if glance.last_event_ns is not None:
-        newest = age(_EPOCH + timedelta(microseconds=glance.last_event_ns // 1_000), now)
+        newest = age(naive_utc.from_ns(glance.last_event_ns), now)
     waiting = "not looked at" if view.backlog is None else f"{view.backlog.events:,}"
     read = f", read {age(glance.at, now)}" if "database" in view.trouble else ""
     yield f"newest event: {newest}, waiting in spools: {waiting}, lost: {glance.lost:,}{read}"
@@ -76,7 +76,7 @@ def _tables(glance: "Glance", short: Mapping[str, str], screen: Screen, room: in
             {**row, "cancel_id": short.get(str(row["cancel_id"]), row["cancel_id"])}
             for row in rows[:most]
         ]
-        lines = ["", screen.styled(title, bold=True), *as_table(shown, (), screen)][:most]
+        lines = ["", screen.style(title, bold=True), *as_table(shown, (), screen)][:most]
         yield from lines
         room -= len(lines)
 

@@ -46,13 +46,13 @@ def array(values: Iterable[object]) -> Iterator[str]:
 
 def as_json(rows: Iterable[Row], columns: Sequence[str], _screen: Screen) -> Iterator[str]:
     """One array, a line for each row."""
-    return array(_ordered(row, columns) for row in rows)
+    return array(_order(row, columns) for row in rows)
 
 
 def as_jsonl(rows: Iterable[Row], columns: Sequence[str], _screen: Screen) -> Iterator[str]:
     """One object a line."""
     for row in rows:
-        yield encode(_ordered(row, columns))
+        yield encode(_order(row, columns))
 
 
 def as_csv(rows: Iterable[Row], columns: Sequence[str], _screen: Screen) -> Iterator[str]:
@@ -80,7 +80,7 @@ def renderer(form: str, columns: Sequence[str] | None) -> Callable[[Iterable[Row
     return lambda rows, screen: render(rows, names, screen)
 
 
-def _ordered(row: Row, columns: Sequence[str]) -> dict[str, Any]:
+def _order(row: Row, columns: Sequence[str]) -> dict[str, Any]:
     return {name: row[name] for name in columns}
 
 

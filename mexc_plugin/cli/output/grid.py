@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mexc_plugin.cli.output.terminal import Screen, cells, cut
+from mexc_plugin.cli.output.terminal import Screen, cells, cut, say
 from mexc_plugin.review.text import visible
 
 _GAP = "  "
@@ -23,9 +23,10 @@ def as_grid(
 ) -> Iterator[str]:
     """Aligned columns. Where a terminal is too narrow, first empty columns go, and the droppable ones in
     their order; then sentences are cut, nothing else; then each row is folded into a few lines, and the heading with it.
+    The droppable ones that went are named behind it, on stderr.
     """
     listed = list(rows)
-    gone = _dropped(listed, columns, screen, droppable)
+    gone = _choose_columns(listed, columns, screen, droppable)
     columns = [name for name in columns if name not in gone]
     texts = [[_text(row[name], screen) for name in columns] for row in listed]
     columns = [_heading(name, listed, screen) for name in columns]
@@ -34,17 +35,20 @@ def as_grid(
         _narrow(widths, texts, screen.width)
     folds = _folds(widths, screen.width)
     if len(folds) > MOST_LINES or max(widths, default=0) > (screen.width or math.inf):
-        yield from _stacked(texts, columns, screen)
+        yield from _stack(texts, columns, screen)
     elif texts:
-        for line in _folded(columns, widths, folds):
-            yield screen.styled(line, bold=True)
+        for line in _fold(columns, widths, folds):
+            yield screen.style(line, bold=True)
         for values in texts:
-            yield from _folded(
+            yield from _fold(
                 [cut(*pair) for pair in zip(values, widths, strict=True)], widths, folds
             )
+    lost = [name for name in droppable if name in gone and any(row[name] for row in listed)]
+    if lost:
+        say(f"no room for {', '.join(lost)}; a wider terminal shows all")
 
 
-def _dropped(
+def _choose_columns(
     rows: Sequence[Mapping[str, Any]],
     columns: Sequence[str],
     screen: Screen,
@@ -79,7 +83,7 @@ def _folds(widths: Sequence[int], most: int | None) -> list[slice]:
     return folds
 
 
-def _folded(texts: Sequence[str], widths: Sequence[int], folds: Sequence[slice]) -> Iterator[str]:
+def _fold(texts: Sequence[str], widths: Sequence[int], folds: Sequence[slice]) -> Iterator[str]:
     for number, fold in enumerate(folds):
         yield (_GAP if number else "") + _line(texts[fold], widths[fold])
 
@@ -115,12 +119,10 @@ def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(padded).rstrip()
 
 
-def _stacked(
-    texts: Iterable[Sequence[str]], columns: Sequence[str], screen: Screen
-) -> Iterator[str]:
+def _stack(texts: Iterable[Sequence[str]], columns: Sequence[str], screen: Screen) -> Iterator[str]:
     width = max(map(cells, columns))
     for number, line in enumerate(texts, 1):
-        yield screen.styled(f"-- {number} --", bold=True)
+        yield screen.style(f"-- {number} --", bold=True)
         for name, text in zip(columns, line, strict=True):
             if text:
                 yield f"{name}{' ' * (width - cells(name))}{_GAP}{text}"

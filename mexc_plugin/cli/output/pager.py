@@ -1,4 +1,8 @@
-"""Long output goes through a pager, where stdout is a terminal: as git does it."""
+"""Long output goes through a pager, where stdout is a terminal: as git does it.
+
+Not click's own: that of 8.1 takes Ctrl-C, while a query still runs, for the end of the text, and none of
+them leaves what fits on the screen alone.
+"""
 
 import contextlib
 import itertools

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import click
 
-from mexc_plugin.cli.output.terminal import cells, cut
+from mexc_plugin.cli.output.terminal import cells, clearing, cut
 
 Row = TypeVar("Row")
 
@@ -78,9 +78,11 @@ def line(label: str) -> Iterator[Line | None]:
         yield None
         return
     shown = Line(label)
+    clearing.append(shown.clear)
     try:
         yield shown
     finally:
+        clearing.remove(shown.clear)
         shown.clear()
 
 
@@ -106,7 +108,7 @@ def waiting(label: str) -> Iterator[None]:
             thread.join()
 
 
-def awaited(rows: Iterable[Row], label: str) -> Iterator[Row]:
+def await_first(rows: Iterable[Row], label: str) -> Iterator[Row]:
     """The same rows; the seconds are counted until the first is there."""
     rest = iter(rows)
     with waiting(label):

@@ -3,12 +3,12 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
 from mexc_plugin.cli.output.terminal import Screen, cells, cut
-from mexc_plugin.review.showing import age
+from mexc_plugin.review.showing import age, duration
 from mexc_plugin.review.text import visible
 
 Row = Mapping[str, Any]
@@ -32,11 +32,11 @@ def as_table(rows: Iterable[Row], _columns: Sequence[str], screen: Screen) -> It
     first = list(itertools.islice(rest, LAYOUT_ROWS))
     layout = Layout.of(first, screen, more=len(first) == LAYOUT_ROWS)
     if layout and first:
-        yield screen.styled(layout.heading(screen), bold=True)
+        yield screen.style(layout.heading(screen), bold=True)
     for row in itertools.chain(first, rest):
         line = layout.line(row, screen) if layout else None
         if line is None:
-            yield from stacked(row, screen)
+            yield from stack(row, screen)
         else:
             yield line
 
@@ -103,7 +103,7 @@ class Layout:
         return sum(self.widths.values()) + len(_GAP) * (len(self.widths) - 1)
 
     def heading(self, screen: Screen) -> str:
-        heads = (_padded(column.heading(screen), width) for column, width in self.widths.items())
+        heads = (_pad(column.heading(screen), width) for column, width in self.widths.items())
         return _GAP.join(heads).rstrip()
 
     def line(self, row: Row, screen: Screen) -> str | None:
@@ -117,24 +117,24 @@ class Layout:
         parts = []
         for column, text in texts.items():
             padding = " " * (self.widths[column] - cells(text))
-            parts.append((_coloured(text, row, screen) if column is OUTCOME else text) + padding)
+            parts.append((_colour(text, row, screen) if column is OUTCOME else text) + padding)
         return _GAP.join(parts).rstrip()
 
 
-def stacked(row: Row, screen: Screen) -> Iterator[str]:
+def stack(row: Row, screen: Screen) -> Iterator[str]:
     """The row as a few lines, for a terminal that is too narrow for one."""
-    rest = [_text("symbol")(row, screen), _filled(row, screen), _latency(row, screen)]
+    rest = [_text("symbol")(row, screen), _show_filled(row, screen), _latency(row, screen)]
     outcome = visible(_outcome(row, screen))
     if screen.width is not None:
         outcome = cut(outcome, screen.width - len(_GAP))
     texts = [visible(_time(row, screen)), outcome, *(visible(text) for text in rest if text)]
-    for line in wrapped(texts, screen.width or 0):
-        yield line.replace(outcome, _coloured(outcome, row, screen), 1)
+    for line in wrap(texts, screen.width or 0):
+        yield line.replace(outcome, _colour(outcome, row, screen), 1)
     yield f"  order   {visible(_order(row, screen))}"
     yield f"  cancel  {visible(_text('cancel_id')(row, screen))}"
 
 
-def wrapped(texts: Iterable[str], width: int, gap: str = _GAP, indent: str = _GAP) -> Iterator[str]:
+def wrap(texts: Iterable[str], width: int, gap: str = _GAP, indent: str = _GAP) -> Iterator[str]:
     """Lines of that width, broken between texts and never within one; all but the first are indented."""
     line = ""
     for text in texts:
@@ -155,11 +155,7 @@ def _ago(row: Row, screen: Screen) -> str:
     # Only for who reads it now: in a file it would soon be wrong.
     if screen.width is None or row["requested_at"] is None:
         return ""
-    return age(row["requested_at"], _now())
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+    return age(row["requested_at"], naive_utc.now())
 
 
 def _outcome(row: Row, _screen: Screen) -> str:
@@ -181,7 +177,7 @@ def _outcome_and_code(row: Row) -> str:
     return visible(" ".join(whole)) if row["final_outcome"] == row["outcome"] else visible(whole[0])
 
 
-def _coloured(text: str, row: Row, screen: Screen) -> str:
+def _colour(text: str, row: Row, screen: Screen) -> str:
     outcome = visible(str(row["final_outcome"]))
     if not text.startswith(outcome):
         return text
@@ -192,15 +188,14 @@ def _order(row: Row, _screen: Screen) -> str:
     return str(row["order_id"] or row["client_order_id"] or "")
 
 
-def _filled(row: Row, _screen: Screen) -> str:
+def _show_filled(row: Row, _screen: Screen) -> str:
     if row["filled"] is None and row["amount"] is None:
         return ""
     return f"{row['filled'] or '?'}/{row['amount'] or '?'}"
 
 
 def _latency(row: Row, _screen: Screen) -> str:
-    microseconds = row["latency_us"]
-    return "" if microseconds is None else f"{microseconds / 1000:.1f} ms"
+    return "" if row["latency_us"] is None else duration(row["latency_us"])
 
 
 def _attempt(row: Row, _screen: Screen) -> str:
@@ -218,7 +213,7 @@ TABLE = (
     Column("symbol", _text("symbol"), 0),
     Column("order", _order, 1),
     OUTCOME,
-    Column("filled", _filled, 3),
+    Column("filled", _show_filled, 3),
     Column("took", _latency, 4),
     Column("http", _text("http_status"), 6),
     Column("try", _attempt, 2),
@@ -227,5 +222,5 @@ TABLE = (
 )
 
 
-def _padded(text: str, width: int) -> str:
+def _pad(text: str, width: int) -> str:
     return text + " " * (width - cells(text))

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -63,9 +63,9 @@ class Screen:
 
     def outcome(self, text: str, outcome: object) -> str:
         """The text in the colour of that outcome, where there are colours."""
-        return self.styled(text, COLOURS.get(str(outcome)))
+        return self.style(text, COLOURS.get(str(outcome)))
 
-    def styled(self, text: str, colour: str | None = None, *, bold: bool | None = None) -> str:
+    def style(self, text: str, colour: str | None = None, *, bold: bool | None = None) -> str:
         return click.style(text, fg=colour, bold=bold) if self.colour else text
 
 
@@ -101,10 +101,16 @@ def cut(text: str, width: int) -> str:
     return text
 
 
+# What takes a line of progress off the terminal, while there is one.
+clearing: list[Callable[[], None]] = []
+
+
 def emit(lines: Iterable[str]) -> None:
-    """Data: lines to stdout."""
+    """Data: lines to stdout, none of them on a line of progress."""
     write = sys.stdout.write
     for line in lines:
+        for clear in clearing:
+            clear()
         write(line)
         write("\n")
     sys.stdout.flush()

@@ -22,7 +22,7 @@ def note_path(folder: Path, sha256: str) -> Path:
 
 
 @contextlib.contextmanager
-def written(folder: Path) -> Iterator[tuple[Callable[[bytes], Any], Callable[[Path], None]]]:
+def writing(folder: Path) -> Iterator[tuple[Callable[[bytes], Any], Callable[[Path], None]]]:
     """What writes a new file, and what gives it its name, durably. What has none is removed. Raises OSError."""
     part = folder / f"archive-{os.getpid()}.part"
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
@@ -44,6 +44,6 @@ def write_note(folder: Path, sha256: str, note: bytes) -> None:
     """Put the note of a bundle beside it, where it is not there already. Raises OSError."""
     path = note_path(folder, sha256)
     if not path.exists():
-        with written(folder) as (write, publish):
+        with writing(folder) as (write, publish):
             write(note)
             publish(path)

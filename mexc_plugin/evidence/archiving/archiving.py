@@ -8,11 +8,12 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
 
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.audit.signing_keys import PrivateKey
 from mexc_plugin.errors import EvidenceError, StoreError
 from mexc_plugin.evidence import note_table, signed_notes, statements, verifying
@@ -25,13 +26,12 @@ from mexc_plugin.evidence.offline.bundle_verifying import BundleCheck, decode
 from mexc_plugin.evidence.statements import Archive, Left
 from mexc_plugin.evidence.verifying import Plan
 from mexc_plugin.store.connect import engine as engines
-from mexc_plugin.store.connect.error_messages import explained
+from mexc_plugin.store.connect.error_messages import explaining
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import columns
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 from mexc_plugin.store.verify.stretches import Stretch
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC throughout
 # The largest removal that a server may be silent about.
 A_DAY_MS = 86_400_000
 
@@ -69,12 +69,12 @@ class Finished:
 
 def look(url: str, before: datetime) -> Leaving:
     """What may leave of what happened before that time. Raises what `queries.reading` raises."""
-    before_ns = (before - _EPOCH) // timedelta(microseconds=1) * 1_000
+    before_ns = naive_utc.to_ns(before)
     with queries.reading(url) as connection:
         columns.read_any_text(connection)
         found = leaving.select(connection, before_ns)
         return Leaving(
-            before, tuple(found), tuple(leaving.unresolved(connection, found, before_ns))
+            before, tuple(found), tuple(leaving.find_unresolved(connection, found, before_ns))
         )
 
 
@@ -92,13 +92,22 @@ def find_broken(url: str, wanted: Leaving, tell: Tell) -> Iterator[Finding]:
             yield finding
 
 
-def archive(url: str, wanted: Leaving, folder: Path, key: PrivateKey, tell: Tell) -> Finished:
+def archive(
+    url: str,
+    wanted: Leaving,
+    folder: Path,
+    key: PrivateKey,
+    tell: Tell,
+    beside: Callable[[Path], object] = lambda _: None,
+) -> Finished:
     """Write the bundle, read it back, and remove what is in it.
 
+    beside: called with the bundle before anything is removed, for what else is to be made of it.
     Raises StoreError, EvidenceError, OSError; then the record is as it was.
     """
     bundle, sha256 = _write(url, wanted, folder, tell)
     writers = _read_back(bundle, sha256, wanted, key, tell)
+    beside(bundle)
     notes: list[bytes] = []
 
     def anchor(connection: Connection) -> None:
@@ -117,7 +126,7 @@ def archive(url: str, wanted: Leaving, folder: Path, key: PrivateKey, tell: Tell
 
     engine = engines.create(url, answer_ms=A_DAY_MS)
     try:
-        with explained(url):
+        with explaining(url):
             dropped = removing.remove(
                 engine, wanted.stretches, wanted.before, lambda: _chunks(bundle), anchor, add
             )
@@ -148,7 +157,7 @@ def put_notes(url: str, folder: Path) -> int:
 
 
 def _write(url: str, wanted: Leaving, folder: Path, tell: Tell) -> tuple[Path, str]:
-    with archive_files.written(folder) as (put, publish):
+    with archive_files.writing(folder) as (put, publish):
         done = bundle_writing.write(
             url, put, lambda _, share: tell("writing", share), wanted.stretches
         )

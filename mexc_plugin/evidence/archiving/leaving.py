@@ -1,8 +1,8 @@
 """Which events may leave: of each writer a beginning, all of it old, and never a part of a cancel.
 
 A cancel has events of several writers: who asked, who reconciled. Where one of its events stays, all do, and with
-them every later event of the writers that they belong to; so that may go on and on. What is left is the most that
-can leave: a date that is later lets more go, never less.
+them every later event of the writers that they belong to; so that may go on and on. What stays of a writer with a
+key begins with a ladder. What is left is the most that can leave: a date that is later lets more go, never less.
 """
 
 from collections.abc import Iterable
@@ -35,10 +35,12 @@ def select(connection: Connection, before_ns: int) -> list[Stretch]:
     )
     firsts = {row[0]: row[1] for row in connection.execute(young)}
     ends = {
-        writer_id: firsts[writer_id] - 1 if writer_id in firsts else stretch.last
+        writer_id: _at_ladder(connection, writer_id, firsts[writer_id] - 1)
+        if writer_id in firsts
+        else stretch.last
         for writer_id, stretch in there.items()
     }
-    _keep_whole(connection, ends, _divided(connection, ends, there, before_ns))
+    _keep_whole(connection, ends, _find_divided(connection, ends, there, before_ns))
     found = [
         Stretch(writer_id, stretch.first, ends[writer_id], _count(connection, stretch, ends))
         for writer_id, stretch in sorted(there.items())
@@ -48,7 +50,9 @@ def select(connection: Connection, before_ns: int) -> list[Stretch]:
     return found
 
 
-def unresolved(connection: Connection, leaving: Iterable[Stretch], before_ns: int) -> list[str]:
+def find_unresolved(
+    connection: Connection, leaving: Iterable[Stretch], before_ns: int
+) -> list[str]:
     """The cancels among them whose outcome nobody knows."""
     ends = {stretch.writer_id: stretch.last for stretch in leaving}
     kept = kept_history.c
@@ -61,7 +65,7 @@ def unresolved(connection: Connection, leaving: Iterable[Stretch], before_ns: in
     return sorted(found)
 
 
-def _divided(
+def _find_divided(
     connection: Connection, ends: Ends, there: dict[str, Stretch], before_ns: int
 ) -> set[str]:
     """The cancels of which some is old and some is not, or comes after what is not."""
@@ -90,8 +94,20 @@ def _keep_whole(connection: Connection, ends: Ends, divided: set[str]) -> None:
         for writer_id, seq in connection.execute(query).all():
             end = ends.get(writer_id, 0)
             if seq <= end:
-                ends[writer_id] = seq - 1
-                divided |= _cancels(connection, writer_id, seq + 1, _key.seq <= end)
+                ends[writer_id] = _at_ladder(connection, writer_id, seq - 1)
+                divided |= _cancels(connection, writer_id, ends[writer_id] + 1, _key.seq <= end)
+
+
+def _at_ladder(connection: Connection, writer_id: str, end: int) -> int:
+    """The highest end up to there behind which a bot's key signs again: what stays is to be tied to it by itself."""
+    following = sa.select(_key.payload).where(_key.writer_id == writer_id, _key.seq == end + 1)
+    if '"rung":' not in str(connection.scalar(following)):
+        return end  # it begins a ladder, or the writer has no key
+    ladders = sa.select(_key.seq).where(
+        _key.writer_id == writer_id, _key.seq <= end, _key.payload.like('%"ladder":{%')
+    )
+    found = connection.scalar(ladders.order_by(_key.seq.desc()).limit(1))
+    return end if found is None else int(found) - 1
 
 
 def _cancels(

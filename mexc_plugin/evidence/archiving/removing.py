@@ -147,7 +147,7 @@ def _restore(connection: Connection) -> None:
 def _whole_partitions(
     connection: Connection, leaving: Sequence[Stretch], before: datetime
 ) -> list[str]:
-    """The partitions of the time before in which there is nothing but what leaves."""
+    """The partitions of the time before in which there is nothing but what leaves, or nothing at all."""
     if not partitions.is_partitioned(connection):
         return []
     ends = {stretch.writer_id: stretch.last for stretch in leaving}
@@ -158,7 +158,7 @@ def _whole_partitions(
         writers = connection.exec_driver_sql(
             f"SELECT writer_id, MAX(seq) FROM {partition.name} GROUP BY writer_id"  # noqa: S608 - a name of ours
         ).all()
-        if writers and all(last <= ends.get(writer_id, 0) for writer_id, last in writers):
+        if all(last <= ends.get(writer_id, 0) for writer_id, last in writers):
             found.append(partition.name)
     return found
 

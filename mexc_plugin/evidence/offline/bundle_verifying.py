@@ -7,7 +7,6 @@ notes state; what belongs to attempts goes to a temporary table on disk.
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from mexc_plugin import distributions
 from mexc_plugin.audit import canonical
 from mexc_plugin.errors import EvidenceError
 from mexc_plugin.evidence.attempt_story import Story
@@ -78,22 +77,20 @@ class BundleCheck:
         """What the files of events are, for the manifest; what is asked of all attempts goes to the table."""
         parts, chains = [], []
         for writer_id in bundle.writers:
-            first: tuple[object, str] | None = None
-            last: tuple[object, str] = (0, "")
+            first = last = None
             events = bundle.events(writer_id)
-            for line in events:
-                document = decode(line.payload)
-                first = first or (document.get("seq"), line.prev_hash)
-                last = document.get("seq"), line.hash
+            for last in events:
+                first = first or last
                 self.events += 1
                 self._count()
                 if not self._quick:
-                    scratch.add(writer_id, document, line.payload)
-            if first is None or events.part is None:
+                    scratch.add(writer_id, decode(last.payload), last.payload)
+            if first is None or last is None or events.part is None:
                 raise EvidenceError(f"the file of writer {writer_id} in it is empty")
-            if type(first[0]) is not int or type(last[0]) is not int:
+            begin, end = (decode(line.payload).get("seq") for line in (first, last))
+            if type(begin) is not int or type(end) is not int:
                 raise EvidenceError(f"an event of writer {writer_id} in it has no number")
-            chains.append(Chain(writer_id, first[0], last[0], first[1], last[1]))
+            chains.append(Chain(writer_id, begin, end, first.prev_hash, last.hash))
             parts.append(events.part)
         scratch.settle()
         self.writers = len(chains)
@@ -128,9 +125,9 @@ class BundleCheck:
         story = Story(
             writer_id,
             lambda cancel_id, attempt: look_up(scratch.connection, cancel_id, attempt),
-            distributions.version("mexc-plugin"),
             {} if before else None,
             self._witnesses.writer_keys,
+            follows_archive=True,
         )
         verifier.begin(writer_id, before, hash_)
         for line in bundle.events(writer_id):
@@ -156,7 +153,7 @@ class BundleCheck:
         problem = self._positions.object_to_end(writer_id, last)
         if problem is not None and not self._is_anchored:
             yield Finding(Fault.CHECKPOINT, problem, writer_id)
-        self._uncovered += max(0, last - self._positions.covered(writer_id))
+        self._uncovered += max(0, last - self._positions.last_covered(writer_id))
 
     def _check_coverage(self, bundle: Bundle) -> Iterator[Finding]:
         """Writers that are missing; and how much no signature covers."""

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from mexc_plugin import distributions
 from mexc_plugin.audit import canonical, chain
 from mexc_plugin.errors import EvidenceError
 from mexc_plugin.evidence import signed_notes, statements
@@ -98,7 +97,6 @@ def _check_meaning(chains: Sequence[_Chain], scratch: ScratchRecord) -> Iterator
         story = Story(
             each.writer_id,
             lambda cancel_id, attempt: look_up(scratch.connection, cancel_id, attempt),
-            distributions.version("mexc-plugin"),
             {},  # its start is not told: nobody knows which version it was
         )
         for document, _ in each.events:
@@ -145,7 +143,7 @@ def _chain(given: Any, cancel_id: str) -> _Chain:  # noqa: ANN401 - whatever the
     if (
         not (isinstance(writer_id, str) and _WRITER.fullmatch(writer_id))
         or not (isinstance(hash_, str) and _HASH.fullmatch(hash_))
-        or not (type(seq) is int and 1 <= seq < 2**63)
+        or type(seq) is not int
         or not (isinstance(links, list) and links and all(isinstance(x, str) for x in links))
     ):
         raise EvidenceError("it is no proof: a chain in it is none")

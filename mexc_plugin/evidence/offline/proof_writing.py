@@ -56,13 +56,13 @@ def write(
             f"{links} events lie between this cancel and the first checkpoint after it: too many for a "
             "proof; take checkpoints more often, and give a bundle of this one: mexc-plugin audit export --bundle"
         )
-    separator = f'{{"cancel_id":{_quoted(cancel_id)},"chains":['
+    separator = f'{{"cancel_id":{_quote(cancel_id)},"chains":['
     for writer_id in sorted(places):
         put(separator.encode())
         for piece in _chain(connection, heads[writer_id], set(places[writer_id])):
             put(piece.encode())
         separator = ","
-    put(f'],"checkpoint":{_quoted(note)},"format":{_quoted(FORMAT)}}}\n'.encode())
+    put(f'],"checkpoint":{_quote(note)},"format":{_quote(FORMAT)}}}\n'.encode())
     return Proven(events, links - events, checkpoint.taken_ns)
 
 
@@ -78,7 +78,7 @@ def _chain(connection: Connection, head: Head, own: set[int]) -> Iterator[str]:
         hash_ = chain.link(hash_ or prev_hash, payload)
         link = payload if seq in own else hashlib.sha256(payload.encode()).hexdigest()
         yield f'{{"first_seq":{first},"links":[' if seq == first else ","
-        yield _quoted(link)
+        yield _quote(link)
         if seq == first:
             before = prev_hash
     if expected != head.seq + 1 or hash_ != head.hash:
@@ -86,7 +86,7 @@ def _chain(connection: Connection, head: Head, own: set[int]) -> Iterator[str]:
             f"events {first} to {head.seq} of writer {head.writer_id} are not those that the checkpoint "
             "states; look with: mexc-plugin audit verify"
         )
-    yield f'],"prev_hash":{_quoted(before)},"writer_id":{_quoted(head.writer_id)}}}'
+    yield f'],"prev_hash":{_quote(before)},"writer_id":{_quote(head.writer_id)}}}'
 
 
 def _find_checkpoint(
@@ -122,5 +122,5 @@ def _read(note: str, keys: Sequence[PublicKey]) -> Checkpoint | None:
     return said if isinstance(said, Checkpoint) else None
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)

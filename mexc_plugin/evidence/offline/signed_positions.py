@@ -49,7 +49,7 @@ class Positions:
         """Number and hash of the event before a writer's first one that did not leave."""
         return self.archived.get(writer_id, (0, chain.GENESIS))
 
-    def covered(self, writer_id: str) -> int:
+    def last_covered(self, writer_id: str) -> int:
         """The number of the last event of a writer that the newest checkpoint states."""
         return self.newest.get(writer_id, self.begin_of(writer_id)[0])
 

@@ -98,6 +98,8 @@ def read_id(exchange_id: str, value: object) -> str | None:
 
     Raises BadRequest for a float that is too large to say which order it means: it could name another one.
     """
+    if type(value) is str:
+        return value.strip() or None  # nearly all of them
     if value is None or isinstance(value, bool) or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, float) and abs(value) >= EXACT_FLOATS:

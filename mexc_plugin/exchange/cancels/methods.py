@@ -9,7 +9,7 @@ from ccxt.base import errors as ccxt_errors
 from mexc_plugin.audit.interrupts import is_from_handler
 from mexc_plugin.audit.outcome import UNRESOLVED, Outcome
 from mexc_plugin.exchange.cancels import arguments, notes, pacing, unified_orders
-from mexc_plugin.exchange.context import Scope, scoped
+from mexc_plugin.exchange.context import Scope, scoping
 from mexc_plugin.exchange.interceptor import Interceptor
 from mexc_plugin.exchange.waiting import resolve
 
@@ -76,7 +76,7 @@ class CancelMethods(Interceptor):
                 f"{self.id} cancelOrders() requires a symbol argument for clientOrderIds"
             )
         scope = Scope(kill_switch=bool(given.get("killSwitch", False)))
-        with scoped(scope):
+        with scoping(scope):
             await self._audit_ensure_markets()
             market = self.market(symbol) if symbol else None
             if market is None or not self._audit_is_spot("cancelOrders", market, given):
@@ -111,7 +111,7 @@ class CancelMethods(Interceptor):
         asked = given.pop("symbols", None) or symbol or []
         symbols = asked if isinstance(asked, list | tuple | set) else [asked]
         scope = Scope(kill_switch=bool(given.pop("killSwitch", False)))
-        with scoped(scope):
+        with scoping(scope):
             await self._audit_ensure_markets()
             markets = [self.market(each) for each in symbols]
             kind, margin, rest = self._audit_market_kind(
@@ -154,7 +154,7 @@ class CancelMethods(Interceptor):
         spot_without_market = not symbol and self._audit_is_spot("cancelOrder", None, given)
         arguments.check_arguments(self.id, wanted, symbol, spot=spot_without_market)
         scope.kill_switch = bool(given.pop("killSwitch", False))
-        with scoped(scope):
+        with scoping(scope):
             await self._audit_ensure_markets()
             market = self.market(symbol) if symbol else None
             scope.symbol = market["symbol"] if market else None

@@ -5,8 +5,8 @@ from typing import Any
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.exchange.context import Scope
+from mexc_plugin.venue.identity import CancelAck
 from mexc_plugin.venue.requests import ParsedRequest
-from mexc_plugin.venue.responses import CancelAck
 from mexc_plugin.venue.unified_order import order_fields
 from mexc_plugin.venue.verdict import order_outcome
 

@@ -74,21 +74,21 @@ def _forget_location(response: aiohttp.ClientResponse) -> None:
 
 
 def _tracing() -> aiohttp.TraceConfig:
-    async def sent(_session: object, _context: SimpleNamespace, _params: object) -> None:
+    async def note_sent(_session: object, _context: SimpleNamespace, _params: object) -> None:
         # Told just before the first byte.
         attempt = _sending()
         if attempt is not None:
             attempt.sends += 1
 
-    async def redirected(
+    async def note_redirect(
         _session: object, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
     ) -> None:
         if _sending() is not None:
             _forget_location(params.response)
 
     config = aiohttp.TraceConfig()
-    config.on_request_headers_sent.append(sent)
-    config.on_request_redirect.append(redirected)
+    config.on_request_headers_sent.append(note_sent)
+    config.on_request_redirect.append(note_redirect)
     config.freeze()
     setattr(config, MARK, True)
     return config

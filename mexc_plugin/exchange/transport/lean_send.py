@@ -9,6 +9,7 @@ header that `requests` would change.
                                              └─ (not plain) requests.Session.request ── … ── adapter.send
 """
 
+import operator
 import re
 import time
 import weakref
@@ -37,7 +38,7 @@ _NO_RETRIES = urllib3.Retry(0, read=False)
 _SESSION = frozenset({*vars(requests.Session()), "request", "get_adapter"})
 _ADAPTER = frozenset(vars(HTTPAdapter()))
 _LIBRARY = tuple(
-    (kind, name, getattr(kind, name, None))
+    (kind, name)
     for kind, names in (
         (requests.Session, ("request", "prepare_request", "merge_environment_settings", "send")),
         (requests.Session, ("get_adapter", "resolve_redirects", "get_redirect_target")),
@@ -46,6 +47,7 @@ _LIBRARY = tuple(
     )
     for name in names
 )
+_AS_IT_CAME = [getattr(kind, name, None) for kind, name in _LIBRARY]
 
 
 def send(
@@ -161,7 +163,8 @@ def _adds_nothing(session: requests.Session) -> bool:
 
 def _is_as_it_came() -> bool:
     """Whether nobody has put a method of his own into the library."""
-    return all(getattr(kind, name, None) is method for kind, name, method in _LIBRARY)
+    found = [getattr(kind, name, None) for kind, name in _LIBRARY]
+    return all(map(operator.is_, found, _AS_IT_CAME))
 
 
 def _prepare(

@@ -6,6 +6,7 @@ and they count what was sent and what was seen to fail before its first byte. Th
 context: libraries fold URLs. The guards of aiohttp are in `async_transport`; importing it costs as much as ccxt.
 """
 
+import copy
 import functools
 from typing import Any
 
@@ -13,7 +14,7 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from mexc_plugin.exchange.context import ATTEMPT, Attempt
+from mexc_plugin.exchange.context import ATTEMPT, SCOPE, Attempt
 from mexc_plugin.exchange.transport import lean_send
 
 MARK = "_mexc_plugin_guarded"
@@ -76,10 +77,15 @@ def _guard_session(session: requests.Session) -> None:
 
 
 def _get_adapter(session: requests.Session, theirs: Any, url: str) -> BaseAdapter:
-    """As the session's. A cancel gets one that sends once."""
+    """As the session's. A cancel gets one that sends once.
+
+    Whoever was interrupted may hold the lock of a connection pool: what comes in between gets pools of its own.
+    """
     choose = theirs or functools.partial(type(session).get_adapter, session)
     adapter: BaseAdapter = choose(url)
-    attempt = ATTEMPT.get()
+    scope, attempt = SCOPE.get(), ATTEMPT.get()
+    if scope is not None and scope.reenters and type(adapter) is HTTPAdapter:
+        adapter = copy.copy(adapter)  # which the class defines as one with new pools
     return adapter if attempt is None or not attempt.armed else _OneSend(adapter, attempt)
 
 

@@ -6,11 +6,6 @@ Needs nothing newer than Python 3.6: any child process of a bot may come by here
 import os
 import sys
 
-# What mexc-plugin needs beside ccxt; a test compares it with pyproject.toml.
-BESIDE_CCXT = (
-    "'alembic>=1.9' 'click>=8.1' 'cryptography>=2.6.1' 'platformdirs>=3.0' 'sqlalchemy>=2.0'"
-)
-
 
 class _Refusal:
     """Ends the program where ccxt is about to be imported and the adapter is not there."""
@@ -33,16 +28,15 @@ class _Refusal:
 
 
 def _how_to_install() -> str:
-    pip = f"{sys.executable} -m pip install"
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - as below
     try:
-        from importlib.metadata import version
-    except ImportError:  # older than 3.8, and than any Python that the adapter runs on
-        return f"{pip} mexc-plugin"
-    try:
-        version("ccxt")
-    except ImportError:  # it came under another name, and pip would install ccxt over it
-        return f"{pip} --no-deps mexc-plugin && {pip} {BESIDE_CCXT}"
-    return f"{pip} mexc-plugin"
+        import runpy
+
+        # By its path: the package is what cannot be imported.
+        found = runpy.run_path(os.path.join(package, "distributions.py"))  # noqa: PTH118
+        return str(found["install_own"]())
+    except Exception:  # noqa: BLE001 - an older Python than any that the adapter runs on
+        return f"{sys.executable} -m pip install mexc-plugin"
 
 
 def _arm() -> None:

@@ -21,8 +21,8 @@ from itertools import pairwise
 from typing import Any
 
 from mexc_plugin.review.charts import altair
-from mexc_plugin.review.figures import PERCENTILES, milliseconds
-from mexc_plugin.review.showing import KINDS, styled_as
+from mexc_plugin.review.figures import PERCENTILES
+from mexc_plugin.review.showing import KINDS, duration, styled_as
 from mexc_plugin.review.text import visible
 from mexc_plugin.store.read.statistics.tallies import Tally
 
@@ -47,7 +47,10 @@ _OF = {name: colour for colour, name in COLOURS.items()}
 _DASHES = ([1, 0], [6, 3], [2, 2])
 # Upper ends in milliseconds, two steps for each factor of ten.
 HEAT_EDGES_MS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
-_LABEL_PIXELS = 46
+# As wide as browsers' fonts make a label; vl-convert measures with a narrower one.
+_LABEL_PIXELS = 64
+_AXIS_PIXELS = 60
+_PADDING = {"left": 4, "top": 4, "right": 18, "bottom": 4}
 _FEW_POINTS = 60
 _UNITS = {len("2026-11"): "month", len("2026-11-23"): "day", len("2026-11-23 14"): "hour"}
 _POWERS_MS = [10**power for power in range(-3, 7)]
@@ -80,11 +83,11 @@ def outcomes_over_time(periods: Periods, *, width: int = WIDE, link: Link | None
     if link:
         encoding["href"] = "link:N"
     chart = base.mark_bar().encode(**encoding)
-    return _drawn(
+    return _draw(
         chart,
         width,
         "Outcomes over time",
-        f"Attempts from {_range(periods)}: {_told(Tally.together(t for _, t in periods))}.",
+        f"Attempts from {_range(periods)}: {_describe(Tally.together(t for _, t in periods))}.",
     )
 
 
@@ -126,8 +129,8 @@ def latency_over_time(periods: Periods, *, width: int = WIDE) -> str:
         )
     )
     ranking = Tally.together(tally for _, tally in periods).ranking()
-    told = ", ".join(f"p{p} {milliseconds(ranking.percentile(p))}" for p in PERCENTILES)
-    return _drawn(chart, width, "Latency over time", f"From {_range(periods)}: {told} over all.")
+    told = ", ".join(f"p{p} {duration(ranking.percentile(p))}" for p in PERCENTILES)
+    return _draw(chart, width, "Latency over time", f"From {_range(periods)}: {told} over all.")
 
 
 def latency_heat(periods: Periods, *, width: int = WIDE) -> str:
@@ -153,7 +156,7 @@ def latency_heat(periods: Periods, *, width: int = WIDE) -> str:
             x=_time_axis(periods, width),
             y=alt.Y(
                 "took:O",
-                title="took",
+                title=None,
                 sort=list(reversed(bands)),
                 scale=alt.Scale(domain=list(reversed(bands))),
             ),
@@ -167,7 +170,7 @@ def latency_heat(periods: Periods, *, width: int = WIDE) -> str:
     )
     busiest = max(cells, key=lambda cell: cell[2], default=None)
     told = f"Most, {busiest[2]:,}, took {busiest[1]} on {busiest[0]}." if busiest else "No answers."
-    return _drawn(chart, width, "How long answers took", told)
+    return _draw(chart, width, "How long answers took", told)
 
 
 def outcomes_of(groups: Groups, what: str, *, width: int = WIDE, link: Link | None = None) -> str:
@@ -193,8 +196,8 @@ def outcomes_of(groups: Groups, what: str, *, width: int = WIDE, link: Link | No
     if link:
         encoding["href"] = "link:N"
     chart = _chart(rows).mark_bar().encode(**encoding)
-    told = "; ".join(f"{_label(name)}: {_told(tally)}" for name, tally in groups[:5])
-    return _drawn(chart, width, f"Outcomes by {what}", told or "Nothing.", step=22)
+    told = "; ".join(f"{_label(name)}: {_describe(tally)}" for name, tally in groups[:5])
+    return _draw(chart, width, f"Outcomes by {what}", told or "Nothing.", step=22)
 
 
 def series(tally: Tally) -> dict[str, int]:
@@ -216,7 +219,7 @@ def _time_axis(periods: Periods, width: int) -> Any:  # noqa: ANN401 - altair's
     alt = altair()
 
     names = [period for period, _ in periods]
-    every = max(1, math.ceil(len(names) * _LABEL_PIXELS / width))
+    every = max(1, math.ceil(len(names) * _LABEL_PIXELS / (width - _AXIS_PIXELS)))
     short = len({name[:4] for name in names}) == 1
     axis = alt.Axis(
         values=names[::every],
@@ -242,12 +245,12 @@ def _series_colours() -> Any:  # noqa: ANN401 - altair's
     )
 
 
-def _drawn(chart: Any, width: int, title: str, told: str, step: int | None = None) -> str:  # noqa: ANN401 - altair's
+def _draw(chart: Any, width: int, title: str, told: str, step: int | None = None) -> str:  # noqa: ANN401 - altair's
     height: Any = {"step": step} if step else (220 if width >= WIDE else 180)
     ink, grid = _colour("ink"), _colour("grid")
     whole = (
         chart.properties(width=width, height=height, autosize={"type": "fit-x", "contains": "padding"})
-        .configure(font="sans-serif", background="transparent", aria=False, padding=4)
+        .configure(font="sans-serif", background="transparent", aria=False, padding=_PADDING)
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=ink, titleColor=ink, titleFontWeight="normal", titlePadding=8, labelFontSize=11,
@@ -256,14 +259,15 @@ def _drawn(chart: Any, width: int, title: str, told: str, step: int | None = Non
         .configure_legend(
             labelColor=ink, titleColor=ink, orient="top", titleFontWeight="normal",
             labelFontSize=12, symbolSize=120, columns=0 if width >= WIDE else 3, titleOrient="left",
+            columnPadding=22, titlePadding=12,
         )
     )  # fmt: skip
     target = io.StringIO()
     whole.save(target, format="svg")
-    return _finished(target.getvalue(), title, told)
+    return _finish(target.getvalue(), title, told)
 
 
-def _finished(svg: str, title: str, told: str) -> str:
+def _finish(svg: str, title: str, told: str) -> str:
     """With a name and a description, the page's colours, and nothing that a strict policy refuses."""
     for colour, variable in COLOURS.items():
         svg = svg.replace(f'"{colour}"', f'"var({variable})"')
@@ -278,7 +282,7 @@ def _colour(name: str) -> str:
     return _OF[f"--chart-{name}"]
 
 
-def _told(tally: Tally) -> str:
+def _describe(tally: Tally) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in series(tally).items() if count)
 
 

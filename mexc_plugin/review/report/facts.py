@@ -1,21 +1,18 @@
 """What the page tells: read from the record once, of one moment."""
 
-import itertools
 from collections.abc import Iterable, Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mexc_plugin.audit.outcome import FAILED
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
 from mexc_plugin.review.charts import periods
 from mexc_plugin.review.charts.periods import Periods
 from mexc_plugin.store.read import queries
-from mexc_plugin.store.read.queries import Filters, Row, Rows
+from mexc_plugin.store.read.queries import Filters, Row
 from mexc_plugin.store.read.statistics import counts, highlights, overview
-from mexc_plugin.store.read.statistics.counts import By
+from mexc_plugin.store.read.statistics.counts import By, Groups
 from mexc_plugin.store.read.statistics.overview import Overview
-from mexc_plugin.store.read.statistics.tallies import Tally
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,8 +20,6 @@ if TYPE_CHECKING:
 SLOWEST = 20
 # What is embedded at most: the newest of each kind, and the slowest.
 MOST = {"unresolved": 2_000, "failed": 3_000, "of any outcome": 2_000}
-
-Groups = list[tuple[str | None, Tally]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +38,11 @@ class Facts:
 def gather(connection: "Connection", filters: Filters, now: datetime) -> Facts:
     """now: naive UTC."""
     kinds = (By.DAY, By.BOT, By.SYMBOL, By.ACCOUNT)
-    groupings = [counts.GROUPINGS[kind] for kind in kinds]
-    seen = overview.read(connection, filters, now, groupings)
-    ordered = [
-        counts.ordered(groups, kind) for groups, kind in zip(seen.groups, kinds, strict=True)
-    ]
-    days, *others = ordered
+    seen = overview.read(connection, filters, now, kinds)
+    days, *others = seen.groups
     unit = periods.spread(str(days[0][0]), str(days[-1][0])) if days else "day"
     slowest = highlights.slowest(connection, filters, SLOWEST)
-    still_open = _first(highlights.still_open(connection, filters), MOST["unresolved"])
+    still_open = highlights.newest(connection, filters, UNRESOLVED, MOST["unresolved"])
     return Facts(
         seen,
         unit,
@@ -59,7 +50,7 @@ def gather(connection: "Connection", filters: Filters, now: datetime) -> Facts:
         {kind.value: groups for kind, groups in zip(kinds[1:], others, strict=True)},
         slowest,
         still_open,
-        _embedded(connection, filters, still_open, slowest),
+        _choose_rows(connection, filters, still_open, slowest),
     )
 
 
@@ -69,32 +60,19 @@ def _in(unit: str, connection: "Connection", filters: Filters, days: Groups) -> 
         return periods.by_month(named)
     if unit == "day":
         return named
-    hours = counts.by(connection, filters, By.HOUR)
+    (hours,) = counts.by(connection, filters, By.HOUR)
     return [(str(name), tally) for name, tally in hours]
 
 
-def _embedded(
+def _choose_rows(
     connection: "Connection", filters: Filters, still_open: Iterable[Row], slowest: Iterable[Row]
 ) -> list[Row]:
-    outcomes = [o.value for o in FAILED if not filters.outcomes or o in filters.outcomes]
-    failed = _of(connection, filters, outcomes, MOST["failed"]) if outcomes else []
-    newest = _first(
-        queries.history(connection, filters, MOST["of any outcome"]), MOST["of any outcome"]
-    )
+    failed = highlights.newest(connection, filters, FAILED, MOST["failed"])
+    newest = queries.history(connection, filters, MOST["of any outcome"])
     known = {
         (row["cancel_id"], row["attempt"]): row for row in (*still_open, *slowest, *failed, *newest)
     }
     return sorted(known.values(), key=_newest, reverse=True)
-
-
-def _of(connection: "Connection", filters: Filters, outcomes: list[str], most: int) -> list[Row]:
-    wanted = replace(filters, outcomes=tuple(sorted(outcomes)))
-    return _first(queries.history(connection, wanted, most), most)
-
-
-def _first(rows: Rows, most: int) -> list[Row]:
-    with closing(rows):
-        return list(itertools.islice(rows, most))
 
 
 def _newest(row: Row) -> tuple[Any, ...]:

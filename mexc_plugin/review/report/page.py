@@ -18,11 +18,12 @@ from urllib.parse import urlencode
 from mexc_plugin import __version__
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 from mexc_plugin.review.charts import drawings
-from mexc_plugin.review.figures import figures, milliseconds, share
-from mexc_plugin.review.report.facts import MOST, SLOWEST, Facts, Groups
-from mexc_plugin.review.report.rows import COLUMNS, embedded, shown
-from mexc_plugin.review.showing import KINDS, SIGNS, kind_of, styled_as, worded
+from mexc_plugin.review.figures import figures, share
+from mexc_plugin.review.report.facts import MOST, SLOWEST, Facts
+from mexc_plugin.review.report.table_rows import COLUMNS, embed, show
+from mexc_plugin.review.showing import KINDS, SIGNS, duration, kind_of, styled_as, word_outcome
 from mexc_plugin.review.text import visible
+from mexc_plugin.store.read.statistics.counts import Groups
 from mexc_plugin.store.read.statistics.highlights import Reason
 from mexc_plugin.store.read.statistics.tallies import Tally
 
@@ -47,7 +48,7 @@ def render(facts: Facts, *, title: str, asked: str, source: str, made: datetime)
     environment.filters |= {
         "kind": lambda outcome: styled_as(kind_of(outcome)),
         "sign": lambda outcome: SIGNS.get(outcome, "·"),
-        "worded": worded,
+        "worded": word_outcome,
     }
     template = environment.from_string(_read("report.html"))
     style, script = PALETTE.read_text(encoding="utf-8") + _read("report.css"), _read("report.js")
@@ -80,7 +81,7 @@ def _context(facts: Facts, made: datetime) -> dict[str, Any]:
     seen = facts.seen
     total = seen.total.attempts
     return {
-        "told": _told(facts),
+        "told": _describe(facts),
         "total": _figures(seen.total),
         "unit": facts.unit,
         "kinds": list(KINDS),
@@ -103,7 +104,7 @@ def _context(facts: Facts, made: datetime) -> dict[str, Any]:
         "more_reasons": max(0, len(seen.reasons) - MOST_REASONS),
         "oldest": f"{seen.open.oldest:%Y-%m-%d %H:%M:%S}" if seen.open.oldest else "",
         "ages": seen.open.ages,
-        "still_open": [shown(row, made) for row in reversed(facts.still_open[-MOST_OPEN:])],
+        "still_open": [show(row, made) for row in reversed(facts.still_open[-MOST_OPEN:])],
         "bursts": seen.bursts,
         "repetitions": {
             "orders": seen.repetitions.orders,
@@ -112,8 +113,8 @@ def _context(facts: Facts, made: datetime) -> dict[str, Any]:
                 for one in seen.repetitions.most
             ],
         },
-        "slowest": [shown(row, made) for row in facts.slowest],
-        "embedded": _embedded(len(facts.rows), total),
+        "slowest": [show(row, made) for row in facts.slowest],
+        "embedded": _describe_rows(len(facts.rows), total),
         **{f"by_{name}": _groups(groups) for name, groups in facts.groups.items()},
     }
 
@@ -145,26 +146,29 @@ def _data(facts: Facts) -> str:
     return script_safe(
         {
             "columns": COLUMNS,
-            "rows": [embedded(row) for row in facts.rows],
+            "rows": [embed(row) for row in facts.rows],
             "series": {name: sorted(members) for name, members in KINDS.items()},
             "chips": {
-                name: [SIGNS[name], styled_as(kind_of(name)), worded(name)] for name in Outcome
+                name: [SIGNS[name], styled_as(kind_of(name)), word_outcome(name)]
+                for name in Outcome
             },
             "groups": {"failed": sorted(FAILED), "unresolved": sorted(UNRESOLVED)},
         }
     )
 
 
-def _told(facts: Facts) -> str:
+def _describe(facts: Facts) -> str:
     """What the page is about, above its figures."""
     if not facts.seen.total.attempts:
         return ""
     first, last = facts.periods[0][0], facts.periods[-1][0]
+    if facts.unit == "hour":
+        first, last = f"{first}:00", f"{last}:59"
     when = f"from {first} to {last}" if first != last else f"in {first}"
     return f"Attempts to cancel {when}, UTC."
 
 
-def _embedded(rows: int, total: int) -> str:
+def _describe_rows(rows: int, total: int) -> str:
     if rows == total:
         return ""
     kinds = ", ".join(f"the {most:,} newest {kind}" for kind, most in MOST.items())
@@ -202,7 +206,7 @@ def _groups(groups: Groups) -> list[dict[str, Any]]:
 
 def _figures(tally: Tally) -> Mapping[str, Any]:
     found = figures(tally)
-    latencies = {name: milliseconds(found[f"{name}_us"]) for name in _NAMED}
+    latencies = {name: duration(found[f"{name}_us"]) for name in _NAMED}
     return found | latencies | {"share": share(found["failed_share"])}
 
 

@@ -8,11 +8,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mexc_plugin.review.events import checked
+from mexc_plugin.review.event_view import check_event
 from mexc_plugin.review.figures import figures
 from mexc_plugin.review.text import encode
-from mexc_plugin.review.web import charts, params
-from mexc_plugin.review.web.data import answers
+from mexc_plugin.review.web import charts_page, params, record_queries
 from mexc_plugin.review.web.data.cancel_story import Several
 from mexc_plugin.review.web.data.pages_of_rows import Listing
 
@@ -21,32 +20,32 @@ Json = Mapping[str, object]
 
 async def cancels(request: Request) -> Response:
     """`{"cancels": [row, …], "after": cursor or null, "before": cursor or null}`."""
-    return _page(await answers.listed(request, params.query(request)))
+    return _page(await record_queries.list_cancels(request, params.query(request)))
 
 
 async def unresolved(request: Request) -> Response:
     """The same, of those without an outcome, oldest first."""
-    return _page(await answers.open_cancels(request, params.query(request)))
+    return _page(await record_queries.open_cancels(request, params.query(request)))
 
 
 async def cancel(request: Request) -> Response:
     """`{"cancel_id": …, "attempts": [row, …], "events": [event, …]}`."""
     name = request.path_params["id"]
-    found = await answers.told(request, name)
+    found = await record_queries.tell_story(request, name)
     if isinstance(found, Several):
         if not found.ids:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"no cancel {name!r} is on record")
         several = {"error": f"{name!r} stands for several cancels", "cancel_ids": found.ids}
         return _json(several, HTTPStatus.MULTIPLE_CHOICES)
-    events = [checked(step.row, found.findings) for step in found.steps]
+    events = [check_event(step.row, found.findings) for step in found.steps]
     attempts = [dict(row) for row in found.attempts]
     return _json({"cancel_id": found.cancel_id, "attempts": attempts, "events": events})
 
 
 async def stats(request: Request) -> Response:
     """The figures of the charts: `{"total": figures, "periods": [figures, …], …}`."""
-    span, query = charts.asked_for(request)
-    seen = await charts.counted(request, span, query)
+    span, query = charts_page.asked_for(request)
+    seen = await charts_page.count(request, span, query)
     groups = {"period": seen.periods, "bot": seen.bots, "symbol": seen.symbols}
     return _json(
         {"span": span, "counted_at": seen.at, "since": seen.since, "total": figures(seen.total)}

@@ -15,13 +15,12 @@ from starlette.staticfiles import StaticFiles
 
 import mexc_plugin.review
 from mexc_plugin.errors import ConfigError, MexcPluginError
-from mexc_plugin.review.exposition import Waiting
-from mexc_plugin.review.web import api, charts, monitoring, pages, sse
-from mexc_plugin.review.web.access import login
+from mexc_plugin.review.exposition import Outside
+from mexc_plugin.review.web import api, charts_page, login, monitoring, pages, sse
 from mexc_plugin.review.web.access.gate import Gate
-from mexc_plugin.review.web.context import Shared, problem
 from mexc_plugin.review.web.data.feed import Crowded
 from mexc_plugin.review.web.data.reading import Busy, Reader
+from mexc_plugin.review.web.page_context import Shared, problem
 from mexc_plugin.review.web.params import Nonsense
 
 STATIC = Path(__file__).parent / "static"
@@ -38,8 +37,8 @@ ROUTES = (
     Route("/cancels/rows", pages.rows),
     Route("/cancels/{id:path}", pages.cancel),
     Route("/unresolved", pages.unresolved),
-    Route("/charts", charts.page),
-    Route("/charts/{name}.svg", charts.picture),
+    Route("/charts", charts_page.page),
+    Route("/charts/{name}.svg", charts_page.picture),
     Route("/api/cancels", api.cancels),
     Route("/api/cancels/{id:path}", api.cancel),
     Route("/api/unresolved", api.unresolved),
@@ -56,10 +55,10 @@ ROUTES = (
 
 
 def application(
-    reader: Reader, gate: Gate, measure_waiting: Callable[[], Waiting] | None = None
+    reader: Reader, gate: Gate, measure_outside: Callable[[], Outside] | None = None
 ) -> Starlette:
     """The pages over one record. Belongs to one event loop, from its start to its end."""
-    shared = Shared(reader, gate, measure_waiting)
+    shared = Shared(reader, gate, measure_outside)
 
     @contextlib.asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:

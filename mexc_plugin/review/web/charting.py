@@ -11,7 +11,7 @@ from mexc_plugin.review.charts.periods import Periods
 from mexc_plugin.review.web.ranges import Span
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.read.statistics import counts, highlights
-from mexc_plugin.store.read.statistics.counts import GROUPINGS, REASONS, By
+from mexc_plugin.store.read.statistics.counts import By
 from mexc_plugin.store.read.statistics.highlights import Reason
 from mexc_plugin.store.read.statistics.tallies import Tally
 
@@ -49,21 +49,18 @@ def read(connection: "Connection", filters: "Filters", span: Span, now: datetime
     """Count what the filters want of a span that ends now. now: naive UTC."""
     since = max(filter(None, (filters.since, span.since(now))), default=None)
     counts.steady(connection)
-    times, bots, symbols, reasons = counts.read(
-        connection,
-        replace(filters, since=since),
-        [GROUPINGS[span.by], GROUPINGS[By.BOT], GROUPINGS[By.SYMBOL], REASONS],
-    )
-    counted = {str(name): tally for name, tally in counts.ordered(times, span.by)}
+    wanted = replace(filters, since=since)
+    times, bots, symbols = counts.by(connection, wanted, span.by, By.BOT, By.SYMBOL)
+    counted = {str(name): tally for name, tally in times}
     total = Tally.together(counted.values())
     return Counted(
         since=since,
         at=now,
         total=total,
         periods=_periods(counted, span, since, now),
-        bots=counts.ordered(bots, By.BOT)[:MOST_GROUPS],
-        symbols=counts.ordered(symbols, By.SYMBOL)[:MOST_GROUPS],
-        reasons=highlights.reasons(reasons)[:MOST_GROUPS],
+        bots=bots[:MOST_GROUPS],
+        symbols=symbols[:MOST_GROUPS],
+        reasons=highlights.reasons(connection, wanted)[:MOST_GROUPS],
         newest=None if total.attempts else _newest(connection, filters),
     )
 

@@ -1,6 +1,5 @@
 """The pages: cancels, one cancel, and those that are unresolved."""
 
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -9,18 +8,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.errors import ConfigError
 from mexc_plugin.review import query_string, times
 from mexc_plugin.review.query_string import OUTCOME_GROUPS, Asking
 from mexc_plugin.review.showing import KINDS
 from mexc_plugin.review.summary import summarize
-from mexc_plugin.review.web import context, headings, params
-from mexc_plugin.review.web.data import answers
+from mexc_plugin.review.web import headings, page_context, params, record_queries
 from mexc_plugin.review.web.data.cancel_story import Several
 from mexc_plugin.review.web.data.pages_of_rows import Listing
 from mexc_plugin.review.web.params import Nonsense, Query
-from mexc_plugin.review.web.rendering import shown
+from mexc_plugin.review.web.rendering import show_time
 from mexc_plugin.store.read import bounded
 
 if TYPE_CHECKING:
@@ -56,10 +55,10 @@ async def cancels(request: Request) -> Response:
     try:
         query = params.query(request)
         # Before the rows: what comes in between is then asked for once more, and not missed.
-        version = await context.of(request).feed.version()
-        found = await answers.listed(request, query, counted=True)
+        version = await page_context.of(request).feed.version()
+        found = await record_queries.list_cancels(request, query, counted=True)
     except (Nonsense, ConfigError) as error:
-        return context.page(
+        return page_context.page(
             request,
             "cancels.html",
             HTTPStatus.BAD_REQUEST,
@@ -69,7 +68,7 @@ async def cancels(request: Request) -> Response:
             sort=None,
             **_PICKS,
         )
-    return context.page(
+    return page_context.page(
         request,
         "cancels.html",
         wrong=None,
@@ -82,43 +81,45 @@ async def cancels(request: Request) -> Response:
 async def rows(request: Request) -> Response:
     """The rows of a page alone, for one that heard of something new."""
     query = params.query(request)
-    found = await context.of(request).kept.get(
-        ("rows", query), TOGETHER_S, lambda: answers.listed(request, query, counted=True)
+    found = await page_context.of(request).kept.get(
+        ("rows", query),
+        TOGETHER_S,
+        lambda: record_queries.list_cancels(request, query, counted=True),
     )
-    return context.page(request, "rows.html", **_rows(query, found) | {"path": "/"})
+    return page_context.page(request, "rows.html", **_rows(query, found) | {"path": "/"})
 
 
 async def unresolved(request: Request) -> Response:
     """What nobody knows the outcome of, the longest waiting first."""
     query = params.query(request)
-    found = await answers.open_cancels(request, query, counted=True)
+    found = await record_queries.open_cancels(request, query, counted=True)
     own = {
         "caption": f"Unresolved cancels, {headings.words(found.order)}",
         "nothing": "Every cancel on record has an outcome.",
     }
-    return context.page(request, "unresolved.html", **_rows(query, found) | own)
+    return page_context.page(request, "unresolved.html", **_rows(query, found) | own)
 
 
 async def cancel(request: Request) -> Response:
     """One cancel, by its id or its order's; several to choose from where a name has several."""
     name = request.path_params["id"]
-    found = await answers.told(request, name)
+    found = await record_queries.tell_story(request, name)
     if not isinstance(found, Several):
-        return context.page(
+        return page_context.page(
             request,
             "cancel.html",
             story=found,
             facts=_facts(found.attempts),
-            told=summarize(found.attempts, lambda moment: f"{shown(moment)} UTC"),
+            told=summarize(found.attempts, lambda moment: f"{show_time(moment)} UTC"),
             back=_list_before(request),
         )
     if not found.ids:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"no cancel {name!r} is on record")
-    return context.page(request, "choice.html", wanted=name, found=found.ids, more=found.more)
+    return page_context.page(request, "choice.html", wanted=name, found=found.ids, more=found.more)
 
 
 def _rows(query: Query, found: Listing) -> dict[str, Any]:
-    wanted = query.asking.filters(datetime.now(UTC).replace(tzinfo=None))
+    wanted = query.asking.filters(naive_utc.now())
     return {
         "asking": query.asking,
         "sort": query.sort,

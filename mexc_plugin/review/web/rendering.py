@@ -10,7 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mexc_plugin.review import showing, story
+from mexc_plugin.review.figures import share
 from mexc_plugin.review.text import visible
+
+# Fields that the raw words under that title say, too.
+_IN_RAW = {"request": ("method", "path"), "response": ("http_status",), "error": ("error_type",)}
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -18,7 +22,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     return _environment().get_template(template).render(values)
 
 
-def shown(value: datetime) -> str:
+def show_time(value: datetime) -> str:
     """A time of the record, as the pages write it."""
     return value.isoformat(sep=" ", timespec="milliseconds")
 
@@ -31,25 +35,26 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=_show,
     )
     environment.filters |= {
         "age": showing.age,
         "duration": showing.duration,
         "iso": _iso,
         "kind": lambda outcome: showing.styled_as(showing.kind_of(outcome)),
-        "moment": shown,
+        "moment": show_time,
         "name_of": story.name_of,
         "news": _news,
         "number": lambda value: f"{value:,}",
         "query": urlencode,
-        "worded": showing.worded,
+        "share": share,
+        "worded": showing.word_outcome,
     }
     environment.globals |= {"signs": showing.SIGNS}
     return environment
 
 
-def _shown(value: object) -> object:
+def _show(value: object) -> object:
     """Text of others cannot hide itself, turn the line around, or be something else than it says."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return visible(value)
@@ -61,9 +66,11 @@ def _iso(value: datetime) -> str:
 
 
 def _news(step: story.Step, known: Mapping[str, Any]) -> list[story.Change]:
-    """What an event says that is not said above it."""
+    """What an event says that is said neither above it nor in the raw words below it."""
+    raw = {name for title, _ in step.raw for name in _IN_RAW.get(title, ())}
     return [
         change
         for change in step.changes
-        if change.before is not None or known.get(change.name) != change.now
+        if change.name not in raw
+        and (change.before is not None or known.get(change.name) != change.now)
     ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
-from mexc_plugin.review.exposition import Waiting
+from mexc_plugin.review.exposition import Outside
 from mexc_plugin.review.web.access.gate import LOOPBACK, Gate
 from mexc_plugin.review.web.access.middleware import Guard
 from mexc_plugin.review.web.app import application
@@ -32,19 +32,19 @@ def run(
     port: int,
     token: str | None,
     on_started: Callable[[str], object],
-    measure_waiting: Callable[[], Waiting],
+    measure_outside: Callable[[], Outside],
 ) -> None:
     """Serve the record at the URL; `on_started` gets the address of the first page.
 
-    measure_waiting: what waits outside of the database, for `/metrics`.
+    measure_outside: what is known beside the record, for `/metrics`.
 
     Raises OSError where it cannot bind, ValueError for a host beyond this machine without a token.
     """
     if token is None and host not in LOOPBACK:
         raise ValueError(f"{host} is more than this machine: it needs a token")
-    with bound(host, port) as listening:
+    with bind(host, port) as listening:
         on_started(_address(host, listening))
-        asyncio.run(_until_signalled(url, Gate(token), listening, measure_waiting))
+        asyncio.run(_until_signalled(url, Gate(token), listening, measure_outside))
 
 
 async def serve(
@@ -52,10 +52,10 @@ async def serve(
     gate: Gate,
     listening: socket.socket,
     ended: asyncio.Event,
-    measure_waiting: Callable[[], Waiting] | None = None,
+    measure_outside: Callable[[], Outside] | None = None,
 ) -> None:
     """Serve on a socket until the event is set. Who watches is sent home, who reads may finish."""
-    app = application(Reader(url), gate, measure_waiting)
+    app = application(Reader(url), gate, measure_outside)
     config = uvicorn.Config(
         Guard(app, gate),  # outermost: what fails has the headers too
         access_log=False,  # who looked at what is nobody's business here
@@ -81,16 +81,16 @@ async def serve(
 
 
 async def _until_signalled(
-    url: str, gate: Gate, listening: socket.socket, measure_waiting: Callable[[], Waiting]
+    url: str, gate: Gate, listening: socket.socket, measure_outside: Callable[[], Outside]
 ) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    await serve(url, gate, listening, ended, measure_waiting)
+    await serve(url, gate, listening, ended, measure_outside)
 
 
-def bound(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from mexc_plugin.errors import MexcPluginError
 from mexc_plugin.review.text import encode
-from mexc_plugin.review.web import context
+from mexc_plugin.review.web import page_context
 from mexc_plugin.review.web.data.feed import Feed
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.read.filters import Filters
@@ -27,16 +27,16 @@ RETRY_MS = 2_000
 
 async def events(request: Request) -> Response:
     """`state` events: the record's version, and what is wrong with the database if anything is."""
-    feed = context.of(request).feed
+    feed = page_context.of(request).feed
     feed.require_room()
     if request.method == "HEAD":
         return Response(media_type="text/event-stream")
-    return StreamingResponse(_told(feed), media_type="text/event-stream")
+    return StreamingResponse(_stream(feed), media_type="text/event-stream")
 
 
 async def health(request: Request) -> Response:
     """200 when the record can be read, 503 when not. It says nothing of what is in it."""
-    common = context.of(request)
+    common = page_context.of(request)
     try:
         await common.kept.get("health", HEALTH_S, lambda: common.reader.ask(_look, PATIENCE_S))
     except MexcPluginError:
@@ -51,7 +51,7 @@ def _look(connection: "Connection") -> None:
         list(rows)
 
 
-async def _told(feed: Feed) -> AsyncIterator[str]:
+async def _stream(feed: Feed) -> AsyncIterator[str]:
     yield f"retry: {RETRY_MS}\n\n"
     async for state in feed.watch():
         if state is None:

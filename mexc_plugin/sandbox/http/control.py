@@ -7,12 +7,12 @@ from aiohttp import web
 
 from mexc_plugin.sandbox.arrivals import Arrivals
 from mexc_plugin.sandbox.faults import ELSEWHERE, FaultKind, Faults, fault_from_json
+from mexc_plugin.sandbox.handlers.spot_trading import new_order
 from mexc_plugin.sandbox.http.handler import read_call
 from mexc_plugin.sandbox.keys import key_info_from_json
 from mexc_plugin.sandbox.limits import rate_limit_from_json
 from mexc_plugin.sandbox.messages import Answer, Call, decimal_of
-from mexc_plugin.sandbox.spot.spot_trading import new_order
-from mexc_plugin.sandbox.venue import Venue
+from mexc_plugin.sandbox.simulated_venue import Venue
 from mexc_plugin.sandbox.venue_errors import RefusedError
 from mexc_plugin.sandbox.vocabulary import plain
 
@@ -132,7 +132,7 @@ def _adapt(handler: Callable[[Call], Answer]) -> Callable[[web.Request], Awaitab
             answer = Answer({"error": str(error)}, status=400)
         # A line of its own: these are read in a shell.
         return web.Response(
-            body=answer.encoded() + b"\n", status=answer.status, content_type=answer.content_type
+            body=answer.encode() + b"\n", status=answer.status, content_type=answer.content_type
         )
 
     return handle

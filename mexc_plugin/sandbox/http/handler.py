@@ -13,8 +13,8 @@ from mexc_plugin.sandbox.arrivals import Arrivals
 from mexc_plugin.sandbox.faults import Ending, Fault, FaultKind, Faults
 from mexc_plugin.sandbox.http.routes import NO_ROUTE, ROUTES, Route, answer
 from mexc_plugin.sandbox.messages import Answer, Call
-from mexc_plugin.sandbox.spot.answers import order_id_json
-from mexc_plugin.sandbox.venue import Venue
+from mexc_plugin.sandbox.simulated_venue import Venue
+from mexc_plugin.sandbox.spot.order_json import order_id_json
 from mexc_plugin.sandbox.vocabulary import IdStyle
 
 REQUESTS_KEPT = 10_000
@@ -46,8 +46,8 @@ def outcome(venue: Venue, fault: Fault | None, route: Route, call: Call) -> Outc
     return replace(_ENDINGS[fault.spec.ending](venue, fault, true), effect=true.effect)
 
 
-def _truncated(_venue: Venue, _fault: Fault, true: Answer) -> Outcome:
-    whole = true.encoded()
+def _truncate(_venue: Venue, _fault: Fault, true: Answer) -> Outcome:
+    whole = true.encode()
     return Outcome(replace(true, body=whole[: len(whole) // 2]))
 
 
@@ -70,7 +70,7 @@ _ENDINGS: Mapping[Ending, Callable[[Venue, Fault, Answer], Outcome]] = {
     Ending.OWN_ANSWER: lambda _venue, fault, _true: Outcome(fault.answer()),
     Ending.DROP: lambda _venue, _fault, _true: Outcome(None),
     Ending.MID_ANSWER: lambda _venue, _fault, true: Outcome(true, cut=True),
-    Ending.TRUNCATED: _truncated,
+    Ending.TRUNCATED: _truncate,
     Ending.OTHER_ORDER: _other_order,
 }
 
@@ -164,7 +164,7 @@ async def send(request: web.Request, result: Outcome) -> web.StreamResponse:
     response = _response(result.answer)
     if not result.cut:
         return response
-    whole = result.answer.encoded()
+    whole = result.answer.encode()
     half = web.StreamResponse(status=response.status, headers=response.headers)
     half.content_length = len(whole)
     await half.prepare(request)
@@ -181,7 +181,7 @@ def _hang_up(request: web.Request) -> None:
 
 def _response(answer: Answer) -> web.Response:
     response = web.Response(
-        body=answer.encoded(), status=answer.status, headers=dict(answer.headers)
+        body=answer.encode(), status=answer.status, headers=dict(answer.headers)
     )
     if hdrs.CONTENT_TYPE not in response.headers:
         response.content_type = answer.content_type

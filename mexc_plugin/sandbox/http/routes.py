@@ -6,13 +6,20 @@ from enum import Enum, auto
 from functools import partial
 from typing import TypeVar
 
-from mexc_plugin.sandbox.futures import contract, contract_changes, contract_public
-from mexc_plugin.sandbox.futures.futures_state import Family
+from mexc_plugin.sandbox.futures_state import Family
+from mexc_plugin.sandbox.handlers import (
+    account,
+    contract,
+    contract_changes,
+    contract_public,
+    spot_public,
+    spot_queries,
+    spot_trading,
+)
 from mexc_plugin.sandbox.http.signing import contract_account, spot_account
 from mexc_plugin.sandbox.keys import SPOT_DEAL_READ, SPOT_DEAL_WRITE
 from mexc_plugin.sandbox.messages import Answer, Call
-from mexc_plugin.sandbox.spot import account, spot_public, spot_queries, spot_trading
-from mexc_plugin.sandbox.venue import Venue
+from mexc_plugin.sandbox.simulated_venue import Venue
 from mexc_plugin.sandbox.venue_errors import Reason, RefusedError
 
 PublicHandler = Callable[[Venue, Call], Answer]
@@ -50,7 +57,7 @@ def answer(venue: Venue, route: Route, call: Call) -> Answer:
             return _REFUSALS[route.api](refused, call)
 
 
-def _signed(
+def _require_signature(
     signed_by: Signing,
     handlers: Mapping[Key, PrivateHandler],
     needs: Mapping[Key, str] | None = None,
@@ -117,10 +124,10 @@ _SPOT_PRIVATE: Mapping[Endpoint, PrivateHandler] = {
     ("PUT", "userDataStream"): account.listen_key,
     # DELETE endpoints that do not cancel orders
     ("DELETE", "userDataStream"): account.listen_key,
-    ("DELETE", "capital/withdraw"): account.accepted,
-    ("DELETE", "strategy/group"): account.accepted,
-    ("DELETE", "sub-account/apiKey"): account.accepted,
-    ("DELETE", "broker/sub-account/apiKey"): account.accepted,
+    ("DELETE", "capital/withdraw"): account.accept,
+    ("DELETE", "strategy/group"): account.accept,
+    ("DELETE", "sub-account/apiKey"): account.accept,
+    ("DELETE", "broker/sub-account/apiKey"): account.accept,
 }
 
 _SPOT_CANCELS: Mapping[str, PrivateHandler] = {
@@ -172,13 +179,13 @@ _CONTRACT_PRIVATE: Mapping[Endpoint, PrivateHandler] = {
     ("GET", "order/get/{order_id}"): contract.get_order,
     ("GET", "order/external/{symbol}/{external_oid}"): contract.get_external,
     ("GET", "order/batch_query"): contract.batch_query,
-    ("GET", "order/list/open_orders"): contract.listed(Family.ORDER, only_open=True),
-    ("GET", "order/list/open_orders/{symbol}"): contract.listed(Family.ORDER, only_open=True),
-    ("GET", "order/list/history_orders"): contract.listed(Family.ORDER, only_open=False),
-    ("GET", "planorder/list/orders"): contract.listed(Family.PLAN, only_open=False),
-    ("GET", "stoporder/list/orders"): contract.listed(Family.STOP, only_open=False),
-    ("GET", "stoporder/open_orders"): contract.listed(Family.STOP, only_open=True),
-    ("GET", "trackorder/list/orders"): contract.listed(Family.TRACK, only_open=False),
+    ("GET", "order/list/open_orders"): contract.list_orders(Family.ORDER, only_open=True),
+    ("GET", "order/list/open_orders/{symbol}"): contract.list_orders(Family.ORDER, only_open=True),
+    ("GET", "order/list/history_orders"): contract.list_orders(Family.ORDER, only_open=False),
+    ("GET", "planorder/list/orders"): contract.list_orders(Family.PLAN, only_open=False),
+    ("GET", "stoporder/list/orders"): contract.list_orders(Family.STOP, only_open=False),
+    ("GET", "stoporder/open_orders"): contract.list_orders(Family.STOP, only_open=True),
+    ("GET", "trackorder/list/orders"): contract.list_orders(Family.TRACK, only_open=False),
     ("GET", "order/list/order_deals"): contract.empty_list,
     ("GET", "order/list/order_deals/v3"): contract.empty_list,
     ("GET", "order/deal_details/{order_id}"): contract.empty_list,
@@ -253,18 +260,20 @@ ROUTES: Mapping[Endpoint, Route] = {
         Api.SPOT,
         {
             **_at("GET", SPOT, _SPOT_PUBLIC),
-            **_under(SPOT, _signed(spot_account, _SPOT_PRIVATE, _NEEDS)),
+            **_under(SPOT, _require_signature(spot_account, _SPOT_PRIVATE, _NEEDS)),
         },
-        _at("DELETE", SPOT, _signed(spot_account, _SPOT_CANCELS, _CANCELS_NEED)),
+        _at("DELETE", SPOT, _require_signature(spot_account, _SPOT_CANCELS, _CANCELS_NEED)),
     ),
-    **_routes(Api.LEGACY, {}, _at("DELETE", LEGACY, _signed(contract_account, _LEGACY_CANCELS))),
+    **_routes(
+        Api.LEGACY, {}, _at("DELETE", LEGACY, _require_signature(contract_account, _LEGACY_CANCELS))
+    ),
     **_routes(
         Api.CONTRACT,
         {
             **_at("GET", CONTRACT_PUBLIC, _CONTRACT_PUBLIC),
-            **_under(CONTRACT_PRIVATE, _signed(contract_account, _CONTRACT_PRIVATE)),
+            **_under(CONTRACT_PRIVATE, _require_signature(contract_account, _CONTRACT_PRIVATE)),
         },
-        _at("POST", CONTRACT_PRIVATE, _signed(contract_account, _CONTRACT_CANCELS)),
+        _at("POST", CONTRACT_PRIVATE, _require_signature(contract_account, _CONTRACT_CANCELS)),
     ),
 }
 

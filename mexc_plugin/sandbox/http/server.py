@@ -13,7 +13,7 @@ from mexc_plugin.sandbox.arrivals import Arrivals
 from mexc_plugin.sandbox.faults import Faults
 from mexc_plugin.sandbox.http.control import Control
 from mexc_plugin.sandbox.http.handler import Front
-from mexc_plugin.sandbox.venue import Venue
+from mexc_plugin.sandbox.simulated_venue import Venue
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SHUTDOWN_S = 0.5

@@ -47,7 +47,7 @@ def _check_number(value: Decimal, decimals: int, scale: Reason, positive: Reason
         raise RefusedError(scale)
 
 
-def taken(market: Market, new: NewOrder) -> list[Level]:
+def find_executions(market: Market, new: NewOrder) -> list[Level]:
     """The executions of `new` on arrival, best price first; empty when it does not cross.
 
     A FILL_OR_KILL order takes all of its quantity or nothing. A STOP_MARKET_ORDER waits for its

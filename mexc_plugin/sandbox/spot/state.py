@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from mexc_plugin.sandbox.markets import TAKER_FEE, Level, Market, market_of
-from mexc_plugin.sandbox.spot.matching import check, meets, taken
+from mexc_plugin.sandbox.spot.matching import check, find_executions, meets
 from mexc_plugin.sandbox.spot.orders import ZERO, Cancelled, Ids, NewOrder, Order, Trade
 from mexc_plugin.sandbox.venue_errors import Reason, RefusedError
 from mexc_plugin.sandbox.vocabulary import (
@@ -64,7 +64,7 @@ class Exchange:
         """
         market = market_of(new.symbol)
         check(market, new)
-        fills = taken(market, new)
+        fills = find_executions(market, new)
         quantity = new.quantity or sum((q for _, q in fills), ZERO)
         rests = new.type in _RESTING
         if new.type is OrderType.LIMIT_MAKER and fills:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from mexc_plugin.errors import StoreError
+from mexc_plugin.errors import MexcPluginError, StoreError
 from mexc_plugin.store.connect import engine
 
 # By kind, what is wrong and what to do. {name} is the database, {option} how to name it, {line} what the driver says.
@@ -103,7 +103,7 @@ def option_of(url: str) -> str:
 
 
 @contextlib.contextmanager
-def explained(url: str) -> Iterator[None]:
+def explaining(url: str) -> Iterator[None]:
     """Raise SQLAlchemy's errors as StoreError."""
     try:
         yield
@@ -121,6 +121,15 @@ def sentence(error: SQLAlchemyError, url: str) -> str:
     if kind is None:
         return f"the audit database {name} failed: {line}"
     return SENTENCES[kind].format(name=name, option=option_of(url), line=line)
+
+
+def summarize(error: BaseException) -> str:
+    """What it is, in one line that holds no password and no statement."""
+    if isinstance(error, MexcPluginError):
+        return str(error)
+    original = getattr(error, "orig", None) or error
+    lines = str(original).strip().splitlines() or [""]
+    return engine.mask(f"{type(original).__name__}: {lines[0]}")[:300]
 
 
 def kind_of(error: SQLAlchemyError) -> str | None:

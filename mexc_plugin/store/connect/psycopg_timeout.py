@@ -4,12 +4,15 @@ libpq bounds connecting, and the kernel notices a network that is gone. A server
 whose disk is, keeps its connections up and is noticed by neither; psycopg has no read timeout.
 """
 
+import contextlib
 import time
 from collections.abc import Generator
 from typing import Any, TypeVar
 
 import psycopg
 
+# How long a server may take to hear that nobody waits any more.
+CANCEL_S = 1.0
 Result = TypeVar("Result")
 Waiting = Generator[Any, Any, Result]
 
@@ -25,7 +28,13 @@ class _Bounded(psycopg.Connection[Any]):
         try:
             return super().wait(_impatient(gen, self.patience), *args, **kwargs)
         except Silent:
-            self.close()
+            # A commit that waits for a standby would stay behind, as a process of the server's.
+            try:
+                if psycopg.capabilities.has_cancel_safe():  # another way has no bound in time
+                    with contextlib.suppress(psycopg.Error):
+                        self.cancel_safe(timeout=CANCEL_S)
+            finally:  # also where somebody is interrupted meanwhile
+                self.close()
             raise
 
 

@@ -30,7 +30,7 @@ def stopped_after(connection: Connection, seconds: float) -> Iterator[None]:
     stop = getattr(driver, "interrupt", None) or getattr(driver, "cancel", None)
     stopped = threading.Event()
     if stop is None:
-        with _explained(seconds, stopped):
+        with _explaining(seconds, stopped):
             yield
         return
 
@@ -42,7 +42,7 @@ def stopped_after(connection: Connection, seconds: float) -> Iterator[None]:
     timer.daemon = True
     timer.start()
     try:
-        with _explained(seconds, stopped):
+        with _explaining(seconds, stopped):
             yield
     finally:
         timer.cancel()
@@ -61,7 +61,7 @@ def limit_server(connection: Connection, seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def _explained(seconds: float, stopped: threading.Event) -> Iterator[None]:
+def _explaining(seconds: float, stopped: threading.Event) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:

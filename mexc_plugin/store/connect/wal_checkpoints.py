@@ -18,6 +18,9 @@ LARGE = 16 * 2**20
 # SQLite's own measure, in pages.
 AUTOMATIC = 1_000
 AGAIN_S = 1.0
+# Of so many transactions, which write some megabytes, one looks how large it is: a system call lets Python's lock go
+# just when whoever waited for the transaction wants it.
+EVERY = 20
 
 
 class Wal:
@@ -29,6 +32,7 @@ class Wal:
         self._is_ours = False  # no commit of the connection does it
         self._left = math.inf
         self._again_at = 0.0
+        self._looks = 0
         self._connection: Any = None  # kept: a forked child must not close it
 
     def begin(self) -> None:
@@ -40,7 +44,8 @@ class Wal:
 
         Raises OSError and the driver's errors.
         """
-        if not self._is_ours and os.stat(self._database + "-wal").st_size <= LARGE:  # noqa: PTH116 - with each event
+        self._looks += 1
+        if not self._is_ours and (self._looks % EVERY != 1 or not self._is_large()):
             return
         now = time.monotonic()
         if self.is_running or now < self._again_at:
@@ -58,6 +63,9 @@ class Wal:
             real_threads.start_new_thread(self._run, ())
         except (RuntimeError, MemoryError):  # as Python ends, or there are too many
             self.is_running = False
+
+    def _is_large(self) -> bool:
+        return os.stat(self._database + "-wal").st_size > LARGE  # noqa: PTH116 - Path takes longer
 
     def _bring_in(self, how: str) -> None:
         is_busy, pages, done = self._connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from mexc_plugin.store.connect.rows import Rows, stream
-from mexc_plugin.store.read.filters import Filters, conditions, wanted
+from mexc_plugin.store.read.filters import Filters, conditions, select_wanted
 from mexc_plugin.store.read.history import page_query
 from mexc_plugin.store.read.ordering import Direction
 from mexc_plugin.store.schema.tables import cancel_history
@@ -43,12 +43,12 @@ class Total:
 def total(connection: Connection, filters: Filters) -> Total:
     """How many attempts the filters want."""
     reached = _within_reach(connection, filters)
-    some = wanted(reached).with_only_columns(sa.literal(1).label("one")).limit(MOST + 1)
+    some = select_wanted(reached).with_only_columns(sa.literal(1).label("one")).limit(MOST + 1)
     found = connection.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0
     return Total(min(found, MOST), whole=found <= MOST and reached == filters)
 
 
-def ranked(
+def read_ranked(
     connection: Connection, filters: Filters, by: str, *, descending: bool, limit: int, skip: int
 ) -> Rows:
     """The newest MOST of the wanted rows of `cancel_history`, sorted by one of SORTED_BY.
@@ -63,7 +63,7 @@ def ranked(
         .order_by(
             sa.case((column.is_(None), 1), else_=0),
             column.desc() if descending else column.asc(),
-            *direction.sorted(newest.c),
+            *direction.order_by(newest.c),
         )
         .limit(limit)
         .offset(skip)

@@ -45,7 +45,7 @@ class Filters:
     latency_over_us: int | None = None
 
 
-def wanted(filters: Filters) -> sa.Select[Any]:
+def select_wanted(filters: Filters) -> sa.Select[Any]:
     """The rows that are wanted, with its columns in its order; in no order themselves."""
     view = tables.cancel_history
     query = sa.select(tables.cancel_history).where(*conditions(filters))

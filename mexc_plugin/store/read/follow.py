@@ -6,14 +6,15 @@ are looked at as well as its end.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.store.connect.rows import Row, stream
-from mexc_plugin.store.read.filters import Filters, wanted
+from mexc_plugin.store.read.filters import Filters, select_wanted
 from mexc_plugin.store.read.ordering import key
 from mexc_plugin.store.read.sequence_runs import Writer
 from mexc_plugin.store.schema.tables import cancel_audit, cancel_history
@@ -34,18 +35,18 @@ class Follower:
         self._writers: dict[str, Writer] = {}
         # Seen, but not handed out yet: a connection may break between the two.
         self._owed: dict[str, None] = {}
-        since = datetime.now(UTC).replace(tzinfo=None) - LATE
+        since = naive_utc.now() - LATE
         for writer_id, newest in heads(connection).items():
             writer = self._writers[writer_id] = Writer()
             writer.add(range(1, newest + 1), "")
             if _is_of_late(connection, writer_id, newest, since):
                 self._writers[writer_id] = _with_gaps(connection, writer_id, newest)
 
-    def changed(self, connection: Connection, filters: Filters) -> list[Row]:
+    def read_changed(self, connection: Connection, filters: Filters) -> list[Row]:
         """The wanted attempts of which something was added, as they are now, oldest first."""
         for writer_id, newest in heads(connection).items():
             writer = self._writers.setdefault(writer_id, Writer())
-            self._owed |= dict.fromkeys(_added(connection, writer_id, writer, newest))
+            self._owed |= dict.fromkeys(_take_new(connection, writer_id, writer, newest))
         batches = _batches(list(self._owed))
         rows = [row for batch in batches for row in _attempts(connection, batch, filters)]
         self._owed = {}
@@ -56,9 +57,9 @@ class Follower:
         self._owed |= dict.fromkeys(ids)
 
 
-def _added(connection: Connection, writer_id: str, writer: Writer, newest: int) -> Iterator[str]:
+def _take_new(connection: Connection, writer_id: str, writer: Writer, newest: int) -> Iterator[str]:
     """The cancels of a writer's events that were not seen; they count as seen then."""
-    missing = writer.wanted()
+    missing = writer.list_missing()
     if newest == writer.last and len(missing) == 1:
         return
     column = cancel_audit.c
@@ -77,7 +78,7 @@ def _added(connection: Connection, writer_id: str, writer: Writer, newest: int) 
 
 
 def _attempts(connection: Connection, ids: list[str], filters: Filters) -> Iterator[Row]:
-    query = wanted(filters).where(cancel_history.c.cancel_id.in_(ids))
+    query = select_wanted(filters).where(cancel_history.c.cancel_id.in_(ids))
     yield from stream(connection, query)
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
 from mexc_plugin.store.connect.rows import Rows, stream
-from mexc_plugin.store.read.filters import Filters, alternatives, wanted
+from mexc_plugin.store.read.filters import Filters, alternatives, select_wanted
 from mexc_plugin.store.read.ordering import Direction, Position
 from mexc_plugin.store.schema import tables
 
@@ -38,7 +38,7 @@ def page_query(
     """The rows of a page, in their order."""
 
     def page(some: Filters, *more: ColumnElement[bool]) -> sa.Select[Any]:
-        query = wanted(some).where(*more).order_by(*direction.sorted()).limit(limit)
+        query = select_wanted(some).where(*more).order_by(*direction.order_by()).limit(limit)
         return query if after is None else query.where(direction.after(after))
 
     pages = [page(some, *more) for some, more in alternatives(filters)]
@@ -46,10 +46,10 @@ def page_query(
         return page(filters)
     # Each alternative is in order in an index; all together they would have to be sorted.
     together = sa.union_all(*(sa.select(each.subquery()) for each in pages)).subquery()
-    return sa.select(together).order_by(*direction.sorted(together.c)).limit(limit)
+    return sa.select(together).order_by(*direction.order_by(together.c)).limit(limit)
 
 
 def history_query(filters: Filters, limit: int | None) -> sa.Select[Any]:
     """The wanted rows in one query, newest first, those of one microsecond in any order."""
     requested_at = tables.cancel_history.c.requested_at
-    return wanted(filters).order_by(requested_at.desc()).limit(limit)
+    return select_wanted(filters).order_by(requested_at.desc()).limit(limit)

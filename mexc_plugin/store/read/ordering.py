@@ -34,7 +34,7 @@ class Direction:
 
     newest_first: bool
 
-    def sorted(self, columns: Columns = cancel_history.c) -> list[ColumnElement[Any]]:
+    def order_by(self, columns: Columns = cancel_history.c) -> list[ColumnElement[Any]]:
         """For ORDER BY."""
         found = (columns[name] for name in ("requested_at", "cancel_id", "attempt"))
         return [column.desc() if self.newest_first else column.asc() for column in found]

@@ -43,7 +43,7 @@ def ask(connection: Connection, text: str, seconds: float) -> Answer:
     Raises ConfigError for what is no single statement that reads, and for what the database does not
     understand; TooLong.
     """
-    statement, start = _checked(text)
+    statement, start = _check(text)
     if connection.dialect.name == "sqlite":
         bring_decimal_sum(connection)
     query_timeout.limit_server(connection, seconds)
@@ -74,7 +74,7 @@ def ask(connection: Connection, text: str, seconds: float) -> Answer:
     return Answer(columns, rows())
 
 
-def _checked(text: str) -> tuple[str, str]:
+def _check(text: str) -> tuple[str, str]:
     """The statement without its last semicolon, and the word that it starts with."""
     code = _QUOTED.sub(lambda match: " " if match[0][:2] in ("--", "/*") else "''", text)
     bare = code.strip().rstrip(";").rstrip()

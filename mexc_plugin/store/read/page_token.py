@@ -21,14 +21,14 @@ _CHECK = 6
 _MOST_ATTEMPTS = 2**31
 
 
-def written(row: Row) -> str:
+def write(row: Row) -> str:
     """The place of a row of `cancel_history`."""
     body = f"{row['attempt']} {row['cancel_id']}".encode()
     text = base64.urlsafe_b64encode(_check(body) + body)
     return (VERSION + text.rstrip(b"=")).decode()
 
 
-def found(connection: Connection, text: str) -> Position:
+def locate(connection: Connection, text: str) -> Position:
     """The place that `written` named. Raises ConfigError for any other text, and elsewhere."""
     attempt, cancel_id = _read(text)
     view = cancel_history.c

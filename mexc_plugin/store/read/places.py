@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from mexc_plugin.store.schema.tables import audit_checkpoint, cancel_audit
+from mexc_plugin.store.schema.tables import cancel_audit
 
 # Writers that are asked for at a time.
 _WRITERS = 500
@@ -37,12 +37,6 @@ def runs(connection: Connection, writer_ids: Iterable[str]) -> dict[str, list[Ru
         for writer_id, first, last, prev_hash, hash_ in connection.execute(_query(some)):
             found.setdefault(writer_id, []).append(Run(first, last, prev_hash, hash_))
     return found
-
-
-def archive_notes(connection: Connection) -> list[str]:
-    """The signed notes of what left the database by `audit archive`."""
-    note = audit_checkpoint.c
-    return list(connection.scalars(sa.select(note.note).where(note.kind == "archive")))
 
 
 def newest(connection: Connection, writer_ids: Iterable[str]) -> dict[str, int]:

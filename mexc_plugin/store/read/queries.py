@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from mexc_plugin.errors import ConfigError, StoreError, StoreMissing
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.connect import sessions
-from mexc_plugin.store.connect.error_messages import explained, name_of, option_of
+from mexc_plugin.store.connect.error_messages import explaining, name_of, option_of
 from mexc_plugin.store.connect.rows import BATCH, Row, Rows, stream
 from mexc_plugin.store.read import filters, odd_values
 from mexc_plugin.store.read.filters import Filters, conditions
@@ -28,7 +28,7 @@ __all__ = [
     "cancel_ids",
     "cancels_of_order",
     "conditions",
-    "connected",
+    "connect",
     "events",
     "history",
     "history_query",
@@ -52,7 +52,7 @@ def reading(url: str, answer_ms: int = engines.ANSWER_TIMEOUT_MS) -> Iterator[Co
     """
     engine = engines.create(url, read_only=True, answer_ms=answer_ms)
     try:
-        with explained(url), connected(engine, url) as connection:
+        with explaining(url), connect(engine, url) as connection:
             require_current(connection, url)
             with odd_values.told_apart(connection, url):
                 yield connection
@@ -64,7 +64,7 @@ def reading(url: str, answer_ms: int = engines.ANSWER_TIMEOUT_MS) -> Iterator[Co
         engine.dispose()
 
 
-def connected(engine: sa.Engine, url: str) -> Connection:
+def connect(engine: sa.Engine, url: str) -> Connection:
     """Connect. Raises ConfigError where the URL has options that its driver does not know."""
     try:
         return engine.connect()

@@ -25,7 +25,7 @@ class Writer:
     def last(self) -> int:
         return self.runs[-1][1] if self.runs else 0
 
-    def wanted(self) -> list[tuple[int, int | None]]:
+    def list_missing(self) -> list[tuple[int, int | None]]:
         """What is not out: first and last of each gap, and what comes after everything."""
         ends = [0, *(run[1] for run in self.runs)]
         starts: list[int | None] = [*(run[0] for run in self.runs), None]
@@ -41,7 +41,7 @@ class Writer:
         runs = _runs(sequence)
         if runs and runs[-1][1] > newest:
             self.hash = hash_
-        self.runs = _joined(sorted([*self.runs, *runs]))
+        self.runs = _join(sorted([*self.runs, *runs]))
 
 
 class Positions:
@@ -104,7 +104,7 @@ def _runs(sequence: Iterable[int]) -> list[list[int]]:
     return runs
 
 
-def _joined(runs: list[list[int]]) -> list[list[int]]:
+def _join(runs: list[list[int]]) -> list[list[int]]:
     joined: list[list[int]] = []
     for first, last in runs:
         if joined and first <= joined[-1][1] + 1:

@@ -19,7 +19,7 @@ FOLLOWED = 18
 _IDS = 100
 
 
-def shortened(connection: Connection, rows: Iterable[Row], least: int = LEAST) -> Iterator[Row]:
+def shorten(connection: Connection, rows: Iterable[Row], least: int = LEAST) -> Iterator[Row]:
     """The same rows, each with the shortest beginning of its `cancel_id` that no other cancel has.
 
     least: no beginning is shorter. The connection must not be the one that the rows are still streamed over.
@@ -41,7 +41,7 @@ def shortest(connection: Connection, ids: Iterable[str], least: int = LEAST) -> 
         return {}
     query = sa.union_all(*(part for id_ in listed for part in _neighbours(id_)))
     known = sorted({*listed, *connection.scalars(query), uuid7()})
-    pairs = [0, *(_shared(one, other) for one, other in itertools.pairwise(known)), 0]
+    pairs = [0, *(_count_shared(one, other) for one, other in itertools.pairwise(known)), 0]
     wanted = set(listed)
     return {
         id_: _beginning(id_, max(before, after, least - 1))
@@ -85,7 +85,7 @@ def _neighbours(id_: str) -> Iterator[sa.Select[tuple[str]]]:
         yield sa.select(query.limit(1).subquery().c.cancel_id)
 
 
-def _shared(one: str, other: str) -> int:
+def _count_shared(one: str, other: str) -> int:
     """How many characters two ids begin with in common."""
     return sum(
         1

@@ -54,7 +54,7 @@ EVENTS: Mapping[str, Field] = {
     "method": Field("the HTTP method, as sent", _NOT_A_CANCEL),
     "path": Field("the path of the URL, as sent", _NOT_A_CANCEL),
     "venue_code": Field("the venue's code of a refusal", "where it refused nothing", _VENUE),
-    "venue_message": Field("its words", "where it refused nothing", _VENUE),
+    "venue_message": Field("the words of that refusal", "where it refused nothing", _VENUE),
     "outcome": Field("what became of the attempt", "on a request, `start` and `stop`"),
     "order_status": Field("the venue's word for the order's status", _NO_ORDER, _VENUE),
     "side": Field("`BUY` or `SELL`, the venue's word", _NO_ORDER, _VENUE),
@@ -63,12 +63,16 @@ EVENTS: Mapping[str, Field] = {
     "price": Field("the order's price (`price`), exact decimal text", _NO_ORDER, _VENUE),
     "amount": Field("what was ordered (`origQty`), exact decimal text", _NO_ORDER, _VENUE),
     "filled": Field("what was filled (`executedQty`), exact decimal text", _NO_ORDER, _VENUE),
-    "cost": Field("for how much (`cummulativeQuoteQty`), exact decimal text", _NO_ORDER, _VENUE),
+    "cost": Field(
+        "price times quantity of what was filled (`cummulativeQuoteQty`), exact decimal text",
+        _NO_ORDER,
+        _VENUE,
+    ),
     "error_type": Field("the class of the exception that the bot saw", "where it saw none", "ccxt"),
     "attempt": Field("each time that the cancel was sent, from 1 upwards", _NOT_A_CANCEL),
     "http_status": Field("the HTTP status of the answer", _NO_ANSWER, _VENUE),
     "latency_us": Field(
-        "microseconds from sending to the answer, or to the failure; a clock that is never set",
+        "microseconds from sending to the answer, or to the failure, by a clock that nobody sets",
         "on anything but a response; where nothing was sent",
         "the machine's clock",
     ),
@@ -123,7 +127,7 @@ HISTORY: Mapping[str, Field] = {
     "cancel_client_order_id": Field("the cancel's own id (`newClientOrderId`)", "where neither side gave one", _EITHER),
     "http_status": Field("the HTTP status of the answer", _UNANSWERED, _RESPONSE),
     "venue_code": Field("the venue's code of a refusal", "where it refused nothing", _RESPONSE),
-    "venue_message": Field("its words", "where it refused nothing", _RESPONSE),
+    "venue_message": Field("the words of that refusal", "where it refused nothing", _RESPONSE),
     "outcome": Field("what was known when the attempt ended; `pending` where it has not", source=_RESPONSE),
     "order_status": Field("the venue's word for the order's status", _NO_ORDER, _RESPONSE),
     "side": Field("`BUY` or `SELL`, the venue's word", _NO_ORDER, _RESPONSE),
@@ -131,7 +135,7 @@ HISTORY: Mapping[str, Field] = {
     "price": Field("the order's price, exact decimal text", _NO_ORDER, _RESPONSE),
     "amount": Field("what was ordered, exact decimal text", _NO_ORDER, _RESPONSE),
     "filled": Field("what was filled, exact decimal text", _NO_ORDER, _RESPONSE),
-    "cost": Field("for how much, exact decimal text", _NO_ORDER, _RESPONSE),
+    "cost": Field("price times quantity of what was filled, exact decimal text", _NO_ORDER, _RESPONSE),
     "error_type": Field("the class of the exception that the bot saw", "where it saw none", _RESPONSE),
     "reconciled_at": Field("when the venue's later word was put on record, UTC", "where none was needed", _RECONCILIATION),
     "final_outcome": Field("what is known now", source="the newest reconciliation, else as `outcome`"),
@@ -240,8 +244,8 @@ PAYLOAD: Mapping[str, Part] = {
         "how many events of this writer before this one could not be kept", "whole number"
     ),
     "late": Part(
-        "the events of this writer that were durable only after what they are about, since it last "
-        "said so: `count`, `first` and `last` `seq`",
+        "the events of this writer that reached a disk only after their cancel had gone on, since it "
+        "last said so: `count`, `first` and `last` `seq`",
         "object of whole numbers",
     ),
     "spooled": Part(

@@ -110,7 +110,7 @@ def ensure(engine: Engine) -> None:
     # On a server, looking takes several statements, between which another process may have made it:
     # what is not current is looked at again under the lock.
     if found in _MADE or (engine.dialect.name != "sqlite" and found is not State.CURRENT):
-        with migration_locks.locked(engine) as connection:
+        with migration_locks.locking(engine) as connection:
             found = state(connection)
             if found in _MADE:
                 _upgrade(connection, "head")
@@ -140,16 +140,17 @@ def upgrade(
     target: str = "head",
     *,
     partitioned: bool = False,
+    by: str | None = None,
     tell: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> None:
     """`db upgrade`: wanted by a person, so it also prepares a database that holds other tables.
 
-    partitioned: by month, with the partitions of a year; PostgreSQL only, and only from the start.
+    partitioned: with partitions made ahead; PostgreSQL only, and only from the start. by: as `partitions.make_ahead`.
     tell: takes how many events of how many are done, while a revision goes through all of them.
     Raises StoreTooNew; ConfigError where the audit cannot be partitioned.
     """
     _prepare(engine, target, tell)
-    with migration_locks.locked(engine) as connection:
+    with migration_locks.locking(engine) as connection:
         found = state(connection)
         if found is State.TOO_NEW:
             refuse(found)
@@ -157,7 +158,7 @@ def upgrade(
             _require_partitionable(connection)
         _upgrade(connection, target, partitioned=partitioned)
         if partitioned:
-            partitions.make_ahead(connection, partitions.AHEAD)
+            partitions.make_ahead(connection, by=by)
 
 
 def _prepare(engine: Engine, target: str, tell: Callable[[int, int], object]) -> None:
@@ -168,9 +169,9 @@ def _prepare(engine: Engine, target: str, tell: Callable[[int, int], object]) ->
         return
     missing = list(_scripts().iterate_revisions(target, current))[::-1]
     for script in (script for script in missing if hasattr(script.module, "prepare")):
-        with migration_locks.locked(engine) as connection:
+        with migration_locks.locking(engine) as connection:
             _upgrade(connection, str(script.down_revision))
-        with migration_locks.held(engine) as connection:
+        with migration_locks.holding(engine) as connection:
             script.module.prepare(connection, tell)
 
 
@@ -185,7 +186,7 @@ def _require_partitionable(connection: Connection) -> None:
 
 def downgrade(engine: Engine, target: str) -> None:
     """Go back to an older revision: for tests and for people who know what they do."""
-    with migration_locks.locked(engine) as connection:
+    with migration_locks.locking(engine) as connection:
         current = tables.revision(connection)
         back = _scripts().iterate_revisions(current, target, select_for_downgrade=True)
         _run(connection, MigrationStep.downgrade_from_script, back)

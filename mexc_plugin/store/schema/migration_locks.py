@@ -19,7 +19,7 @@ LOCK_TABLE = "cancel_audit_upgrading"
 
 
 @contextlib.contextmanager
-def locked(engine: Engine) -> Iterator[Connection]:
+def locking(engine: Engine) -> Iterator[Connection]:
     """A connection that no other migration can run beside; one transaction, where DDL allows it."""
     with engine.connect() as connection:
         if engine.dialect.name in PIECEMEAL:
@@ -33,7 +33,7 @@ def locked(engine: Engine) -> Iterator[Connection]:
 
 
 @contextlib.contextmanager
-def held(engine: Engine) -> Iterator[Connection]:
+def holding(engine: Engine) -> Iterator[Connection]:
     """A connection for many transactions, beside which no other migration runs on a server."""
     with engine.connect() as connection, contextlib.ExitStack() as stack:
         if engine.dialect.name in PIECEMEAL:

@@ -1,21 +1,26 @@
 """Makes guards and views again that are missing or do something else, as the migrations made them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, exc
 
-from mexc_plugin.store.schema import partitions, triggers, views
+from mexc_plugin.store.schema import history_rows, partitions, triggers, views
 
 COMMAND = "mexc-plugin db check --restore"
 # The revisions that made guards; what a later one says of a name is what holds.
 REVISIONS = ("0001", "0002", "0006", "0007")
 HISTORY = "0005"
 
-_LACKING = re.compile(r"(?:trigger|view) (\S+) is missing")
+_LACKING = re.compile(r"(?:trigger|function|view) (\S+) is missing")
 _TRIGGER = re.compile(r"CREATE TRIGGER (\w+)")
 _TABLE = re.compile(r" ON (\w+)")
+_GRANTS = """
+SELECT format('GRANT %s ON %I TO %s%s', privilege_type, relname,
+  CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+  CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END)
+FROM pg_class, aclexplode(relacl) WHERE oid = to_regclass(:name)"""
 
 
 def restore(connection: Connection) -> list[str]:
@@ -28,16 +33,30 @@ def restore(connection: Connection) -> list[str]:
         return []
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
-    for statement in _statements(connection, lacking):
-        connection.execute(sa.text(statement.replace(":", r"\:")))
+    _run(connection, _statements(connection, lacking))
+    expected = dict(views.list_expected(connection))
+    wanted = {name: body for name, body in expected.items() if name in lacking}
+    if connection.dialect.name != "postgresql":
+        _run(connection, _views(connection, wanted))
+        return lacking
+    try:
+        with connection.begin_nested():
+            _run(connection, _views(connection, wanted))
+    except exc.ProgrammingError:  # it replaces no view by one of other columns
+        _run(connection, _views_anew(connection, expected))
     return lacking
+
+
+def _run(connection: Connection, statements: Iterable[str]) -> None:
+    for statement in statements:
+        connection.execute(sa.text(statement.replace(":", r"\:")))
 
 
 def _statements(connection: Connection, lacking: list[str]) -> Iterator[str]:
     dialect = connection.dialect.name
     yield from functions(connection)
     for name, text in guards(dialect).items():
-        table = _named(_TABLE, text)
+        table = _find_name(_TABLE, text)
         if name in lacking:
             yield f"DROP TRIGGER IF EXISTS {name}" + (
                 f" ON {table}" if dialect == "postgresql" else ""
@@ -48,9 +67,6 @@ def _statements(connection: Connection, lacking: list[str]) -> Iterator[str]:
     if partitions.is_partitioned(connection):
         for partition in partitions.existing(connection):
             yield from partitions.guarding(partition.name)
-    for name, body in views.expected(connection):
-        if name in lacking:
-            yield from _view(dialect, name, body)
 
 
 def functions(connection: Connection) -> list[str]:
@@ -63,7 +79,7 @@ def functions(connection: Connection) -> list[str]:
     schema = connection.dialect.identifier_preparer.quote(
         str(connection.scalar(sa.text("SELECT current_schema()")))
     )
-    keeping = migrate.revision_module(HISTORY).functions("postgresql", schema=schema)
+    keeping = migrate.revision_module(history_rows.FUNCTIONS).functions("postgresql", schema=schema)
     made = [text for text in guarding if text.startswith("CREATE FUNCTION")]
     return [
         text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
@@ -76,7 +92,7 @@ def guards(dialect: str) -> dict[str, str]:
     from mexc_plugin.store.schema import migrate
 
     made: dict[str, str] = {
-        _named(_TRIGGER, text): text
+        _find_name(_TRIGGER, text): text
         for revision in REVISIONS
         for text in migrate.revision_module(revision).GUARDS[dialect]
         if text.startswith("CREATE TRIGGER")
@@ -86,16 +102,28 @@ def guards(dialect: str) -> dict[str, str]:
     return made
 
 
-def _named(pattern: re.Pattern[str], text: str) -> str:
+def _find_name(pattern: re.Pattern[str], text: str) -> str:
     found = pattern.search(text)
     return found[1] if found else ""
 
 
-def _view(dialect: str, name: str, body: str) -> Iterator[str]:
-    if dialect == "sqlite":
+def _views(connection: Connection, wanted: Mapping[str, str]) -> Iterator[str]:
+    for name, body in wanted.items():
+        if connection.dialect.name == "sqlite":
+            yield f"DROP VIEW IF EXISTS {name}"
+            yield f"CREATE VIEW {name} AS\n{body}"
+            continue
+        rights = "DEFINER" if name == views.GUARDS_VIEW else "INVOKER"
+        how = "" if connection.dialect.name == "postgresql" else f"SQL SECURITY {rights} "
+        yield f"CREATE OR REPLACE {how}VIEW {name} AS\n{body}"
+
+
+def _views_anew(connection: Connection, expected: Mapping[str, str]) -> Iterator[str]:
+    """All of them, since one selects from another; with the rights that accounts have to them."""
+    granted = [
+        grant for name in expected for grant in connection.scalars(sa.text(_GRANTS), {"name": name})
+    ]
+    for name in reversed(list(expected)):
         yield f"DROP VIEW IF EXISTS {name}"
-        yield f"CREATE VIEW {name} AS\n{body}"
-        return
-    rights = "DEFINER" if name == views.GUARDS_VIEW else "INVOKER"
-    how = "" if dialect == "postgresql" else f"SQL SECURITY {rights} "
-    yield f"CREATE OR REPLACE {how}VIEW {name} AS\n{body}"
+    yield from _views(connection, expected)
+    yield from granted

@@ -62,7 +62,9 @@ _TRIGGERS = {
         SELECT t.tgname, pg_get_triggerdef(t.oid) || ' ' || p.prosrc
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
         WHERE t.tgrelid IN (to_regclass('cancel_audit'), to_regclass('cancel_audit_order'), to_regclass('cancel_history'), to_regclass('audit_checkpoint'))
-        AND t.tgenabled = 'A'""",
+        AND t.tgenabled = 'A'
+        UNION ALL SELECT proname, prosrc FROM pg_proc
+        WHERE oid = to_regprocedure('cancel_audit_said(text, character, bigint)')""",
     "mysql": """
         SELECT trigger_name, CONCAT(action_timing, ' ', event_manipulation, ' ', action_statement)
         FROM information_schema.triggers
@@ -144,7 +146,7 @@ def _is_ours(backend: str, name: str) -> bool:
 def _not_kept(backend: str, present: dict[str, str]) -> list[str]:
     """The triggers of `cancel_history` that are missing or do something else."""
     return [
-        f"trigger {name} is missing or no longer keeps cancel_history"
+        f"{'function' if name.endswith('_said') else 'trigger'} {name} is missing or no longer keeps cancel_history"
         for name, pattern in history_rows.definitions(backend).items()
         if re.fullmatch(pattern, " ".join(present.get(name, "").split())) is None
     ]

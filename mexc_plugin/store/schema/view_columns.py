@@ -27,7 +27,8 @@ FACTS = {
     **_as_there("latency_us", *_WHO, *_WHAT, *_IDS, "method", "path"),
     **_as_there("http_status", "venue_code", "venue_message", "outcome", "final_outcome"),
     **_as_there("order_status", "side", "type", "time_in_force"),
-    "price": "NUMERIC; DECIMAL(65,30); on SQLite text. Null where the text is no such number",
+    "price": "a number: NUMERIC on PostgreSQL, DECIMAL(65,30) on MariaDB and MySQL, null where the text is none; "
+    "on SQLite the text",
     "amount": "the same",
     "filled": "the same",
     "cost": "the same",
@@ -87,7 +88,7 @@ GAPS = {
     **_as_there("writer_id"),
     "first_missing": "the first missing number of its sequence",
     "last_missing": "the last one of the same gap",
-    "missing": "how many that are",
+    "missing": "how many numbers that are",
     "admitted": "how many of them the writer itself says that it could not keep",
     "before_at": "the event before the gap; null where there is none",
     "after_at": "the event after it",

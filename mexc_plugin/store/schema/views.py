@@ -37,13 +37,15 @@ class Unreadable(Exception):
 
 def faults(connection: Connection) -> list[str]:
     """A line for each view that is missing or shows something else."""
-    return [line for name, body in expected(connection) for line in _fault(connection, name, body)]
+    return [
+        line for name, body in list_expected(connection) for line in _fault(connection, name, body)
+    ]
 
 
-def unchecked(connection: Connection) -> list[str]:
+def find_unchecked(connection: Connection) -> list[str]:
     """The views whose definitions this account may not see: nothing can be said of them."""
     found = []
-    for name, _ in expected(connection):
+    for name, _ in list_expected(connection):
         try:
             _definition(connection, name)
         except Unreadable:
@@ -60,7 +62,7 @@ def _fault(connection: Connection, name: str, body: str) -> Iterator[str]:
         yield f"view {name} is missing or no longer shows the record"
 
 
-def expected(connection: Connection) -> list[tuple[str, str]]:
+def list_expected(connection: Connection) -> list[tuple[str, str]]:
     """Every view of this dialect, and what it selects, from the migration that made it."""
     from mexc_plugin.store.schema import migrate, migration_locks
 
@@ -98,10 +100,10 @@ def _sqlite_definition(connection: Connection, name: str) -> str | None:
 
 
 def _sqlite_same(_connection: Connection, name: str, stored: str, body: str) -> bool:
-    return _folded(stored) == _folded(f"CREATE VIEW {name} AS {body}")
+    return _fold(stored) == _fold(f"CREATE VIEW {name} AS {body}")
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()
 
 
@@ -130,7 +132,7 @@ def _postgresql_same(connection: Connection, name: str, stored: str, body: str) 
 
 
 def _explain_postgresql(connection: Connection, query: str) -> list[str]:
-    explain = f"EXPLAIN (VERBOSE, COSTS OFF) {_escaped(query)}"
+    explain = f"EXPLAIN (VERBOSE, COSTS OFF) {_escape(query)}"
     return [str(row[0]) for row in connection.exec_driver_sql(explain)]
 
 
@@ -169,12 +171,12 @@ def _mysql_same(connection: Connection, _name: str, stored: str, body: str) -> b
 def _explain_mysql(connection: Connection, query: str) -> list[str]:
     dialect = connection.dialect
     how = "EXPLAIN EXTENDED" if getattr(dialect, "is_mariadb", False) else "EXPLAIN"
-    connection.exec_driver_sql(f"{how} {_escaped(query)}").close()
+    connection.exec_driver_sql(f"{how} {_escape(query)}").close()
     # What it made of the query stands in a note; the plan is of no interest.
     return [str(row[2]) for row in connection.exec_driver_sql("SHOW WARNINGS")]
 
 
-def _escaped(query: str) -> str:
+def _escape(query: str) -> str:
     return query.replace("%", "%%")  # both drivers look for parameters
 
 
@@ -195,7 +197,7 @@ def _explained_alike(
 
 
 def _columns(connection: Connection, query: str) -> list[str]:
-    names = connection.exec_driver_sql(f"SELECT * FROM ({_escaped(query)}) AS named WHERE 1 = 0")  # noqa: S608 - definitions, of which nothing is read
+    names = connection.exec_driver_sql(f"SELECT * FROM ({_escape(query)}) AS named WHERE 1 = 0")  # noqa: S608 - definitions, of which nothing is read
     return list(names.keys())
 
 

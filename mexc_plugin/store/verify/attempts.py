@@ -46,10 +46,9 @@ def find_doubles(connection: Connection) -> Iterator[Finding]:
         .group_by(_key.cancel_id, _key.attempt)
         .having(sa.or_(*(count > 1 for count in counts.values())))
     )
-    for cancel_id, attempt, *found in _all(connection, query):
-        for kind, count in zip(counts, found, strict=True):
-            if count > 1:
-                yield from _doubles(connection, cancel_id, attempt, kind)
+    for cancel_id, attempt, *_ in _all(connection, query):
+        for kind in counts:
+            yield from _doubles(connection, cancel_id, attempt, kind)
 
 
 def _doubles(connection: Connection, cancel_id: str, attempt: int, kind: str) -> Iterator[Finding]:

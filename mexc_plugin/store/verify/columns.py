@@ -1,12 +1,13 @@
 """What is derived from payloads, compared with them: the columns of an event, and the rows of its orders."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.audit.events import (
     COLUMNS,
     INTEGER_COLUMNS,
@@ -26,7 +27,6 @@ _SAME = ("writer_id", "seq", "occurred_ns", *TEXT_COLUMNS, *INTEGER_COLUMNS)
 READ = ("occurred_at", *_SAME, "payload", "prev_hash", "hash")
 # What a chain alone is checked by.
 CHAIN = ("writer_id", "seq", "payload", "prev_hash", "hash")
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC throughout, and stored without a zone
 
 
 def agree(values: tuple[Any, ...], document: dict[str, Any]) -> bool:
@@ -39,8 +39,7 @@ def agree(values: tuple[Any, ...], document: dict[str, Any]) -> bool:
     occurred_at, occurred_ns = values[0], values[3]
     if type(occurred_at) is str:
         return occurred_at == timestamp_text(occurred_ns)
-    moment: datetime = _EPOCH + timedelta(microseconds=occurred_ns // 1000)
-    return bool(occurred_at == moment)
+    return bool(occurred_at == naive_utc.from_ns(occurred_ns))
 
 
 def differing(row: Row) -> list[str]:

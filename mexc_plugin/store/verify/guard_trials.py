@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mexc_plugin.errors import StoreError
 from mexc_plugin.store.connect import engine as engines
-from mexc_plugin.store.connect.error_messages import explained, kind_of
+from mexc_plugin.store.connect.error_messages import explaining, kind_of
 from mexc_plugin.store.schema import restoring
 
 # How long a lock may last before nothing is tried.
@@ -51,7 +51,7 @@ def try_guards(url: str) -> Trials:
         found.untried.append(f"{error}")
         return found
     try:
-        with explained(url), engine.connect() as connection:
+        with explaining(url), engine.connect() as connection:
             if connection.dialect.name not in ("sqlite", "postgresql"):
                 found.faults += _without_transactions(connection)
                 found.untried += _about_truncate(connection)

@@ -31,7 +31,6 @@ def _around(connection: Connection, writer_id: str, seq: int) -> list[Finding]:
         verifier.begin(writer_id, *anchors.read(connection).begin_of(writer_id, seq))
     found = [*verifier.check(event), *OrderRows(connection).check(event)]
     if after is not None:
-        verifier.begin(writer_id, seq, event["hash"])
         # Of the neighbour only its place and its link: the rest of it is another cancel's story.
         found += [
             Finding(

@@ -3,7 +3,7 @@
 What the events mean is read in `mexc_plugin.evidence`, which knows the venue.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from json import JSONDecoder
 from typing import Any
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from mexc_plugin.audit import canonical, chain
-from mexc_plugin.store.connect.rows import Row, Rows, stream
+from mexc_plugin.store.connect.rows import Row
 from mexc_plugin.store.schema import tables, triggers
 from mexc_plugin.store.verify.columns import (
     CHAIN,
@@ -25,7 +25,14 @@ from mexc_plugin.store.verify.columns import (
 )
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 
-__all__ = ["Degree", "Fault", "Finding", "OrderRows", "Verifier", "as_stored", "chained", "verify"]
+__all__ = [
+    "Degree",
+    "Fault",
+    "Finding",
+    "OrderRows",
+    "Verifier",
+    "as_stored",
+]
 
 _NO_EVENT = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 _decode = JSONDecoder().raw_decode  # canonical JSON has no blanks around it to look for
@@ -38,8 +45,6 @@ class Verifier:
     """
 
     def __init__(self) -> None:
-        self.events = 0
-        self.writers = 0
         self.document: dict[str, Any] = {}
         self._writer: str | None = None
         self._seq = 0
@@ -64,7 +69,6 @@ class Verifier:
             and values[1] == self._writer
             and "lost" not in document
         ):
-            self.events += 1
             self._seq, self._hash, self.document = seq, values[-1], document
             return []
         return self._check_closely(dict(zip(READ, values, strict=True)))
@@ -72,7 +76,6 @@ class Verifier:
     def check_chain(self, values: tuple[Any, ...]) -> list[Finding]:
         """Sequence and hashes alone, for a row in the order of `CHAIN`: columns are not read."""
         writer_id, seq, payload, prev_hash, hash_ = values
-        self.events += 1
         if writer_id == self._writer and type(seq) is int and seq == self._seq + 1:
             try:
                 good = prev_hash == self._hash and chain.link(prev_hash, payload) == hash_
@@ -90,7 +93,6 @@ class Verifier:
         is_named = document.get("writer_id") == writer_id and type(occurred_ns) is int
         if is_named and "lost" not in document:
             return self.check_chain(values)
-        self.events += 1
         row = dict(zip(CHAIN, values, strict=True))
         row |= {"cancel_id": document.get("cancel_id"), "occurred_ns": occurred_ns}
         found = self._check_closely(row, columns=False)
@@ -106,10 +108,7 @@ class Verifier:
         return self._seq
 
     def _check_closely(self, row: Row, *, columns: bool = True) -> list[Finding]:
-        if columns:
-            self.events += 1
         if row["writer_id"] != self._writer:
-            self.writers += 1
             self._writer, self._seq, self._hash = row["writer_id"], 0, chain.GENESIS
         odd = odd_keys(row)
         if odd:
@@ -134,29 +133,6 @@ class Verifier:
         if not missing and row["prev_hash"] != self._hash:
             before = "the event before it" if self._seq else "the start of a chain"
             yield _finding(Fault.LINK, row, f"prev_hash is not the hash of {before}")
-
-
-def verify(
-    rows: Iterable[Row], verifier: Verifier, orders: OrderRows | None = None
-) -> Iterator[Finding]:
-    """All findings about rows that come in the order of writer and sequence.
-
-    rows: read lazily, so that what a bot records meanwhile is in neither or in both of the tables.
-    """
-    if orders is not None:
-        orders.begin()
-    for row in rows:
-        yield from verifier.check(row)
-        if orders is not None:
-            yield from orders.check(row)
-    if orders is not None:
-        yield from orders.check_total()
-
-
-def chained(connection: Connection) -> Rows:
-    """Every row of the audit, writer by writer, in sequence."""
-    key = tables.cancel_audit.c
-    yield from stream(connection, as_stored(connection).order_by(key.writer_id, key.seq))
 
 
 def as_stored(connection: Connection) -> sa.Select[Any]:

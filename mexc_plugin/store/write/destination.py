@@ -1,11 +1,13 @@
 """A database that takes events which were recorded elsewhere: shipped, and already sealed and checked."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import exc
 
 from mexc_plugin.audit.events import Event
-from mexc_plugin.store.connect.error_messages import explained
+from mexc_plugin.store.connect.error_messages import explaining
 from mexc_plugin.store.write.inserts import Database
 
 # How long a lock or a connection is waited for; a server that is silent for a little longer counts as gone.
@@ -15,6 +17,14 @@ PATIENCE_MS = 10_000
 _UNFIT = (exc.DataError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 
 Refused = list[tuple[Event, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events for one transaction, and their rows, where somebody made them while a server stored the batch before."""
+
+    events: Sequence[Event]
+    rows: Sequence[dict[str, Any]] | None = None
 
 
 class Destination:
@@ -28,7 +38,7 @@ class Destination:
         self._url = url
         self._database = Database(url, PATIENCE_MS)
 
-    def put(self, events: Sequence[Event]) -> Refused:
+    def put(self, batch: Batch) -> Refused:
         """Store events in one durable transaction; return those that no row can be made of, and why.
 
         Behind such a one nothing of its writer is stored. Idempotent. Raises ConfigError, and StoreError
@@ -36,15 +46,15 @@ class Destination:
         of them, is stored then.
         """
         try:
-            self._database.insert(events)
+            self._database.insert(batch.events, rows=batch.rows)
         except Exception:  # noqa: BLE001 - the driver's own: what it was, the second try says
             self._database.close()
             self.was_lost = True
         else:
             return []
         try:
-            with explained(self._url):
-                return self._put_missing(events)
+            with explaining(self._url):
+                return self._put_missing(batch.events)
         except BaseException:
             self._database.close()
             raise

@@ -17,8 +17,15 @@ from mexc_plugin.audit.events import Event, project, project_orders
 from mexc_plugin.errors import StoreError
 from mexc_plugin.store.connect import backends, durability, sessions, wal_checkpoints
 from mexc_plugin.store.connect import engine as engines
-from mexc_plugin.store.connect.error_messages import explained
-from mexc_plugin.store.schema.tables import HEAD, VERSION_TABLE, cancel_audit, cancel_audit_order
+from mexc_plugin.store.connect.error_messages import explaining, kind_of
+from mexc_plugin.store.schema import archives
+from mexc_plugin.store.schema.tables import (
+    CHECKPOINT_TABLE,
+    HEAD,
+    VERSION_TABLE,
+    cancel_audit,
+    cancel_audit_order,
+)
 from mexc_plugin.store.write.write_queue import Turns
 
 log = logging.getLogger("mexc_plugin")
@@ -38,9 +45,10 @@ class Database:
     cursor, since SQLAlchemy's share of a commit is as large as SQLite's.
     """
 
-    def __init__(self, url: str, timeout_ms: int) -> None:
+    def __init__(self, url: str, timeout_ms: int, note: Callable[..., object] = log.log) -> None:
         self._url = url
         self._timeout_ms = timeout_ms
+        self._note = note  # a level, a message and its arguments, for the log
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._cursor: Any = None
@@ -129,45 +137,63 @@ class Database:
             return  # a relative of MySQL that has other settings, or does not show them
         if doubts:
             name = engines.describe(self._url)
-            log.warning("audit: the server of %s: %s", name, "; ".join(doubts))
+            self._note(logging.WARNING, "audit: the server of %s: %s", name, "; ".join(doubts))
 
     @property
     def is_open(self) -> bool:
         return self._connection is not None
 
-    def insert(self, events: Sequence[Event], wait_ms: int | None = None) -> None:
+    def insert(
+        self,
+        events: Sequence[Event],
+        wait_ms: int | None = None,
+        rows: Sequence[dict[str, Any]] | None = None,
+    ) -> None:
         """Store events in one durable transaction: all of them or none.
 
-        wait_ms: how long SQLite may wait for another process's lock, in milliseconds.
+        wait_ms: how long SQLite may wait for another process's lock, in milliseconds; rows: the events as `project`
+        has them, where somebody did that already.
         Raises StoreError and the driver's own errors; close the database then.
         """
         connection = self._require()
         with self._turns.turn(wait_ms or self._timeout_ms) as left_ms:
             self._wait_at_most(connection, left_ms)
-            self._inserts.run(self._cursor, events, self._require_its_file)
+            self._inserts.run(self._cursor, events, self._require_its_file, rows)
 
-    def insert_missing(self, events: Sequence[Event], conflicts: list[Event] | None = None) -> int:
+    def insert_missing(
+        self,
+        events: Sequence[Event],
+        conflicts: list[Event] | None = None,
+        *,
+        skip_archived: bool = False,
+    ) -> int:
         """Store those that are not there yet, in one transaction; return how many. Idempotent.
 
-        conflicts: takes the events in whose place another row is. Without it they are a StoreError.
+        conflicts: takes the events in whose place another row is; without it, they are a StoreError.
+        skip_archived: it takes events that left for an archive, too, which would come back otherwise.
         Raises StoreError and SQLAlchemy's errors.
         """
         connection = self._require()
-        missing, others = [], []
-        with self._turns.turn(self._timeout_ms), self._transaction(connection):
-            for event in events:
-                stored = self._hash_in_place_of(connection, event)
-                if stored is None:
-                    missing.append(event)
-                elif stored != event.hash:
-                    others.append(event)
-            if others and conflicts is None:
-                raise StoreError(f"another row is in the place of {len(others)} events")
-            if events and not missing and connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(_WAIT_FOR_STANDBYS)
-            for statement in self._inserts.statements(missing):
-                _require_all(connection.exec_driver_sql(*statement[:2]), statement)
-            self._require_its_file()
+        missing, fewest = list(events), len(events) + 1
+        while True:
+            try:
+                with self._turns.turn(self._timeout_ms), self._transaction(connection):
+                    left = _last_left(connection) if skip_archived else {}
+                    missing, others = _compare(connection, events, left)
+                    if others and conflicts is None:
+                        raise StoreError(f"another row is in the place of {len(others)} events")
+                    if events and not missing and connection.dialect.name == "postgresql":
+                        connection.exec_driver_sql(_WAIT_FOR_STANDBYS)
+                    for statement in self._inserts.statements(missing):
+                        _require_all(connection.exec_driver_sql(*statement[:2]), statement)
+                    self._require_its_file()
+            except sa.exc.IntegrityError:
+                # A commit that was given up, or another's replay, became visible after we looked.
+                if len(missing) >= fewest:
+                    raise
+                fewest = len(missing)
+            else:
+                break
         if conflicts is not None:
             conflicts += others
         return len(missing)
@@ -249,12 +275,44 @@ class Database:
     def _require(self) -> Connection:
         return self.open() if self._connection is None else self._connection
 
-    @staticmethod
-    def _hash_in_place_of(connection: Connection, event: Event) -> object:
-        key = cancel_audit.c
-        return connection.execute(
-            sa.select(key.hash).where(key.writer_id == event.writer_id, key.seq == event.seq)
-        ).scalar()
+
+def _compare(
+    connection: Connection, events: Sequence[Event], left: dict[str, int]
+) -> tuple[list[Event], list[Event]]:
+    """What is not there, and in whose place another row is or that left for an archive."""
+    hashes: dict[tuple[str, int], str] = {}
+    missing, others = [], []
+    for event in events:
+        place = event.writer_id, event.seq
+        # A line that could not be synced may be there twice.
+        stored = hashes.get(place) or _hash_in_place_of(connection, event)
+        if stored is None and event.seq > left.get(event.writer_id, 0):
+            hashes[place] = event.hash
+            missing.append(event)
+        elif stored != event.hash:
+            others.append(event)
+    return missing, others
+
+
+def _hash_in_place_of(connection: Connection, event: Event) -> str | None:
+    key = cancel_audit.c
+    return connection.execute(
+        sa.select(key.hash).where(key.writer_id == event.writer_id, key.seq == event.seq)
+    ).scalar()
+
+
+def _last_left(connection: Connection) -> dict[str, int]:
+    """By writer, the number of the last event that left for an archive."""
+    try:
+        found = sorted((each.last, each.writer_id) for each in archives.read_left(connection))
+    except sa.exc.SQLAlchemyError as error:
+        if kind_of(error) != "forbidden":
+            raise
+        raise StoreError(
+            f"this user may not read {CHECKPOINT_TABLE}, which says what left for an archive; "
+            "run, as the owner, what this prints: mexc-plugin db grants --role bot --to USER"
+        ) from None
+    return {writer_id: last for last, writer_id in found}
 
 
 # What is there may be there on the primary only, after a crash of its or a process of its that was ended: only a commit
@@ -293,13 +351,19 @@ class Inserts:
         self._audit = Insert(cancel_audit, dialect)
         self._orders = Insert(cancel_audit_order, dialect)
 
-    def run(self, cursor: Any, events: Sequence[Event], last_check: Callable[[], None]) -> None:  # noqa: ANN401 - a driver's
+    def run(
+        self,
+        cursor: Any,  # noqa: ANN401 - a driver's
+        events: Sequence[Event],
+        last_check: Callable[[], None],
+        rows: Sequence[dict[str, Any]] | None = None,
+    ) -> None:
         """Store events in one durable transaction. The cursor's connection commits by itself.
 
-        last_check: may still prevent it by raising.
+        last_check: may still prevent it by raising; rows: as `Database.insert`.
         """
         copies = len(events) >= COPIED and hasattr(cursor, "copy")
-        statements = [] if copies else self.statements(events)
+        statements = [] if copies else self.statements(events, rows)
         if len(events) == 1 and len(statements) == 1 and not self._is_pooled:
             # A statement by itself is a transaction, and takes one round trip.
             last_check()
@@ -309,7 +373,7 @@ class Inserts:
         cursor.execute(self._begin)
         try:
             if copies:
-                self._audit.copy(cursor, [project(event) for event in events])
+                self._audit.copy(cursor, rows or [project(event) for event in events])
                 if orders := _orders_of(events):
                     self._orders.copy(cursor, orders)
             for statement in statements:
@@ -322,10 +386,12 @@ class Inserts:
                 cursor.execute("ROLLBACK")
             raise
 
-    def statements(self, events: Sequence[Event]) -> list[Statement]:
+    def statements(
+        self, events: Sequence[Event], rows: Sequence[dict[str, Any]] | None = None
+    ) -> list[Statement]:
         """What has to be executed for these events, the orders after what they belong to."""
         return [
-            *self._audit.statements([project(event) for event in events]),
+            *self._audit.statements(rows or [project(event) for event in events]),
             *self._orders.statements(_orders_of(events)),
         ]
 
@@ -397,10 +463,9 @@ def try_to_insert(url: str, timeout_ms: int) -> None:
     engine = engines.create(url, timeout_ms=timeout_ms, answer_ms=timeout_ms + SILENCE_MS)
     no_rows = sa.select(cancel_audit).where(sa.false())
     try:
-        with explained(url), engine.connect() as connection, connection.begin() as transaction:
+        with explaining(url), engine.connect() as connection:  # closed without a commit
             connection.execute(
                 sa.insert(cancel_audit).from_select(list(cancel_audit.c.keys()), no_rows)
             )
-            transaction.rollback()
     finally:
         engine.dispose()

@@ -125,7 +125,7 @@ def _before_fork() -> None:
     asked = {key: pause for key, writer in _writers.items() if (pause := writer.before_fork())}
     late = time.monotonic() + FORK_S
     for key, pause in asked.items():
-        if not pause.wait(late - time.monotonic()):
+        if not pause.closed.wait(late - time.monotonic()):
             _not_closed.add(key)
 
 
@@ -138,10 +138,10 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     # The parent's connections must be neither used nor closed here; keeping them referenced keeps
     # the garbage collector from closing them.
-    for writer in _writers.values():
+    for key in list(_writers):
+        writer = _writers.pop(key)  # first: a signal handler that cancels now needs the next one
         _of_the_parent.append(writer)
         writer.forget()
-    _writers.clear()
 
 
 os.register_at_fork(

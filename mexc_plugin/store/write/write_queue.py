@@ -92,10 +92,9 @@ class Turns:
     def _open(self) -> int | None:
         if self._is_off or self._path is None:
             return None
-        try:
+        # Not in a folder that is read-only, of a link, or another user's file.
+        with contextlib.suppress(OSError):
             self._fd = os.open(self._path, _FLAGS, 0o600)
-        except OSError:  # a folder that is read-only, a link, another user's file
-            self._is_off = True
         return self._fd
 
     def _wait(self, fd: int, seconds: float) -> bool:

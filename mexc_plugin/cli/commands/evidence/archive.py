@@ -1,13 +1,14 @@
 """`audit archive`: take old events out of the record, into a file that verifies."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mexc_plugin.cli.errors import Alarm, Misuse
+from mexc_plugin.audit import naive_utc
+from mexc_plugin.cli.exit_codes import Alarm, Misuse
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
@@ -15,6 +16,8 @@ from mexc_plugin.cli.output.progress import progress
 from mexc_plugin.cli.output.terminal import emit, say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mexc_plugin.evidence.archiving.archiving import Leaving
 
 KEPT_YEARS = 5
@@ -43,9 +46,12 @@ _SHOWN = 5
     is_flag=True,
     help="Also what is younger than five years, or whose outcome nobody knows.",
 )
+@click.option("--parquet", is_flag=True, help="Write the events as Parquet beside the bundle, too.")
 @common.spool
 @common.database
-def archive(database: Chosen, before: datetime, output: str, key: str, yes: bool) -> None:
+def archive(
+    database: Chosen, before: datetime, output: str, key: str, yes: bool, parquet: bool
+) -> None:
     """Take what happened before a time out of the record, as the tables' owner.
 
     It is verified, written to a bundle, read back from there, and only then removed, in one
@@ -55,6 +61,7 @@ def archive(database: Chosen, before: datetime, output: str, key: str, yes: bool
     from mexc_plugin.evidence import key_files
     from mexc_plugin.evidence.archiving import archiving
 
+    beside = _beside(parquet=parquet)
     private = key_files.read_private(Path(key))
     folder = _folder(output)
     _require_settled(database)
@@ -76,7 +83,7 @@ def archive(database: Chosen, before: datetime, output: str, key: str, yes: bool
                 f"the record is not whole, and nothing was removed: {broken.message}; "
                 "look with: mexc-plugin audit verify"
             )
-        done = archiving.archive(database.url, wanted, folder, private, tell)
+        done = archiving.archive(database.url, wanted, folder, private, tell, beside)
     emit([str(done.bundle)])
     events, writers = (
         count(done.events, "event", "events"),
@@ -85,6 +92,16 @@ def archive(database: Chosen, before: datetime, output: str, key: str, yes: bool
     say(f"{events} of {writers} left; what left is signed by {private.name}")
     if done.partitions:
         say(f"partitions that left whole: {', '.join(done.partitions)}")
+
+
+def _beside(*, parquet: bool) -> "Callable[[Path], object]":
+    """What else is made of the bundle. Raises Misuse where that cannot be."""
+    if not parquet:
+        return lambda _: None
+    from mexc_plugin.cli.exporting import archived_events, encoders
+
+    encoders.require_pyarrow()
+    return archived_events.write_parquet
 
 
 def _folder(name: str) -> Path:
@@ -97,7 +114,7 @@ def _folder(name: str) -> Path:
 
 
 def _require_settled(database: Chosen) -> None:
-    from mexc_plugin.store.write import spool_folder
+    from mexc_plugin.store.write.spool import spool_folder
 
     if spool_folder.files(database.url, database.spool):
         raise Alarm(
@@ -108,7 +125,7 @@ def _require_settled(database: Chosen) -> None:
 def _require_consent(before: datetime, wanted: "Leaving", *, yes: bool) -> None:
     if yes:
         return
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = naive_utc.now()
     if before > now - timedelta(days=365.25 * KEPT_YEARS):
         raise Misuse(
             f"{wanted.events:,} events would leave, and some may be younger than {KEPT_YEARS} years, "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mexc_plugin.cli.errors import Exit, Misuse, Problem
+from mexc_plugin.cli.exit_codes import Exit, Misuse, Problem
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mexc_plugin.cli.errors import Misuse
+from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.output.terminal import emit, say
 
 

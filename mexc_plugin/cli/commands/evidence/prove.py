@@ -5,7 +5,7 @@ import click
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.completing import complete_cancels
-from mexc_plugin.cli.options.filters import storable
+from mexc_plugin.cli.options.filter_options import storable
 
 
 @click.command(short_help="Write the proof of one cancel, for a stranger to check.")

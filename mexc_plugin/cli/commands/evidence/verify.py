@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from mexc_plugin.cli.database.servers import reading, say_unchecked
-from mexc_plugin.cli.errors import Exit, Misuse, Problem
+from mexc_plugin.cli.exit_codes import Exit, Misuse, Problem
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
@@ -129,7 +129,7 @@ def _verify_file(file: str, witnesses: "Witnesses", show: Show, *, quick: bool) 
     from mexc_plugin.evidence.offline.bundle_verifying import BundleCheck
     from mexc_plugin.evidence.offline.proof_verifying import ProofCheck
 
-    with _opened(file) as raw, progress("verifying") as tell:
+    with _open_file(file) as raw, progress("verifying") as tell:
         check = (
             BundleCheck(raw, witnesses, tell, quick=quick)
             if zipfile.is_zipfile(raw)
@@ -140,7 +140,7 @@ def _verify_file(file: str, witnesses: "Witnesses", show: Show, *, quick: bool) 
     return findings
 
 
-def _opened(name: str) -> BinaryIO:
+def _open_file(name: str) -> BinaryIO:
     """A regular file. Raises Misuse, OSError: what is none may keep us waiting for ever."""
     if "\0" in name:
         raise Misuse("the file's name holds a NUL")
@@ -212,7 +212,7 @@ def _say_what_is_covered(witnesses: "Witnesses") -> None:
 
 
 def _say_what_waits(database: Chosen) -> None:
-    from mexc_plugin.store.write import spool_folder
+    from mexc_plugin.store.write.spool import spool_folder
 
     waiting = spool_folder.files(database.url, database.spool)
     if waiting:

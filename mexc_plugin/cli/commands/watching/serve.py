@@ -11,7 +11,7 @@ import click
 
 from mexc_plugin import distributions
 from mexc_plugin.cli.database.servers import reading
-from mexc_plugin.cli.errors import Misuse, Problem
+from mexc_plugin.cli.exit_codes import Misuse, Problem
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import say
@@ -44,10 +44,12 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
     help="A file whose first line is the token.",
 )
 @click.option("--open", "opens", is_flag=True, help="Open it in your browser.")
+@common.ship_to
 @common.database
 @common.spool
 def serve(
     database: Chosen,
+    target: str | None,
     host: str,
     port: int,
     auth_token: str | None,
@@ -61,12 +63,13 @@ def serve(
             f"--host {host} lets others look: it needs a token of at least {LEAST_TOKEN} "
             f"characters, in a file (--auth-token-file), in ${TOKEN_VARIABLE}, or as --auth-token"
         )
-    from mexc_plugin.store.write import backlog
+    from mexc_plugin.shipping import lag
+    from mexc_plugin.store.write.spool import backlog
 
     serving = _room()
     _require_readable(database.url)
 
-    def started(url: str) -> None:
+    def announce(url: str) -> None:
         if host not in LOOPBACK:
             say("what is served here is not encrypted; put a proxy with TLS in front of it")
         say(f"Serving at {url}; end with Ctrl-C.")
@@ -74,11 +77,12 @@ def serve(
             # A browser in a terminal would keep us from answering it.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-    def measure() -> Any:  # noqa: ANN401 - a Backlog
-        return backlog.measure(database.url, database.spool)
+    def measure() -> Any:  # noqa: ANN401 - an Outside
+        shipped = lag.look(database.url, target) if target else None
+        return backlog.measure(database.url, database.spool), shipped
 
     try:
-        serving.run(database.url, host, port, token, started, measure)
+        serving.run(database.url, host, port, token, announce, measure)
     except OSError as error:
         raise Problem(_why_not(error, host, port)) from None
 
@@ -117,7 +121,7 @@ def _room() -> Any:  # noqa: ANN401 - a module
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("mexc_plugin"):
             raise
-        raise Problem(
+        raise Misuse(
             f"{error.name} is not installed; run: {distributions.install_command('web')}"
         ) from None
     return serving

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mexc_plugin.cli.errors import Exit, Misuse
+from mexc_plugin.cli.exit_codes import Exit, Misuse
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
@@ -15,7 +15,6 @@ from mexc_plugin.review.text import encode, visible
 if TYPE_CHECKING:
     from mexc_plugin.shipping.shipper import Shipper
 
-TARGET_VARIABLE = "MEXC_PLUGIN_SHIP_TO"
 EVERY_S = 0.5
 RETRY_S = 5.0
 # How often it is said how far it is.
@@ -29,10 +28,10 @@ BUSY = 0.1
     "--to",
     "target",
     metavar="URL|FILE",
-    envvar=TARGET_VARIABLE,
+    envvar=common.TARGET_VARIABLE,
     required=True,
     help="The central database. A password in it is seen in the list of processes: "
-    f"better in ${TARGET_VARIABLE}.",
+    f"better in ${common.TARGET_VARIABLE}.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is recorded from now on.")
 @click.option("--status", is_flag=True, help="Copy nothing; print how far the target is behind.")
@@ -104,10 +103,10 @@ def _follow(shipper: "Shipper") -> int:
         except (StoreForeign, StoreOutdated, StoreTooNew):
             raise
         except StoreError as error:
-            teller.lost(error)
+            teller.report_loss(error)
             time.sleep(RETRY_S)
             continue
-        teller.found(copied)
+        teller.report_progress(copied)
         if not copied:
             took = time.monotonic() - began
             time.sleep(max(EVERY_S, took / BUSY))
@@ -123,14 +122,14 @@ class _Teller:
         self._copied = 0
         self._due = 0.0
 
-    def lost(self, error: Exception) -> None:
+    def report_loss(self, error: Exception) -> None:
         """A database is out of reach; the same reason is said once."""
         why = visible(str(error))
         if why != self._why:
             say(f"{why}; trying again every {RETRY_S:g} s")
         self._why = why
 
-    def found(self, copied: int) -> None:
+    def report_progress(self, copied: int) -> None:
         """A look went through, and copied so many."""
         if self._why:
             say("both databases are back")
@@ -155,13 +154,11 @@ class _Teller:
 
 
 def _print_status(source: str, target: str, form: str) -> None:
-    from dataclasses import asdict
-
     from mexc_plugin.shipping.lag import measure_lag
 
     lag = measure_lag(source, target)
     if form == "json":
-        emit([encode(asdict(lag))])
+        emit([encode({"events": lag.events, "seconds": lag.seconds, "writers": lag.writers})])
         return
     since = f", the oldest {lag.seconds:.1f} s old" if lag.events else ""
     behind = f"{count(lag.events, 'event', 'events')} of {count(lag.writers, 'writer', 'writers')}"

@@ -12,9 +12,9 @@ from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import clock, columns, full_ids, nothing_matches
-from mexc_plugin.cli.options.filters import filters as filter_options
-from mexc_plugin.cli.output.progress import awaited
-from mexc_plugin.cli.output.table import TABLE, Layout, stacked, wrapped
+from mexc_plugin.cli.options.filter_options import filters as filter_options
+from mexc_plugin.cli.output.progress import await_first
+from mexc_plugin.cli.output.table import TABLE, Layout, stack, wrap
 from mexc_plugin.cli.output.terminal import Screen, cells, emit, say
 from mexc_plugin.review.text import visible
 
@@ -75,7 +75,7 @@ def tail(
         except StoreError as error:
             if not watch.began or isinstance(error, StoreTooNew):
                 raise
-            watch.lost(error)
+            watch.report_loss(error)
             time.sleep(RETRY_S)
         else:
             return
@@ -107,42 +107,42 @@ class Watch:
         with reading(self._url) as connection:
             if not self.began:
                 follower = Follower(connection) if self._follow else None
-                yield self._named(connection, self._newest(connection))
+                yield self._shorten_ids(connection, self._newest(connection))
                 self._follower = follower
             while self._follow:
-                changed = self._follower.changed(connection, self._filters)
-                rows = self._named(connection, changed)
+                changed = self._follower.read_changed(connection, self._filters)
+                rows = self._shorten_ids(connection, changed)
                 connection.rollback()  # the next look is to see what is new
-                self._found()
+                self._report_return()
                 if rows:
                     yield rows
                 time.sleep(EVERY_S)
 
-    def lost(self, error: Exception) -> None:
+    def report_loss(self, error: Exception) -> None:
         """Say once what is wrong, until it is well again."""
         if not self._is_lost:
             say(f"{visible(str(error))}; waiting for it")
         self._is_lost = True
 
-    def _found(self) -> None:
+    def _report_return(self) -> None:
         if self._is_lost:
             say("the database is back")
         self._is_lost = False
 
-    def _named(self, connection: Any, rows: list["Row"]) -> list["Row"]:  # noqa: ANN401 - SQLAlchemy's
+    def _shorten_ids(self, connection: Any, rows: list["Row"]) -> list["Row"]:  # noqa: ANN401 - SQLAlchemy's
         """The rows with the ids that they are shown with."""
         from mexc_plugin.store.read import short_ids
 
         if not self._short:
             return rows
         least = short_ids.FOLLOWED if self._follow else short_ids.LEAST
-        return list(short_ids.shortened(connection, rows, least))
+        return list(short_ids.shorten(connection, rows, least))
 
     def _newest(self, connection: Any) -> list["Row"]:  # noqa: ANN401 - SQLAlchemy's
         from mexc_plugin.store.read import queries
 
         with closing(queries.history(connection, self._filters, self._lines)) as rows:
-            return list(awaited(rows, "looking"))[::-1]
+            return list(await_first(rows, "looking"))[::-1]
 
 
 def _renderer(
@@ -177,7 +177,7 @@ class Picked:
         if any(width > had for width, had in zip_longest(widths, self._widths, fillvalue=0)):
             self._widths = [max(pair) for pair in zip_longest(widths, self._widths, fillvalue=0)]
             for line in self._laid_out(self._headings):
-                yield self._screen.styled(line, bold=True)
+                yield self._screen.style(line, bold=True)
         for texts in lines:
             yield from self._laid_out(texts)
 
@@ -189,7 +189,7 @@ class Picked:
         """One line; where the terminal is too narrow for it, several that are not aligned."""
         most = self._screen.width
         if most is not None and sum(self._widths) + 2 * (len(texts) - 1) > most:
-            yield from wrapped(texts, most)
+            yield from wrap(texts, most)
             return
         padded = (
             text + " " * (width - cells(text))
@@ -213,7 +213,7 @@ class Lines:
             if line is None:
                 line = yield from self._lay_out(rest)
             if line is None:
-                yield from stacked(rest[0], self._screen)
+                yield from stack(rest[0], self._screen)
             else:
                 yield line
             del rest[0]
@@ -224,5 +224,5 @@ class Lines:
             self._layout = Layout.of(rows[:1], self._screen, COLUMNS, more=True)
         if self._layout is None:
             return None
-        yield self._screen.styled(self._layout.heading(self._screen), bold=True)
+        yield self._screen.style(self._layout.heading(self._screen), bold=True)
         return self._layout.line(rows[0], self._screen)

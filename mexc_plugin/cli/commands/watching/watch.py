@@ -3,11 +3,12 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import click
 
+from mexc_plugin.audit import naive_utc
 from mexc_plugin.cli.alerting.alarms import as_line
 from mexc_plugin.cli.alerting.calling import Caller, Execute, Webhook
 from mexc_plugin.cli.alerting.looks import Looker
@@ -23,7 +24,7 @@ WEBHOOK_VARIABLE = "MEXC_PLUGIN_WEBHOOK"
 TICK_S = 0.2
 
 
-def _checked(make: Callable[[str], Any]) -> Callable[..., Any]:
+def _check_with(make: Callable[[str], Any]) -> Callable[..., Any]:
     def check(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:  # noqa: ANN401
         try:
             return make(value) if value else None
@@ -38,14 +39,14 @@ def _checked(make: Callable[[str], Any]) -> Callable[..., Any]:
     "--exec",
     "execute",
     metavar="COMMAND",
-    callback=_checked(Execute.of),
+    callback=_check_with(Execute.of),
     help="Run it when something is wrong, with JSON about it on its standard input.",
 )
 @click.option(
     "--webhook",
     metavar="URL",
     envvar=WEBHOOK_VARIABLE,
-    callback=_checked(Webhook),
+    callback=_check_with(Webhook),
     help="Post the same to an http or https address. Others on this machine see it in the list of "
     f"processes; better: ${WEBHOOK_VARIABLE}.",
 )
@@ -131,7 +132,7 @@ def _once(looker: Looker, name: str, screen: Screen) -> None:
     if seen.trouble is not None:
         raise seen.trouble
     view = View(glance=seen.glance, backlog=seen.backlog, short=seen.short)
-    emit(board.draw(view, name, screen, _now())[:-1])
+    emit(board.draw(view, name, screen, naive_utc.now())[:-1])
 
 
 def _show_page(sentry: Sentry, name: str, *, utc: bool) -> None:
@@ -142,7 +143,7 @@ def _show_page(sentry: Sentry, name: str, *, utc: bool) -> None:
         while sentry.failure is None:
             size = shutil.get_terminal_size()
             screen = replace(Screen.detect(utc=utc), width=size.columns)
-            page.show(board.draw(sentry.view, name, screen, _now(), size.lines))
+            page.show(board.draw(sentry.view, name, screen, naive_utc.now(), size.lines))
             if page.key(TICK_S) in ("q", "Q"):
                 return
     raise sentry.failure
@@ -163,7 +164,3 @@ def _print_lines(sentry: Sentry, screen: Screen) -> None:
         if failure is not None:
             raise failure
         time.sleep(TICK_S)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

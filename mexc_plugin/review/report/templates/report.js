@@ -51,7 +51,12 @@
     if (name) made.className = name;
     return made;
   };
-  const took = (us) => (us === null ? "" : us >= 1e6 ? `${(us / 1e6).toFixed(2)} s` : `${(us / 1e3).toFixed(1)} ms`);
+  // As showing.duration has them.
+  const took = (us) => {
+    for (const [unit, name] of [[1e6, "s"], [1e3, "ms"]])
+      if (us >= unit) return `${(us / unit).toFixed(us < 10 * unit ? 2 : us < 100 * unit ? 1 : 0)} ${name}`;
+    return us === null ? "" : `${us} µs`;
+  };
 
   const line = (text, kind) => (text === null || text === "" ? null : node("div", text, kind));
   const chip = (outcome) => {

@@ -1,12 +1,14 @@
 """Who may ask. Values in, decisions out; `guard` puts them in front of the application."""
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from http import HTTPStatus
 from urllib.parse import urlsplit
+
+from itsdangerous import TimestampSigner
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 LEAST_TOKEN = 16
@@ -41,45 +43,42 @@ class Refusal:
 class Gate:
     """token: what opens it, None where everybody on this machine may look.
 
-    key: signs the sessions of this process; those of an earlier one are not known any more.
+    signer: of the sessions of this process; those of an earlier one are not known any more.
     """
 
     token: str | None = field(default=None, repr=False)
-    key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    signer: TimestampSigner = field(
+        default_factory=lambda: TimestampSigner(secrets.token_bytes(32), digest_method=sha256),
+        repr=False,
+    )
 
-    def refusal(self, asked: Asked, now: float) -> Refusal | None:
-        """Why not, None if it may be answered. now: seconds since the epoch."""
+    def refusal(self, asked: Asked) -> Refusal | None:
+        """Why not, None if it may be answered."""
         return (
             self._wrong_host(asked)
             or _wrong_method(asked)
             or _from_elsewhere(asked)
-            or self._unknown(asked, now)
+            or self._unknown(asked)
         )
 
     def opens(self, token: str) -> bool:
         """Whether that is the token; the time it takes does not tell how much of it is right."""
         return self.token is not None and hmac.compare_digest(_digest(token), _digest(self.token))
 
-    def session(self, now: float) -> str:
-        """A cookie's value: until when it holds, signed. The token is not in it."""
-        until = str(int(now) + SESSION_S)
-        return f"{until}.{self._signature(until)}"
+    def session(self) -> str:
+        """A cookie's value: when it was given, signed. The token is not in it."""
+        return self.signer.sign("session").decode()
 
-    def knows(self, session: str, now: float) -> bool:
+    def knows(self, session: str) -> bool:
         """Whether this process has given that session, and it still holds."""
-        until, _, signature = session.partition(".")
-        if not hmac.compare_digest(signature.encode(), self._signature(until).encode()):
-            return False
-        return int(until) > now
-
-    def _signature(self, until: str) -> str:
-        return hmac.new(self.key, until.encode(), hashlib.sha256).hexdigest()
+        return self.signer.validate(session, max_age=SESSION_S)
 
     def _wrong_host(self, asked: Asked) -> Refusal | None:
         """Without a token the name in the address bar must be this machine's own.
 
         Else a page from anywhere could give its own name our address (DNS rebinding) and read the
         record in the browser of somebody who may. With a token it finds no session under its name.
+        (Starlette's TrustedHostMiddleware has long taken the name in `[::1]:8640` to be `[`.)
         """
         name = host_name(asked.headers.get("host", ""))
         if name is None or (self.token is None and name not in LOOPBACK):
@@ -89,13 +88,13 @@ class Gate:
             )
         return None
 
-    def _unknown(self, asked: Asked, now: float) -> Refusal | None:
+    def _unknown(self, asked: Asked) -> Refusal | None:
         if self.token is None or asked.path.startswith(OPEN):
             return None
         scheme, _, token = asked.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.opens(token.strip()):
             return None
-        if self.knows(asked.cookies.get(COOKIE, ""), now):
+        if self.knows(asked.cookies.get(COOKIE, "")):
             return None
         return Refusal(HTTPStatus.UNAUTHORIZED, "log in with the token that the server was given")
 
@@ -129,4 +128,4 @@ def _from_elsewhere(asked: Asked) -> Refusal | None:
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    return sha256(text.encode("utf-8", "surrogateescape")).digest()

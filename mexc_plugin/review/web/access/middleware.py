@@ -1,6 +1,5 @@
 """The gate in front of the application, and the headers of every answer. Plain ASGI."""
 
-import time
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -57,7 +56,7 @@ class Guard:
         request = Request(scope)
         # The path as the router sees it: what follows an escaped ? or # belongs to it.
         asked = Asked(request.method, scope["path"], request.headers, request.cookies)
-        refusal = self._gate.refusal(asked, time.time())
+        refusal = self._gate.refusal(asked)
         answer = self._app if refusal is None else _answer(request, refusal)
         await answer(scope, receive, sending)
 

@@ -4,7 +4,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mexc_plugin.review.events import Findings
+from mexc_plugin.review.event_view import Findings
 from mexc_plugin.review.story import Step, steps
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import neighbours

@@ -93,7 +93,7 @@ class Feed:
                 if self.state != told:
                     told = self.state
                     yield told
-                elif not await self._changed(told):
+                elif not await self._has_changed(told):
                     yield None
         finally:
             self._watchers -= 1
@@ -106,7 +106,7 @@ class Feed:
             self._closed = True
             self._news.notify_all()
 
-    async def _changed(self, told: State) -> bool:
+    async def _has_changed(self, told: State) -> bool:
         async with self._news:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_S):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mexc_plugin.errors import ConfigError
-from mexc_plugin.review.showing import Sum, summed
+from mexc_plugin.review.showing import Sum
 from mexc_plugin.store.read import bounded, page_token, queries
 from mexc_plugin.store.read.bounded import Total
 
@@ -71,7 +71,7 @@ def read(
 ) -> Listing:
     """The page. order: where the place has none. Raises ConfigError for a cursor that is not of this record."""
     order = place.order or order
-    found = (_ranked if order.is_bounded else _in_time)(connection, filters, place, order)
+    found = (_read_ranked if order.is_bounded else _in_time)(connection, filters, place, order)
     rows, following, previous = found
     total = None
     if counted and (following or previous or order.is_bounded):
@@ -79,7 +79,7 @@ def read(
         total = replace(total, attempts=max(total.attempts, len(rows)))
     elif counted:
         total = Total(len(rows), whole=True)
-    return Listing(tuple(rows), following, previous, summed(rows), order, total)
+    return Listing(tuple(rows), following, previous, Sum(rows), order, total)
 
 
 _Page = tuple[list["Row"], str | None, str | None]
@@ -87,7 +87,7 @@ _Page = tuple[list["Row"], str | None, str | None]
 
 def _in_time(connection: "Connection", filters: "Filters", place: Place, order: Sorting) -> _Page:
     cursor = place.after or place.before
-    position = page_token.found(connection, cursor) if cursor else None
+    position = page_token.locate(connection, cursor) if cursor else None
     backwards = place.before is not None
     with closing(
         queries.history(
@@ -106,18 +106,20 @@ def _in_time(connection: "Connection", filters: "Filters", place: Place, order: 
     follows, precedes = (True, goes_on) if backwards else (goes_on, position is not None)
     return (
         rows,
-        page_token.written(rows[-1]) if rows and follows else None,
-        page_token.written(rows[0]) if rows and precedes else None,
+        page_token.write(rows[-1]) if rows and follows else None,
+        page_token.write(rows[0]) if rows and precedes else None,
     )
 
 
-def _ranked(connection: "Connection", filters: "Filters", place: Place, order: Sorting) -> _Page:
+def _read_ranked(
+    connection: "Connection", filters: "Filters", place: Place, order: Sorting
+) -> _Page:
     """Here a cursor is how many rows there are before the page, or before its end."""
     skip = _number(place.after or place.before or "0")
     if place.before is not None:
         skip = max(0, skip - place.limit)
     with closing(
-        bounded.ranked(
+        bounded.read_ranked(
             connection,
             filters,
             order.by,

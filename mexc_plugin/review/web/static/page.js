@@ -26,7 +26,7 @@ setInterval(growOlder, 1000);
 // -- a time in the zone of whoever looks, for the mouse that rests on it
 
 addEventListener("pointerover", (event) => {
-  const spot = event.target.closest("time[datetime], .when a");
+  const spot = event.target.closest(".when a") ?? event.target.closest("time[datetime]");
   const time = spot?.matches("time") ? spot : spot?.querySelector("time");
   if (!time || spot.title) return;
   const then = new Date(time.dateTime);
@@ -66,6 +66,41 @@ byId("compact")?.addEventListener("click", (event) => {
 });
 byId("show-keys").addEventListener("click", () => byId("keys").showModal());
 for (const id of ["theme", "compact", "show-keys"]) byId(id)?.removeAttribute("hidden");
+
+// -- rows: a click anywhere in one opens it, as its link does, and text in it can be selected
+
+const DOUBLE_CLICK_MS = 250;
+let opening;
+root.dataset.scripted = "";
+
+function isSelectedIn(element) {
+  const selection = getSelection();
+  return !selection.isCollapsed && selection.containsNode(element, true);
+}
+
+// The link of the row that was clicked; none where the click is on a link already.
+function linkOf(event) {
+  const row = event.target.closest("a") ? null : event.target.closest("#rows [data-key]");
+  return row?.querySelector(".when a");
+}
+
+document.addEventListener("click", (event) => {
+  clearTimeout(opening);
+  if (byId("rows")?.contains(event.target) && isSelectedIn(byId("rows"))) return event.preventDefault();
+  const link = linkOf(event);
+  // The second click of two selects a word.
+  if (!link || event.detail > 1) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey) open(link.href, "_blank", "noopener");
+  else opening = setTimeout(() => location.assign(link.href), DOUBLE_CLICK_MS);
+});
+document.addEventListener("auxclick", (event) => {
+  const link = linkOf(event);
+  if (link && event.button === 1) open(link.href, "_blank", "noopener");
+});
+document.addEventListener("mousedown", (event) => {
+  // Where the middle button would scroll.
+  if (event.button === 1 && linkOf(event)) event.preventDefault();
+});
 
 // -- keys
 
@@ -154,7 +189,7 @@ if (live && byId("rows")) {
   }
 
   async function catchUp() {
-    if (busy || paused || byId("rows").dataset.version === wanted) return;
+    if (busy || paused || isSelectedIn(byId("rows")) || byId("rows").dataset.version === wanted) return;
     busy = true;
     await new Promise((done) => setTimeout(done, Math.max(0, lastAsked + LEAST_MS - Date.now())));
     lastAsked = Date.now();
@@ -162,9 +197,12 @@ if (live && byId("rows")) {
     try {
       const answer = await fetch(`/cancels/rows${location.search}`, { headers: { Accept: "text/html" } });
       if (answer.redirected) location.reload();
-      else if (answer.ok && !paused) {
-        show(await answer.text());
-        byId("rows").dataset.version = asked;
+      else if (answer.ok) {
+        const html = await answer.text();
+        if (!paused && !isSelectedIn(byId("rows"))) {
+          show(html);
+          byId("rows").dataset.version = asked;
+        }
       }
     } catch {
       // The server is gone; the events say so, and come back by themselves.
@@ -173,6 +211,9 @@ if (live && byId("rows")) {
     }
     if (byId("rows").dataset.version === asked) catchUp();
   }
+
+  // What is selected stays until it is no more.
+  document.addEventListener("selectionchange", catchUp);
 
   const source = new EventSource("/events");
   source.addEventListener("state", (event) => {

@@ -78,7 +78,7 @@ def catalogue() -> Mapping[str, Question]:
     return {name: read(name, texts[name]) for name in sorted(texts)}
 
 
-def named(name: str) -> Question:
+def find(name: str) -> Question:
     """The question of that name. Raises ConfigError, which names those that are like it."""
     known = catalogue()
     if name in known:

@@ -3,7 +3,7 @@
 -- The answer is dated before the request, or the time between them on the wall clock differs from
 -- what the monotonic clock measured. A slow or broken database also takes time in between.
 --
--- :tolerance_ms number = 1000 - differences up to that are nothing
+-- :tolerance_ms number = 1000 - smaller differences are left out
 -- :since time = 1970-01-01 - asked from then on
 -- :until time = 9999-12-31 - asked before then
 

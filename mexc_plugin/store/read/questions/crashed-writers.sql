@@ -1,7 +1,7 @@
 -- Writers that did not end in order
 --
--- No `stop` is the last event: the process was killed, the machine stopped, or it is still at work:
--- hence the time.
+-- The last event is no `stop`: the process was killed, the machine stopped, or the bot still runs. So
+-- only writers are listed that nothing was heard of since `before`.
 --
 -- :before time = 1h - last heard of before then
 

@@ -1,6 +1,7 @@
 -- The summary of each day
 --
--- By account, bot, market and symbol, from the view `cancel_daily`. Days are UTC, and whole: that of `until` is not among them.
+-- By account, bot, market and symbol, from the view `cancel_daily`. Days are UTC, and only whole ones are
+-- listed: not the one that `until` falls on.
 --
 -- :since time = 1970-01-01 - asked from then on
 -- :until time = 9999-12-31 - asked before then

@@ -1,7 +1,7 @@
 -- How much had been filled, by symbol
 --
--- What was filled of the orders that cancels were answered for, added up exactly. An order that was
--- cancelled twice counts twice.
+-- How much of the cancelled orders had been filled before, by the venue's answers, added up exactly. An
+-- order that was cancelled twice counts twice.
 -- SQLite has no exact SUM: `decimal_sum` is in its shell, and `audit sql` brings one of the same name.
 --
 -- :since time = 1970-01-01 - asked from then on

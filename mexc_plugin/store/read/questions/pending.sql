@@ -1,7 +1,7 @@
 -- Requests that no answer was ever recorded for
 --
--- The process died between the request and its answer, or it waits right now: hence the time.
--- The cancel may have been executed.
+-- The process died between the request and its answer, or it still waits for the answer: so only requests
+-- from before `before` are listed. The cancel may have been executed.
 --
 -- :before time = 1m - asked before then
 

@@ -1,8 +1,8 @@
 -- Events that were recorded late, from a spool
 --
 -- The database did not take them in time: they were kept in a file, and inserted later. The writer
--- says so in its next event, which the chain covers. `certain` is no where it named a range of which
--- only some went there. A writer that died before its next event said nothing: `crashed-writers`.
+-- says so in its next event, which the chain covers. `certain` is no where it
+-- named a range of numbers, and only some of those were kept in the file. A writer that died before its next event said nothing: `crashed-writers`.
 --
 -- :since time = 1970-01-01 - said from then on
 -- :until time = 9999-12-31 - said before then

@@ -1,6 +1,6 @@
 -- Cancels that nobody knows the end of, for more than a minute
 --
--- Answers that said nothing (`unknown`) and answers that never came (`pending`), oldest first.
+-- Cancels without an answer that decides (`unknown`) or without any end on record (`pending`), oldest first.
 -- `mexc-plugin audit reconcile` asks the venue about them.
 --
 -- :before time = 1m - asked before then

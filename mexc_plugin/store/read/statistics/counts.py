@@ -1,21 +1,22 @@
 """How many attempts there were, what became of them and how long they took: `audit stats`.
 
-A GROUP BY over `cancel_history`. Latencies come with it, all of them, so that percentiles are exact.
+A GROUP BY over `cancel_history`: one, however many kinds of groups are wanted of it, for reading and sorting the attempts
+is what it costs. Latencies come with it, all of them, so that percentiles are exact.
 """
 
 import json
+from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
-from mexc_plugin.audit.outcome import FAILED, Outcome
+from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.store.connect.expressions import DAY, HOUR, clock_text, joined_numbers
-from mexc_plugin.store.read.filters import Filters, wanted
+from mexc_plugin.store.read.filters import Filters, select_wanted
 from mexc_plugin.store.read.statistics.tallies import Part, Tally
 from mexc_plugin.store.schema import tables
 
@@ -23,8 +24,10 @@ BATCH = 2_000
 # Where the latencies of a group come as one text: reading that costs less than a row for each of them.
 _JOINED = ("sqlite", "postgresql")
 
-Key = tuple[Any, ...]
-Groups = dict[Key, Tally]
+# Names and what is counted under each; None is what has no such name.
+Groups = list[tuple[str | None, Tally]]
+
+kept = tables.cancel_history.c
 
 
 class By(StrEnum):
@@ -39,31 +42,16 @@ class By(StrEnum):
     DAY = "day"
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """What the attempts of a group have in common.
-
-    columns: of `cancel_history`; clock: how much of the time of asking, as text, comes
-    first in the key; answered: only attempts with one of these outcomes before any reconciliation.
-    """
-
-    columns: tuple[str, ...] = ()
-    clock: int | None = None
-    answered: frozenset[str] | None = None
-
-
-ALL = Grouping()
-REASONS = Grouping(
-    ("outcome", "venue_code", "venue_message", "error_type"), answered=FAILED | {Outcome.UNKNOWN}
-)
-GROUPINGS = {
-    By.SYMBOL: Grouping(("symbol",)),
-    By.BOT: Grouping(("bot",)),
-    By.ACCOUNT: Grouping(("account",)),
-    By.CODE: Grouping(("venue_code",)),
-    By.HOUR: Grouping(clock=HOUR),
-    By.DAY: Grouping(clock=DAY),
+_NAMES: Mapping[By, ColumnElement[Any]] = {
+    By.SYMBOL: kept.symbol,
+    By.BOT: kept.bot,
+    By.ACCOUNT: kept.account,
+    By.OUTCOME: kept.final_outcome,
+    By.CODE: kept.venue_code,
+    By.HOUR: clock_text(kept.requested_at, HOUR),
+    By.DAY: clock_text(kept.requested_at, DAY),
 }
+_PLACES = {outcome.value: place for place, outcome in enumerate(Outcome)}
 
 
 def steady(connection: Connection) -> None:
@@ -73,56 +61,35 @@ def steady(connection: Connection) -> None:
         connection.execution_options(isolation_level="REPEATABLE READ")
 
 
-def read(connection: Connection, filters: Filters, groupings: Sequence[Grouping]) -> list[Groups]:
-    """The tallies of every group that has any attempt, for each grouping; times are UTC."""
-    return [_count(connection, filters, grouping) for grouping in groupings]
+def by(connection: Connection, filters: Filters, *kinds: By) -> list[Groups]:
+    """The groups of each kind that have any attempt, times in UTC.
 
-
-def by(connection: Connection, filters: Filters, what: By) -> list[tuple[str | None, Tally]]:
-    """The groups of one kind: times in their order, others by their number of attempts."""
-    if what is By.OUTCOME:
-        (groups,) = read(connection, filters, [ALL])
-        return by_outcome(Tally.together(groups.values()))
-    (groups,) = read(connection, filters, [GROUPINGS[what]])
-    return ordered(groups, what)
-
-
-def by_outcome(tally: Tally) -> list[tuple[str | None, Tally]]:
-    """A tally taken apart, the most frequent first, of equals as the record lists them."""
-    known = {outcome.value: place for place, outcome in enumerate(Outcome)}
-    counted = sorted(tally.outcomes.items(), key=lambda item: (-item[1], known.get(item[0], 99)))
-    return [(name, tally.only(name)) for name, _ in counted]
-
-
-def ordered(groups: Groups, what: By) -> list[tuple[str | None, Tally]]:
-    """Groups with one column in their key: times in their order, others by number of attempts."""
-    rows = [(None if key[0] is None else str(key[0]), tally) for key, tally in groups.items()]
-    if what in (By.HOUR, By.DAY):
-        return sorted(rows, key=lambda row: row[0] or "")
-    return sorted(rows, key=lambda row: (-row[1].attempts, row[0] or ""))
-
-
-def _count(connection: Connection, filters: Filters, grouping: Grouping) -> Groups:
-    parts: defaultdict[Key, defaultdict[str, Part]] = defaultdict(lambda: defaultdict(Part))
+    Times are in their order, others by their number of attempts, equal outcomes as the record lists them.
+    """
+    found: list[defaultdict[Any, defaultdict[str, Part]]]
+    found = [defaultdict(lambda: defaultdict(Part)) for _ in kinds]
     as_text = connection.dialect.name in _JOINED
-    for row in _rows(connection, _query(filters, grouping, as_text)):
-        *key, outcome, number, latencies = tuple[Any, ...](row)
-        found = _listed(latencies) if as_text else _repeated(latencies, number)
-        parts[tuple(key)][outcome].add(number, found)
-    return {key: Tally.of(by_outcome) for key, by_outcome in parts.items()}
+    for row in _rows(connection, _query(filters, kinds, as_text)):
+        *names, outcome, number, latencies = tuple[Any, ...](row)
+        values = _parse(latencies) if as_text else _repeat(latencies, number)
+        for parts, name in zip(found, names, strict=True):
+            parts[name][outcome].add(number, values)
+    return [_order(kind, parts) for kind, parts in zip(kinds, found, strict=True)]
 
 
-def _query(filters: Filters, grouping: Grouping, as_text: bool) -> sa.Select[Any]:
-    kept = tables.cancel_history.c
-    keys: list[ColumnElement[Any]] = [kept[name] for name in grouping.columns]
-    if grouping.clock is not None:
-        keys.insert(0, clock_text(kept.requested_at, grouping.clock))
-    keys.append(kept.final_outcome)
+def _order(kind: By, parts: Mapping[Any, Mapping[str, Part]]) -> Groups:
+    groups = [(None if name is None else str(name), Tally.of(of)) for name, of in parts.items()]
+    if kind in (By.HOUR, By.DAY):
+        return sorted(groups, key=lambda group: group[0] or "")
+    places = _PLACES if kind is By.OUTCOME else {}
+    return sorted(groups, key=lambda g: (-g[1].attempts, places.get(g[0] or "", 99), g[0] or ""))
+
+
+def _query(filters: Filters, kinds: Sequence[By], as_text: bool) -> sa.Select[Any]:
+    keys = [*(_NAMES[kind] for kind in kinds), kept.final_outcome]
     latencies = joined_numbers(kept.latency_us) if as_text else kept.latency_us
-    query = wanted(filters).with_only_columns(*keys, sa.func.count(), latencies)
-    if grouping.answered is not None:
-        query = query.where(kept.outcome.in_(sorted(grouping.answered)))
-    return query.group_by(*keys, *([] if as_text else [kept.latency_us]))
+    query = select_wanted(filters).with_only_columns(*keys, sa.func.count(), latencies)
+    return query.group_by(*dict.fromkeys(keys), *([] if as_text else [kept.latency_us]))
 
 
 def _rows(connection: Connection, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
@@ -131,10 +98,10 @@ def _rows(connection: Connection, query: sa.Select[Any]) -> Iterator[sa.Row[Any]
         yield from result
 
 
-def _listed(text: str | None) -> list[int]:
+def _parse(text: str | None) -> Sequence[int]:
     """Numbers with commas between: a JSON array without its brackets."""
-    return json.loads(f"[{text}]") if text else []
+    return array("q", sorted(json.loads(f"[{text}]"))) if text else ()
 
 
-def _repeated(latency_us: int | None, number: int) -> list[int]:
-    return [] if latency_us is None else [latency_us] * number
+def _repeat(latency_us: int | None, number: int) -> Sequence[int]:
+    return () if latency_us is None else (latency_us,) * number

@@ -12,6 +12,7 @@ from mexc_plugin.store.read.filters import Filters
 from mexc_plugin.store.read.follow import Follower
 from mexc_plugin.store.read.history import history
 from mexc_plugin.store.read.statistics import counts, gauges
+from mexc_plugin.store.read.statistics.counts import By
 from mexc_plugin.store.read.statistics.tallies import Tally
 
 COUNTED = timedelta(hours=1)
@@ -48,7 +49,7 @@ def read(connection: Connection, follower: Follower, now: datetime) -> Glance:
     """now: naive UTC. The follower knows what the glance before has seen."""
     failing = Filters(since=now - FAILING, outcomes=tuple(sorted(FAILED)))
     unresolved = Filters(outcomes=tuple(sorted(UNRESOLVED)))
-    groups = counts.read(connection, Filters(since=now - COUNTED), [counts.ALL])[0]
+    (hour,) = counts.by(connection, Filters(since=now - COUNTED), By.OUTCOME)
     counted, _ = gauges.read_open(connection)
     last_event_ns, lost = gauges.read_ends(connection, now)
     return Glance(
@@ -57,11 +58,11 @@ def read(connection: Connection, follower: Follower, now: datetime) -> Glance:
         failing=_rows(connection, failing, ROWS),
         unresolved=_rows(connection, unresolved, MOST_UNRESOLVED, oldest_first=True),
         open=sum(counted.values()),
-        hour=Tally.together(groups.values()),
+        hour=Tally.together(tally for _, tally in hour),
         last_event_ns=last_event_ns,
         lost=lost,
         # Last: what it has handed out it does not hand out again.
-        changed=tuple(follower.changed(connection, Filters())),
+        changed=tuple(follower.read_changed(connection, Filters())),
     )
 
 

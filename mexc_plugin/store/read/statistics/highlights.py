@@ -4,6 +4,7 @@ Like `statistics`, of the attempts that the filters want.
 """
 
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,12 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from mexc_plugin.audit.outcome import UNRESOLVED
+from mexc_plugin.audit.outcome import FAILED, UNRESOLVED, Outcome
 from mexc_plugin.store.connect.expressions import SECOND, clock_text
-from mexc_plugin.store.connect.rows import Row, Rows
+from mexc_plugin.store.connect.rows import Row
 from mexc_plugin.store.read import queries
-from mexc_plugin.store.read.filters import Filters, wanted
-from mexc_plugin.store.read.statistics.counts import Groups
+from mexc_plugin.store.read.filters import Filters, select_wanted
 from mexc_plugin.store.schema import tables
 
 # Up to which age, in words and in time; what is older has no upper end.
@@ -66,19 +66,19 @@ class Open:
     ages: dict[str, int]
 
 
-def reasons(groups: Groups) -> list[Reason]:
-    """From the groups of `statistics.REASONS`, the most frequent first."""
-    found = [
-        Reason(outcome, code, message, error_type, tally.attempts)
-        for (outcome, code, message, error_type), tally in groups.items()
-    ]
+def reasons(connection: Connection, filters: Filters) -> list[Reason]:
+    """Why attempts were not acknowledged, the most frequent first."""
+    names = kept.outcome, kept.venue_code, kept.venue_message, kept.error_type
+    query = select_wanted(filters).with_only_columns(*names, sa.func.count())
+    query = query.where(kept.outcome.in_(sorted(FAILED | {Outcome.UNKNOWN}))).group_by(*names)
+    found = [Reason(*row) for row in connection.execute(query)]
     return sorted(found, key=lambda r: (-r.attempts, r.outcome, r.code or "", r.message or ""))
 
 
 def bursts(connection: Connection, filters: Filters, most: int) -> list[tuple[str, int]]:
     """The seconds (UTC) in which most was asked for, and how much; the first of equals first."""
     second, number = clock_text(kept.requested_at, SECOND), sa.func.count()
-    query = wanted(filters).with_only_columns(second, number).group_by(second)
+    query = select_wanted(filters).with_only_columns(second, number).group_by(second)
     query = query.order_by(number.desc(), second).limit(most)
     return [(str(second), int(number)) for second, number in connection.execute(query)]
 
@@ -91,7 +91,7 @@ def repetitions(connection: Connection, filters: Filters, most: int) -> Repetiti
     found: dict[str, int] = {}
     for name in ("order_id", "client_order_id"):
         number = sa.func.count(kept.cancel_id.distinct())
-        query = wanted(filters).with_only_columns(kept[name], number)
+        query = select_wanted(filters).with_only_columns(kept[name], number)
         query = query.where(kept[name].in_(_named_twice(name)))
         if name != "order_id":
             query = query.where(kept.order_id.is_(None))
@@ -110,27 +110,28 @@ def _named_twice(name: str) -> sa.Select[Any]:
 
 def slowest(connection: Connection, filters: Filters, most: int) -> list[Row]:
     """Rows of `cancel_history` with the longest latencies, the longest first."""
-    query = wanted(filters).where(kept.latency_us.is_not(None))
+    query = select_wanted(filters).where(kept.latency_us.is_not(None))
     query = query.order_by(kept.latency_us.desc(), kept.cancel_id, kept.attempt).limit(most)
     return list(queries.stream(connection, query))
 
 
-def unresolved(connection: Connection, filters: Filters, now: datetime) -> Open:
+def count_unresolved(connection: Connection, filters: Filters, now: datetime) -> Open:
     """How many attempts nobody knows the end of, and since when. now: naive UTC."""
     counted: Counter[str] = Counter()
     oldest = None
-    for row in still_open(connection, filters):
-        counted[_age(now - row["requested_at"])] += 1
+    query = select_wanted(filters).with_only_columns(kept.requested_at)
+    query = query.where(kept.final_outcome.in_(sorted(UNRESOLVED)))
+    for row in queries.stream(connection, query.order_by(kept.requested_at.desc())):
         oldest = row["requested_at"]
+        counted[_age(now - oldest)] += 1
     ages = {name: counted[name] for name, _ in AGES if counted[name]}
     return Open(counted.total(), oldest, ages)
 
 
-def still_open(connection: Connection, filters: Filters) -> Rows:
-    """The rows of unresolved attempts, newest first."""
-    outcomes = [o.value for o in UNRESOLVED if not filters.outcomes or o in filters.outcomes]
-    if outcomes:
-        yield from queries.history(connection, replace(filters, outcomes=tuple(sorted(outcomes))))
+def newest(connection: Connection, filters: Filters, outcomes: Set[str], most: int) -> list[Row]:
+    """Rows of `cancel_history` that the filters want and that ended as one of the outcomes, newest first."""
+    wanted = replace(filters, outcomes=tuple(sorted(outcomes & set(filters.outcomes or outcomes))))
+    return list(queries.history(connection, wanted, most)) if wanted.outcomes else []
 
 
 def _age(age: timedelta) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from mexc_plugin.store.read.filters import Filters
 from mexc_plugin.store.read.statistics import counts, highlights
-from mexc_plugin.store.read.statistics.counts import Grouping, Groups
+from mexc_plugin.store.read.statistics.counts import By, Groups
 from mexc_plugin.store.read.statistics.highlights import Open, Reason, Repetitions
 from mexc_plugin.store.read.statistics.tallies import Tally
 
@@ -29,18 +29,15 @@ class Overview:
 
 
 def read(
-    connection: Connection,
-    filters: Filters,
-    now: datetime,
-    groupings: Sequence[Grouping] = (counts.ALL,),
+    connection: Connection, filters: Filters, now: datetime, kinds: Sequence[By] = (By.OUTCOME,)
 ) -> Overview:
-    """now: naive UTC, for the age of what is unresolved; groupings: each of every attempt."""
-    reasons, *groups = counts.read(connection, filters, [counts.REASONS, *groupings])
+    """now: naive UTC, for the age of what is unresolved; kinds: at least one."""
+    groups = counts.by(connection, filters, *kinds)
     return Overview(
-        Tally.together(groups[0].values()),
-        highlights.reasons(reasons),
+        Tally.together(tally for _, tally in groups[0]),
+        highlights.reasons(connection, filters),
         highlights.bursts(connection, filters, MOST_BURSTS),
         highlights.repetitions(connection, filters, MOST_REPEATED),
-        highlights.unresolved(connection, filters, now),
+        highlights.count_unresolved(connection, filters, now),
         groups,
     )

@@ -25,8 +25,9 @@ class Latencies:
         self._fresh = array("q")
 
     def add(self, values: Sequence[int]) -> None:
-        if len(values) >= LONG:  # sorted while it is a list already
-            self._runs.append(array("q", sorted(values)))
+        """values: in order, and from now on never changed."""
+        if len(values) >= LONG:
+            self._runs.append(values)
             return
         self._fresh.extend(values)
         if len(self._fresh) >= RUN:

@@ -1,0 +1,1 @@
+"""What each of the simulated venue's paths answers."""

@@ -1,0 +1,1 @@
+"""The spool: where events wait while the database is out of reach."""

@@ -1,0 +1,1 @@
+"""The store, room by room, on real databases: SQLite, PostgreSQL and MariaDB, each test in one of its own."""

@@ -1,0 +1,84 @@
+"""Each writer's rows, one after the other: what is said of each, and how it goes on behind it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mexc_plugin.audit import chain, events
+from mexc_plugin.store.verify.columns import CHAIN
+from mexc_plugin.store.verify.findings import Fault
+from mexc_plugin.store.verify.record import Verifier
+
+WRITER = "00000000-0000-4000-8000-00000000000a"
+
+
+@pytest.fixture
+def rows() -> list[dict[str, Any]]:
+    """Three events of a writer."""
+    made, last = [], chain.GENESIS
+    for seq in range(1, 4):
+        event = events.seal({"kind": "request", "occurred_ns": seq}, WRITER, seq, last)
+        made.append(events.project(event))
+        last = event.hash
+    return made
+
+
+def test_what_is_no_event_says_nothing_and_not_what_the_one_before_it_said(
+    rows: list[dict[str, Any]],
+) -> None:
+    verifier = Verifier()
+    assert verifier.check(rows[0]) == []
+    assert verifier.document["seq"] == 1
+    (finding,) = verifier.check(rows[1] | {"hash": b"x"})
+    assert (finding.fault, verifier.document) == (Fault.PAYLOAD, {})
+
+
+def test_behind_a_row_that_is_no_event_the_chain_goes_on(rows: list[dict[str, Any]]) -> None:
+    verifier = Verifier()
+    odd = rows[1] | {"payload": b"x"}
+    assert [len(verifier.check(row)) for row in (rows[0], odd, rows[2])] == [0, 1, 0]
+
+
+@pytest.mark.parametrize(("first", "said"), [(1, "event 1"), (2, "events 1 to 2")])
+def test_a_gap_says_which_events_are_missing(
+    rows: list[dict[str, Any]], first: int, said: str
+) -> None:
+    (gap,) = Verifier().check(rows[first])
+    assert (gap.fault, gap.message) == (Fault.GAP, f"{said} missing before it")
+
+
+def test_a_payload_that_no_hash_can_be_made_of_is_found_by_chains_alone(
+    rows: list[dict[str, Any]],
+) -> None:
+    verifier = Verifier()
+    verifier.begin(WRITER, 0, chain.GENESIS)
+    row = rows[0] | {"payload": "\ud800"}
+    (finding,) = verifier.check_chain(tuple(row[name] for name in CHAIN))
+    assert finding.fault is Fault.PAYLOAD
+
+
+@pytest.mark.parametrize(
+    ("writer_id", "seq", "missing"), [(f"{WRITER[:-1]}b", 2, "event 1"), (WRITER, 3, "event 2")]
+)
+def test_a_link_that_fits_is_no_reason_to_miss_a_gap(
+    rows: list[dict[str, Any]], writer_id: str, seq: int, missing: str
+) -> None:
+    draft = {"kind": "request", "occurred_ns": 2}
+    forged = events.project(events.seal(draft, writer_id, seq, rows[0]["hash"]))
+    verifier = Verifier()
+    assert verifier.seq == 0
+    assert verifier.check(rows[0]) == []
+    (gap,) = verifier.check(forged)
+    assert gap.message == f"{missing} missing before it"
+
+
+@pytest.mark.parametrize(("late_us", "faults"), [(0, []), (1, [Fault.COLUMN])])
+def test_a_time_is_compared_as_servers_give_it_too(
+    rows: list[dict[str, Any]], late_us: int, faults: list[Fault]
+) -> None:
+    time = datetime.fromisoformat(rows[0]["occurred_at"]) + timedelta(microseconds=late_us)
+    verifier = Verifier()
+    verifier.begin(WRITER, 0, chain.GENESIS)
+    found = verifier.check(rows[0] | {"occurred_at": time})
+    assert [finding.fault for finding in found] == faults
