@@ -22,10 +22,10 @@ Start = Callable[..., Result]
 
 
 def start(*command: str, stdin: str = "", **environ: str) -> Result:
-    """Run a command to its end in this environment, with changes."""
+    """Run a command to its end in this environment, with changes, on a disk that may be busy."""
     return subprocess.run(
         command,
-        env={**os.environ, **environ},
+        env={"MEXC_PLUGIN_DEADLINE_MS": "2500", **os.environ, **environ},
         input=stdin,
         capture_output=True,
         text=True,

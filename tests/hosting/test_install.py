@@ -170,7 +170,7 @@ def test_defaults_reach_exchanges_built_later_and_options_beat_them(tmp_path) ->
     url = f"sqlite:///{tmp_path}/here.db"
     settings = json.loads(done.stdout)
     assert settings[:3] == [[url, "grid", 90], [url, "mine", 90], [url, "grid", 90]]
-    assert settings[3][1:] == ["environment", 250]
+    assert settings[3][1:] == ["environment", 2_500]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_a_turn_is_given_back_at_its_end_and_the_wait_for_it_is_taken_off(
         assert not is_free(database)
         with other.turn(100) as left_of_others_ms:
             assert 1 <= left_of_others_ms <= 50
-    assert is_free(database)
+    eventually(lambda: is_free(database))  # the other's late turn is passed on
 
 
 def test_those_who_wait_get_their_turns_in_the_order_in_which_they_came(database: Path) -> None:
