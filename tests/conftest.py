@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import logging
 import os
 import shutil
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -37,6 +39,10 @@ LONG = {
     *("test_migrations", "test_odd_input", "test_refusals", "test_types"),
 }
 COLOURS = ("sync", "async", "pro")
+
+# Each exchange of asyncio's reads all authorities of the world, which takes as long as a test does; here nobody shows a
+# certificate, or only its own authority's.
+ssl.create_default_context = functools.cache(ssl.create_default_context)
 FIXTURES = Path(__file__).parent / "fixtures"
 
 # Each event is synced: on a disk most tests would wait for that, and those with a budget for other tests.
