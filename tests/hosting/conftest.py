@@ -17,6 +17,9 @@ MEXC_PLUGIN = [sys.executable, "-m", "mexc_plugin"]
 # Where ccxt keeps a class named mexc.
 PLACES = ("ccxt", "ccxt.async_support", "ccxt.pro")
 
+# What a test is not about takes most of the time of a Python that imports it: `lean_ccxt`.
+LEAN = pytest.mark.usefixtures("lean_ccxt")
+
 Result = subprocess.CompletedProcess[str]
 Start = Callable[..., Result]
 

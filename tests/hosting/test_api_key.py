@@ -14,9 +14,9 @@ from mexc_plugin.hosting import api_key, clocks
 from mexc_plugin.hosting.checks import Finding
 from mexc_plugin.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Fault, FaultKind, KeyInfo, Sandbox
 
-from .conftest import program
+from .conftest import LEAN, program
 
-pytestmark = pytest.mark.usefixtures("lean_ccxt")
+pytestmark = LEAN
 
 KEY = {"MEXC_API_KEY": DEFAULT_KEY, "MEXC_API_SECRET": DEFAULT_SECRET}
 INFO = KeyInfo(permissions=("SPOT_DEAL_READ", "SPOT_DEAL_WRITE"), remaining_validity=82)

@@ -21,9 +21,9 @@ from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.schema import migrate
 from mexc_plugin.store.write.spool.spool_file import Spool
 
-from .conftest import program
+from .conftest import LEAN, program
 
-pytestmark = pytest.mark.usefixtures("lean_ccxt")
+pytestmark = LEAN
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from mexc_plugin.hosting import starting
 
-from .conftest import hooked, python
+from .conftest import LEAN, hooked, python
 
 MODULE = "print(found.__module__)"
 WAYS = {
@@ -32,6 +32,7 @@ WAYS = {
 }
 
 
+@LEAN
 @pytest.mark.parametrize(("code", "kind"), WAYS.items())
 def test_every_way_to_import_the_class_gives_the_audited_one(code: str, kind: str) -> None:
     done = hooked(f"{code}; {MODULE}" if "*" not in code else f"{code}\n{MODULE}")
@@ -57,6 +58,7 @@ def test_ccxt_looks_to_others_as_it_does_without_the_hook() -> None:
     assert hooked(code).stdout == python(code).stdout != ""
 
 
+@LEAN
 def test_child_processes_of_every_kind_get_the_audited_class(tmp_path: Path) -> None:
     code = """
     import multiprocessing, subprocess, sys

@@ -7,7 +7,7 @@ import pytest
 from mexc_plugin.sandbox import Sandbox
 from tests.conftest import Audit
 
-from .conftest import python
+from .conftest import LEAN, python
 
 CLASSES = """
 import ccxt, ccxt.async_support, ccxt.pro
@@ -100,6 +100,7 @@ def test_threads_may_install_and_import_ccxt_at_the_same_time() -> None:
     assert answer(code) == [[], AUDITED]
 
 
+@LEAN
 @pytest.mark.parametrize(
     ("early", "said"),
     [
@@ -148,6 +149,7 @@ def test_what_came_in_time_is_not_warned_of() -> None:
     assert answer(code) is None
 
 
+@LEAN
 def test_defaults_reach_exchanges_built_later_and_options_beat_them(tmp_path) -> None:
     code = """
     import json, os, ccxt, mexc_plugin
@@ -198,6 +200,7 @@ def test_defaults_that_cannot_be_meant_are_refused_at_once_and_nothing_is_instal
     assert answer(code) == [False, {}]
 
 
+@LEAN
 def test_a_cancel_through_any_of_the_three_classes_is_on_record_once(
     sandbox: Sandbox, audit: Audit
 ) -> None:

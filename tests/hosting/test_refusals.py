@@ -14,10 +14,10 @@ from mexc_plugin.hosting.why_not import find
 from mexc_plugin.sandbox import Sandbox
 from tests.conftest import Audit
 
-from .conftest import Result, program, start
+from .conftest import LEAN, Result, program, start
 from .test_run import BOT
 
-pytestmark = pytest.mark.usefixtures("lean_ccxt")
+pytestmark = LEAN
 
 PYTHON = sys.executable
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="becoming somebody takes root")

@@ -12,9 +12,9 @@ import pytest
 from mexc_plugin.sandbox import Sandbox
 from tests.conftest import Audit
 
-from .conftest import MEXC_PLUGIN, program, start
+from .conftest import LEAN, MEXC_PLUGIN, program, start
 
-pytestmark = pytest.mark.usefixtures("lean_ccxt")
+pytestmark = LEAN
 
 BOT = """
 import ccxt, sys
