@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import inspect
 import logging
 import os
@@ -54,6 +55,13 @@ if memory := in_memory():
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes servers and time begins first: no process is left alone with it at the end."""
     items.sort(key=lambda item: not {item.path.parent.name, item.path.stem} & LONG)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: looking through it for garbage again and again takes a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -126,8 +126,8 @@ def test_a_copy_cancels_on_record(bot: Bot, sandbox: Sandbox, double: Callable[[
 
 
 def test_a_double_of_a_class_is_as_ccxts(theirs: type, ours: type) -> None:
+    double = mock.create_autospec(ours, instance=True)
     for name in ("cancel_order", "fetch_order", "reconcile_cancels"):
-        double = mock.create_autospec(ours, instance=True)
         given = getattr(double, name)
         is_async = inspect.iscoroutinefunction(getattr(ours, name))
         assert isinstance(given, mock.AsyncMock) or not is_async
