@@ -10,8 +10,10 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mexc_plugin.sandbox import Sandbox
+from mexc_plugin.store.write import writer
 
 from . import ledger
 from .processes import Child
@@ -24,6 +26,10 @@ LATEST = scaled(0.2, 0.4)  # seconds after the first cancel of a victim
 AT_ONCE = scaled(1, 2)
 PATIENCE = 120
 LOCKED = 0.25  # of the victims find their database locked
+# A bot goes on when its budget is over, on record or not: a busy machine is not to use it up. What is locked is given up
+# for the spool as early as if there were little of it.
+DEADLINE_MS = 5_000
+SPOOL_AFTER_MS = 70
 
 
 @dataclass
@@ -63,13 +69,14 @@ class Killing:
         colour = chance.choice(["sync", "threads", "async"])
         locked = chance.random() < LOCKED
         orders = [self._sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(ORDERS)]
-        # Where the database is locked, it is the spool that the victim dies over.
-        audit = {"url": self.url} | ({"deadline_ms": 100} if locked else {})
+        audit = {"url": self.url, "deadline_ms": DEADLINE_MS}
         # A busy machine is no fault of the venue: ccxt's own 10 s are not to end a victim.
         options = {"audit": audit, "recvWindow": 60_000}
         config = {**self._sandbox.ccxt_config(), "timeout": PATIENCE * 1000, "options": options}
         before = self._sandbox_count()
-        victim = Child(cancel_for_ever, colour, config, orders, str(self._heard))
+        # Where the database is locked, it is the spool that the victim dies over.
+        share = SPOOL_AFTER_MS / DEADLINE_MS if locked else writer.SPOOL_SHARE
+        victim = Child(_be_victim, share, colour, config, orders, str(self._heard))
         self._until_first_arrival(before, victim)
         lock = self._lock(chance) if locked else None
         time.sleep(chance.uniform(0, LATEST))
@@ -183,6 +190,11 @@ class Killing:
         while not all(arrival.done for arrival in self._sandbox._arrivals._arrivals[-20:]):
             assert time.monotonic() < until, "the venue does not finish"
             time.sleep(0.001)
+
+
+def _be_victim(share: float, *arguments: Any) -> None:
+    writer.SPOOL_SHARE = share
+    cancel_for_ever(*arguments)
 
 
 def run(folder: Path, kills: int, seed: int) -> Figures:
