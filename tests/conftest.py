@@ -45,6 +45,7 @@ COLOURS = ("sync", "async", "pro")
 # certificate, or only its own authority's.
 ssl.create_default_context = functools.cache(ssl.create_default_context)
 FIXTURES = Path(__file__).parent / "fixtures"
+DEADLINE_VARIABLE = config.VARIABLES["deadline_ms"]
 
 # Each event is synced: on a disk most tests would wait for that, and those with a budget for other tests.
 if memory := in_memory():
@@ -90,8 +91,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
 
 @pytest.fixture(autouse=True, scope="session")
 def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What a session's or a module's fixtures run keeps its notes apart, too."""
+    """What a session's or a module's fixtures run keeps its notes apart, too.
+
+    And a busy machine must not turn a slow fsync into a spooled event: a test that is about a deadline says so.
+    """
     with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(DEADLINE_VARIABLE, "2500")
         for name in ("DATA", "STATE", "CONFIG"):
             patched.setenv(f"XDG_{name}_HOME", str(tmp_path_factory.mktemp(name.lower())))
         yield
@@ -101,7 +106,8 @@ def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees or touches the user's own data folder."""
     for name in (*config.VARIABLES.values(), CONFIG_VARIABLE, "MEXC_API_KEY", "MEXC_API_SECRET"):
-        monkeypatch.delenv(name, raising=False)
+        if name != DEADLINE_VARIABLE:
+            monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -247,8 +253,7 @@ def make_bot(colour: str, sandbox: Sandbox, audit: Audit) -> Iterator[MakeBot]:
     bots: list[Bot] = []
 
     def make(**config: Any) -> Bot:
-        # A busy machine must not turn a slow fsync into a spooled event where a test reads rows.
-        own = {"url": audit.url, "bot": "tests", "deadline_ms": 2_500}
+        own = {"url": audit.url, "bot": "tests"}
         options = {"audit": own, **config.pop("options", {})}
         bots.append(Bot(colour, {**sandbox.ccxt_config(), **config, "options": options}))
         return bots[-1]

@@ -93,6 +93,11 @@ def test_the_demo_keeps_its_record_where_it_is_told_before_its_name(run, tmp_pat
 # -- config
 
 
+@pytest.fixture(autouse=True)
+def _no_deadline(monkeypatch):
+    monkeypatch.delenv(VARIABLES["deadline_ms"])
+
+
 def settings(result):
     assert result.exit_code == 0, result.output
     return {row["setting"]: row for row in map(json.loads, result.stdout.splitlines())}

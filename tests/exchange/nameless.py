@@ -32,10 +32,8 @@ def _become() -> tuple[str, ...]:
 def run(
     home: str, *arguments: str, folder: Path | None = None, timeout: float = 60, **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a Python as that user, on a disk that may be busy. home: a key of HOMES."""
-    given = {"MEXC_PLUGIN_DEADLINE_MS": "2500"} | {
-        name: value for name, value in os.environ.items() if not name.startswith("XDG_")
-    }
+    """Run a Python as that user. home: a key of HOMES."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME"):
         given.pop(name, None)
     if HOMES[home] is not None:

@@ -90,7 +90,7 @@ def make_sync(sandbox: Sandbox, audit: Audit) -> Iterator[Callable[..., Bot]]:
     bots: list[Bot] = []
 
     def make(**config: Any) -> Bot:
-        own = {"url": audit.url, "deadline_ms": 2_500, **config.pop("audit", {})}
+        own = {"url": audit.url, **config.pop("audit", {})}
         options = {"audit": own, **config.pop("options", {})}
         bots.append(Bot("sync", {**sandbox.ccxt_config(), **config, "options": options}))
         bots[-1].load_markets()

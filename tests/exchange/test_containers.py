@@ -460,7 +460,7 @@ def test_a_machine_that_gives_no_name_is_called_unknown(monkeypatch: pytest.Monk
 def of_others(sealed: Path, sandbox: Sandbox) -> Audit:
     """A record with one cancel that everybody may read, in a folder that only root may write."""
     audit = Audit(sealed / "audit.db")
-    code = bot(sandbox, url=audit.url, deadline_ms=2_500)
+    code = bot(sandbox, url=audit.url)
     done = warm.run("-c", code, sandbox.place("LTCBTC", "BUY", "1", "1"))
     assert (done.stdout, done.stderr) == ("canceled\n", "")
     (sealed / "audit.db-turn").unlink()

@@ -58,7 +58,7 @@ class Pair:
     def __init__(self, colour: str, sandbox: Sandbox, folder: str) -> None:
         plain, ours = COLOURS[colour]
         config = {**sandbox.ccxt_config(), "timeout": 20_000}
-        options = {"audit": {"url": f"sqlite:///{folder}/audit.db", "deadline_ms": 2_500}}
+        options = {"audit": {"url": f"sqlite:///{folder}/audit.db"}}
         self.colour, self.sandbox = colour, sandbox
         self.exchanges = plain(config), ours({**config, "options": options})
         self._runner = None if colour == "sync" else asyncio.Runner()

@@ -95,7 +95,7 @@ def test_a_subclass_may_use_any_name_of_its_own(
 
 @contextlib.contextmanager
 def made(cls: type, colour: str, sandbox: Sandbox, audit: Audit) -> Iterator[Bot]:
-    own = {"url": audit.url, "deadline_ms": 2_500}
+    own = {"url": audit.url}
     bot = Bot.__new__(Bot)
     bot.colour = colour
     bot._runner = None if colour == "sync" else asyncio.Runner()

@@ -90,7 +90,7 @@ def end(
     sandbox: Sandbox, audit: Audit, program: str, colour: str, cancels: int, **own: object
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, and check what reached the venue."""
-    options = {"audit": {"url": audit.url, "deadline_ms": 2_500, **own}}
+    options = {"audit": {"url": audit.url, **own}}
     config = {**sandbox.ccxt_config(), "options": options}
     ids = [sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(cancels)]
     done = subprocess.run(
@@ -206,7 +206,7 @@ def test_daemon_threads_that_are_stopped_in_the_middle_leave_a_whole_record(
         "for _ in range(3):\n    threading.Thread(target=work, daemon=True).start()\n"
         "time.sleep(0.3)\ncancel()"
     )
-    options = {"audit": {"url": audit.url, "deadline_ms": 2_500}}
+    options = {"audit": {"url": audit.url}}
     config = {**sandbox.ccxt_config(), "enableRateLimit": False, "options": options}
     order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
     done = subprocess.run(

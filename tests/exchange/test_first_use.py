@@ -49,7 +49,7 @@ def live(
 @pytest.fixture
 def config(sandbox: Sandbox, audit: Audit) -> dict[str, Any]:
     """Of a bot whose database is there already."""
-    own = {"url": audit.url, "deadline_ms": 2_500}
+    own = {"url": audit.url}
     config = {**sandbox.ccxt_config(), "options": {"audit": own}}
     live(OURS, config)
     return config

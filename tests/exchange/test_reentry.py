@@ -24,7 +24,7 @@ SYMBOL = "LTC/BTC"
 @pytest.fixture
 def switch(sandbox: Sandbox, audit: Audit) -> Iterator[Any]:
     """The handler's own exchange: always of the sync class, as a handler cannot await."""
-    options = {"audit": {"url": audit.url, "deadline_ms": 2_500}}
+    options = {"audit": {"url": audit.url}}
     exchange = mexc({**sandbox.ccxt_config(), "options": options})
     before = signal.getsignal(signal.SIGUSR1)
     yield exchange

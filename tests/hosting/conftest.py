@@ -25,10 +25,10 @@ Start = Callable[..., Result]
 
 
 def start(*command: str, stdin: str = "", **environ: str) -> Result:
-    """Run a command to its end in this environment, with changes, on a disk that may be busy."""
+    """Run a command to its end in this environment, with changes."""
     return subprocess.run(
         command,
-        env={"MEXC_PLUGIN_DEADLINE_MS": "2500", **os.environ, **environ},
+        env={**os.environ, **environ},
         input=stdin,
         capture_output=True,
         text=True,

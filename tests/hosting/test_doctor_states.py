@@ -123,7 +123,7 @@ STATES: dict[str, tuple[State, list[tuple[str, str]]]] = {
     ),
     "a launcher that clears the environment": (
         lambda p: p.adapter("env", "-i", "./start.sh"),
-        [("attention", "env -i keeps PYTHONPATH from the bot")],
+        [("attention", "env -i keeps PYTHONPATH and")],
     ),
     "a container": (
         lambda p: p.adapter("docker", "run", "image"),

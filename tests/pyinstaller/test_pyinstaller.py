@@ -20,7 +20,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 def cancel(bot: Path, way: str, sandbox: Sandbox, audit: Audit) -> str:
     """Let the bot cancel an order; its id."""
     order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
-    own = {"url": audit.url, "bot": "frozen", "deadline_ms": 2_500}
+    own = {"url": audit.url, "bot": "frozen"}
     config = {**sandbox.ccxt_config(), "options": {"audit": own}}
     done = run(bot, way, json.dumps(config), order_id)
     assert (done.returncode, done.stdout) == (0, "canceled\n"), done.stderr

@@ -74,7 +74,10 @@ def freeze_while_cancelling(
     """A bot cancels at a steady pace; its database is frozen for some seconds in the middle."""
     count = int((seconds + 4) / PAUSE)
     orders = [sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(count)]
-    config = {**sandbox.ccxt_config(), "options": {"audit": {"url": database.url}}}
+    config = {
+        **sandbox.ccxt_config(),
+        "options": {"audit": {"url": database.url, "deadline_ms": DEADLINE_MS}},
+    }
     before = len(sandbox.arrivals)
     bot = Child(paced, colour, config, orders, PAUSE)
     until = time.monotonic() + 60
@@ -111,7 +114,10 @@ def figures(result: dict[str, Any], start: float, end: float) -> Figures:
 def start_while_frozen(database: Database, sandbox: Sandbox, colour: str) -> dict[str, float]:
     """A bot that starts while its database is frozen: seconds to build it, and of its cancels."""
     orders = [sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(5)]
-    config = {**sandbox.ccxt_config(), "options": {"audit": {"url": database.url}}}
+    config = {
+        **sandbox.ccxt_config(),
+        "options": {"audit": {"url": database.url, "deadline_ms": DEADLINE_MS}},
+    }
     with database.frozen():
         bot = Child(started_late, colour, config, orders)
         result: dict[str, float] = bot.result(60)

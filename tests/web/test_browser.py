@@ -138,7 +138,7 @@ def test_a_new_cancel_of_a_bot_appears_by_itself(
     visit = browse(site.url)
     is_live(visit)
     order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
-    options = {"audit": {"url": url, "bot": "grid-7", "deadline_ms": 2_500}}
+    options = {"audit": {"url": url, "bot": "grid-7"}}
     bot = mexc(sandbox.ccxt_config() | {"options": options})
     bot.cancel_order(order_id, "LTC/BTC")
     expect(visit.page.locator(ROWS)).to_have_count(1)

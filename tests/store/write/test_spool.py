@@ -224,7 +224,7 @@ def test_a_lock_that_ends_in_time_spools_only_what_could_not_wait(
 def test_within_its_budget_nothing_is_sent_before_the_spool_has_it(
     make_bot: MakeBot, sandbox: Sandbox, audit: Audit
 ) -> None:
-    bot = make_bot(options={"audit": {"url": audit.url, "deadline_ms": 2_500}})
+    bot = make_bot(options={"audit": {"url": audit.url}})
     bot.load_markets()
     order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
     bot.cancel_order(sandbox.place("LTCBTC", "BUY", "1", "0.002"), SYMBOL)

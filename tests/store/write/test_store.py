@@ -455,7 +455,7 @@ def test_when_even_the_spool_fails_the_loss_is_counted_in_the_next_event(
 
 
 def test_a_forked_child_is_another_writer(audit: Audit, sandbox: Sandbox) -> None:
-    own = {"url": audit.url, "deadline_ms": 2_500}
+    own = {"url": audit.url}
     bot = Bot("sync", {**sandbox.ccxt_config(), "options": {"audit": own}})
     bot.cancel_order(sandbox.place("LTCBTC", "BUY", "1", "0.002"), "LTC/BTC")
     order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
