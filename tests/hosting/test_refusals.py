@@ -139,9 +139,13 @@ def test_what_lets_the_adapter_in_is_started(line: str, bot: Bot) -> None:
 # -- without starting anything
 
 
+def given() -> dict[str, str]:
+    """An environment without a setting."""
+    return {name: value for name, value in os.environ.items() if name != DEADLINE_VARIABLE}
+
+
 def refusal(line: str, **environ: str) -> str | None:
-    given = {name: value for name, value in os.environ.items() if name != DEADLINE_VARIABLE}
-    return find(shlex.split(line), starting.with_adapter(given | environ))
+    return find(shlex.split(line), starting.with_adapter(given() | environ))
 
 
 @pytest.mark.parametrize(
@@ -283,5 +287,5 @@ def test_a_shell_that_does_not_end_is_not_waited_for(
 
 def test_doctor_says_the_same_in_front_of_the_same_command() -> None:
     for line in ("env -i python3 bot.py", "docker run x", f"nice {PYTHON} -I bot.py"):
-        (finding,) = checks.adapter(shlex.split(line), os.environ)
+        (finding,) = checks.adapter(shlex.split(line), given())
         assert (finding.text, finding.needs_attention) == (refusal(line), True)
