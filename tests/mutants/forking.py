@@ -4,6 +4,7 @@ As a program it is that process: it reads a line of JSON for each run and answer
 """
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -63,11 +64,14 @@ def _end(group: int) -> None:
 
 
 def _serve() -> None:
+    import alembic.command  # noqa: F401
     import ccxt.async_support
     import ccxt.pro  # noqa: F401
+    import hypothesis.strategies  # noqa: F401
     import pytest
     import sqlalchemy.dialects.sqlite  # noqa: F401
 
+    gc.freeze()  # pytest collects at its end, and each run would look at all of this anew
     for line in sys.stdin:
         asked = json.loads(line)
         pid = os.fork()

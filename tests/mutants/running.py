@@ -172,6 +172,8 @@ def run_tests(
             "no:cacheprovider",
             "-p",
             "tests.mutants.watching",
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",  # of what was imported before
         ]
         code, output = _forks(copy).run([*quiet, *options, "-k", CHOSEN, *paths], environment)
         told = [json.loads(line) for line in results.read_text().splitlines()]
