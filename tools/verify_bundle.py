@@ -150,13 +150,12 @@ def check_chain(bundle, writer, stated, begin):
 def check_proof(file, key, kept):
     """What is proven, in words."""
     file.seek(0)
-    raw = file.read(LARGEST)
-    proof = json.loads(raw)
+    proof = json.loads(raw := file.read(LARGEST))
     known = raw == canonical(proof) and proof["format"] == "mexc-plugin/proof/v1"
-    need(known and len(proof) == 4 and proof["chains"], "neither a bundle nor a proof")
-    note = proof["checkpoint"].encode()
+    known = known and len(proof) == 4 and re.fullmatch(UUID, proof["cancel_id"])
+    need(known and proof["chains"], "neither a bundle nor a proof")
+    kind, _, time, _, *lines = key.open(note := proof["checkpoint"].encode())
     need(all(each == note for each in kept), "its checkpoint is not the one that was kept")
-    kind, _, time, _, *lines = key.open(note)
     need(kind == "mexc-plugin/checkpoint/v1", "what is signed is no checkpoint")
     stated, events = read_writers(lines), []
     for chain in proof["chains"]:
@@ -171,7 +170,8 @@ def check_proof(file, key, kept):
                 digest = bytes.fromhex(text)
                 need(digest.hex() == text, "neither a bundle nor a proof")
             hash_ = link(hash_, digest)
-        need(stated.pop(writer, None) == (seq, hash_), f"writer {writer}: not what was signed")
+        form = (len(chain), type(chain["links"]), type(chain["first_seq"])) == (4, list, int)
+        need(form and stated.pop(writer, None) == (seq, hash_), f"writer {writer!r}: not as signed")
     return f"{len(events)} events of cancel {proof['cancel_id']}, signed {time[5:]}{''.join(sorted(events))}"
 
 

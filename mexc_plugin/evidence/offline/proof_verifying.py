@@ -22,7 +22,7 @@ from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 _KEYS = {"format", "cancel_id", "checkpoint", "chains"}
 _CHAIN_KEYS = {"writer_id", "first_seq", "prev_hash", "links"}
 _HASH = re.compile("[0-9a-f]{64}")
-_WRITER = re.compile(UUID)
+_ID = re.compile(UUID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +125,10 @@ def _chains(document: dict[str, Any]) -> list[_Chain]:
     if document["format"] != FORMAT:
         raise EvidenceError(f"it is a proof of another format than {FORMAT}, the one that is known")
     cancel_id, given = document["cancel_id"], document["chains"]
-    whole = isinstance(cancel_id, str) and isinstance(document["checkpoint"], str)
-    if not whole or not isinstance(given, list) or not given:
+    names = isinstance(cancel_id, str) and _ID.fullmatch(cancel_id)
+    if not (
+        names and isinstance(document["checkpoint"], str) and isinstance(given, list) and given
+    ):
         raise EvidenceError("it is no proof: it names no cancel, no checkpoint or no events")
     chains = [_chain(each, cancel_id) for each in given]
     if len({each.writer_id for each in chains}) < len(chains):
@@ -141,7 +143,7 @@ def _chain(given: Any, cancel_id: str) -> _Chain:  # noqa: ANN401 - whatever the
         given[name] for name in ("writer_id", "first_seq", "prev_hash", "links")
     )
     if (
-        not (isinstance(writer_id, str) and _WRITER.fullmatch(writer_id))
+        not (isinstance(writer_id, str) and _ID.fullmatch(writer_id))
         or not (isinstance(hash_, str) and _HASH.fullmatch(hash_))
         or type(seq) is not int
         or not (isinstance(links, list) and links and all(isinstance(x, str) for x in links))
