@@ -17,6 +17,7 @@ from mexc_plugin.evidence.offline.bundle_format import LARGEST
 from mexc_plugin.evidence.statements import Checkpoint, Head
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema.tables import audit_checkpoint
+from mexc_plugin.store.verify import columns
 from mexc_plugin.store.verify.stretches import Reader, Stretch
 
 FORMAT = "mexc-plugin/proof/v1"
@@ -41,10 +42,10 @@ def write(
     keys: whose checkpoints are taken; any that is there, where none is given. Raises EvidenceError where no
     checkpoint covers the cancel, or the record between is not whole.
     """
+    columns.read_any_text(connection)
     places: dict[str, list[int]] = {}
     for row in queries.events(connection, cancel_id):
         places.setdefault(row["writer_id"], []).append(row["seq"])
-    connection.rollback()
     note, checkpoint = _find_checkpoint(
         connection, {writer_id: max(seqs) for writer_id, seqs in places.items()}, keys
     )
@@ -74,8 +75,11 @@ def _chain(connection: Connection, head: Head, own: set[int]) -> Iterator[str]:
     for seq, prev_hash, payload in Reader(connection, _COLUMNS).rows(stretch):
         if seq != expected:
             break
+        try:
+            hash_ = chain.link(hash_ or prev_hash, payload)
+        except UnicodeEncodeError:
+            break
         expected += 1
-        hash_ = chain.link(hash_ or prev_hash, payload)
         link = payload if seq in own else hashlib.sha256(payload.encode()).hexdigest()
         yield f'{{"first_seq":{first},"links":[' if seq == first else ","
         yield _quote(link)
@@ -95,9 +99,7 @@ def _find_checkpoint(
     """The first checkpoint that states all of these events, by writer the last one's number."""
     table = audit_checkpoint.c
     query = sa.select(table.sha256).where(table.kind == Checkpoint.kind)
-    sha256s = connection.scalars(query.order_by(table.taken_ns, table.sha256)).all()
-    connection.rollback()
-    for sha256 in sha256s:
+    for sha256 in connection.scalars(query.order_by(table.taken_ns, table.sha256)).all():
         note = connection.scalar(sa.select(table.note).where(table.sha256 == sha256))
         connection.rollback()
         checkpoint = _read(str(note), keys)
