@@ -97,10 +97,11 @@ class Bundle:
 class Events:
     """A file of events, line by line; when it was read, `part` says what the file was."""
 
+    part: Part
+
     def __init__(self, zipped: zipfile.ZipFile, name: str) -> None:
         self._zipped = zipped
         self._name = name
-        self.part: Part | None = None
 
     def __iter__(self) -> Iterator[Line]:
         digest, size, number = hashlib.sha256(), 0, 0

@@ -77,7 +77,7 @@ class BundleCheck:
         """What the files of events are, for the manifest; what is asked of all attempts goes to the table."""
         parts, chains = [], []
         for writer_id in bundle.writers:
-            first = last = None
+            first = None
             events = bundle.events(writer_id)
             for last in events:
                 first = first or last
@@ -85,7 +85,7 @@ class BundleCheck:
                 self._count()
                 if not self._quick:
                     scratch.add(writer_id, decode(last.payload), last.payload)
-            if first is None or last is None or events.part is None:
+            if first is None:
                 raise EvidenceError(f"the file of writer {writer_id} in it is empty")
             begin, end = (decode(line.payload).get("seq") for line in (first, last))
             if type(begin) is not int or type(end) is not int:

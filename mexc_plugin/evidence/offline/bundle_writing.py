@@ -58,7 +58,7 @@ def write(
         columns.read_any_text(connection)
         notes = _in_order(connection)
         plan = stretches.plan(connection) if wanted is None else wanted
-        total = max(1, sum(stretch.events for stretch in plan))
+        total = sum(stretch.events for stretch in plan)
         chains: list[Chain] = []
         parts: list[Part] = []
         done = 0
@@ -66,7 +66,7 @@ def write(
             for stretch in plan:
                 events = _Events(connection, stretch)
                 parts.append(_add(zipped, events.name, events.pieces(done, total, tell)))
-                chains.append(events.chain())
+                chains.append(events.chain)
                 done += events.count
             for number, sha256 in enumerate(notes, 1):
                 note = _note(connection, sha256)
@@ -76,14 +76,14 @@ def write(
 
 
 class _Events:
-    """A writer's events as lines, and what they were."""
+    """A writer's events as lines; when all were written, `chain` says what they were."""
+
+    chain: Chain
 
     def __init__(self, connection: Connection, stretch: Stretch) -> None:
         self.count = 0
         self._connection = connection
         self._stretch = stretch
-        self._first: tuple[int, str] | None = None
-        self._last: tuple[int, str] = (0, "")
         self.name = bundle_format.events_name(str(stretch.writer_id))
         if EVENTS_NAME.fullmatch(self.name) is None:
             raise StoreError(_no_event(f"writer {stretch.writer_id!r:.60}"))
@@ -91,26 +91,22 @@ class _Events:
     def pieces(self, before: int, total: int, tell: Tell) -> Iterator[bytes]:
         """The lines, some at a time. before: how many events were written; total: how many there are."""
         lines: list[bytes] = []
+        first = None
         for seq, prev_hash, hash_, payload in Reader(self._connection, COLUMNS).rows(self._stretch):
             lines.append(self._line(seq, prev_hash, hash_, payload))
-            self._first = self._first or (seq, prev_hash)
-            self._last = seq, hash_
+            first = first or (seq, prev_hash)
             self.count += 1
             if len(lines) == _LINES:
                 yield b"".join(lines)
                 lines.clear()
                 tell(before + self.count, (before + self.count) / total)
-        if self.count < self._stretch.events:
+        if first is None or self.count < self._stretch.events:
             raise StoreError(
                 f"events of writer {self._stretch.writer_id} went away while they were read; "
                 "look with: mexc-plugin audit verify"
             )
+        self.chain = Chain(self._stretch.writer_id, first[0], seq, first[1], hash_)
         yield b"".join(lines)
-
-    def chain(self) -> Chain:
-        """What the manifest says of them."""
-        first_seq, prev_hash = self._first or (0, "")
-        return Chain(self._stretch.writer_id, first_seq, self._last[0], prev_hash, self._last[1])
 
     def _line(self, seq: object, prev_hash: object, hash_: object, payload: object) -> bytes:
         try:

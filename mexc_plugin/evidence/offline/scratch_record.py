@@ -65,7 +65,6 @@ class ScratchRecord:
     def close(self) -> None:
         self.connection.close()
         self._engine.dispose()
-        self._driver.close()
 
     def _insert(self) -> None:
         self._driver.executemany(_INSERT, self._rows)

@@ -63,8 +63,7 @@ class Positions:
     def object_to_end(self, writer_id: str, last: int) -> str | None:
         """Why a writer's last event cannot be that. last: its number, 0 where there is none."""
         stated = self.stated.get(writer_id)
-        most = max(stated, default=0) if stated else 0
-        if stated is None or most <= max(last, self.begin_of(writer_id)[0]):
+        if stated is None or (most := max(stated)) <= max(last, self.begin_of(writer_id)[0]):
             return None
         return f"events {last + 1} to {most} are missing: the checkpoint of {stated[most][1]} states them"
 
