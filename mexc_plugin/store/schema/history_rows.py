@@ -131,25 +131,33 @@ def _select(within: str) -> str:
 
 
 def _within(bounds: Bounds) -> str:
-    return "cancel_id > :low" + (" AND cancel_id <= :high" if "high" in bounds else "")
+    """The first part has no beginning: somebody's row may be of a cancel whose id is empty."""
+    low = "cancel_id > :low" if "low" in bounds else "cancel_id IS NOT NULL"
+    return low + (" AND cancel_id <= :high" if "high" in bounds else "")
 
 
 def ranges(connection: Connection, low: str = "") -> Iterator[Bounds]:
-    """Parts of the cancels, one after the other; the last one has no end.
+    """Parts of the cancels, one after the other; the first one has no beginning, the last one no end.
 
-    The connection's transactions end in between.
+    low: the cancel behind which they begin, "" for all. The connection's transactions end in between.
     """
-    query = sa.text(
-        "SELECT cancel_id FROM cancel_audit WHERE cancel_id > :low"
-        " ORDER BY cancel_id LIMIT 1 OFFSET :batch"
-    )
+    bounds: Bounds = {"low": low} if low else {}
     while True:
-        high = connection.scalar(query, {"low": low, "batch": BATCH})
+        query = sa.text(
+            f"SELECT cancel_id FROM cancel_audit WHERE {_within(bounds)}"  # noqa: S608 - constants
+            " ORDER BY cancel_id LIMIT 1 OFFSET :batch"
+        )
+        high = connection.scalar(query, {**bounds, "batch": BATCH})
         connection.rollback()
-        yield {"low": low} | ({} if high is None else {"high": str(high)})
-        if high is None:
+        if not _is_bound(high):  # none is left, or what nobody can ask for: SQLite keeps any bytes
+            yield bounds
             return
-        low = str(high)
+        yield bounds | {"high": high}
+        bounds = {"low": high}
+
+
+def _is_bound(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable()
 
 
 def _steady(connection: Connection) -> Any:  # noqa: ANN401 - SQLAlchemy's transaction

@@ -152,10 +152,28 @@ class OrderRows:
 
 
 def find_orphans(connection: Connection) -> Iterator[Finding]:
-    """Order rows of writers that have no event at all: one statement, so right while others write."""
-    orders, events = tables.cancel_audit_order, tables.cancel_audit
-    known = sa.exists().where(events.c.writer_id == orders.c.writer_id)
-    query = sa.select(sa.func.count()).select_from(orders).where(~known)
-    count = connection.scalar(query)
-    if count:
-        yield Finding(Fault.ORDERS, f"cancel_audit_order has {count} rows of no event")
+    """Order rows in front of or behind all events of their writer, or of one that has none.
+
+    One statement, so right while others write. What is in between, `OrderRows` counts.
+    """
+    orders, key = tables.cancel_audit_order.c, tables.cancel_audit.c
+    ends = (
+        sa.select(
+            key.writer_id, sa.func.min(key.seq).label("first"), sa.func.max(key.seq).label("last")
+        )
+        .where(key.writer_id.in_(sa.select(orders.writer_id)))
+        .group_by(key.writer_id)
+        .subquery()
+    )
+    beyond = (ends.c.writer_id.is_(None), orders.seq < ends.c.first, orders.seq > ends.c.last)
+    query = (
+        sa.select(orders.writer_id, sa.func.count())
+        .select_from(tables.cancel_audit_order)
+        .outerjoin(ends, ends.c.writer_id == orders.writer_id)
+        .where(sa.or_(*beyond))
+        .group_by(orders.writer_id)
+        .order_by(orders.writer_id)
+    )
+    for writer_id, count in connection.execute(query).all():
+        message = f"cancel_audit_order has {count} rows of no event"
+        yield Finding(Fault.ORDERS, message, plain(str(writer_id)))

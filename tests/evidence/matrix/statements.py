@@ -94,6 +94,8 @@ ROWS = [
     ),
     row("adds an order to an event", "orders", orders_of(14), Fault.ORDERS, 14, INSERT),
     row("adds an order to an event that has none", "orders", orders_of(3), Fault.ORDERS, None, INSERT),
+    row("adds an order behind a writer's last event", "orders", orders_of(99), Fault.ORDERS, None, INSERT),
+    row("adds an order in front of a writer's first event", "orders", orders_of(0), Fault.ORDERS, None, INSERT),
     row(
         "changes the final outcome",
         "history",

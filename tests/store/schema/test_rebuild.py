@@ -5,6 +5,7 @@ import pytest
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import history_rows, migrate
 from mexc_plugin.store.write.inserts import Database
+from tests.cli.tampering import tamper
 from tests.conftest import Audit
 from tests.store.audits import ServerAudit
 from tests.store.schema import oracle
@@ -92,6 +93,31 @@ def test_rows_that_differ_are_found_and_made_again(audit: Audit, recorded: list,
     assert kept(audit, recorded) == oracle.rows(recorded)
     assert len(audit.query("SELECT 1 FROM cancel_history")) == 3
     assert run("db", "rebuild", "--database-url", audit.url).stdout == "0 rows made again\n"
+
+
+def test_a_row_of_a_cancel_without_an_id_is_found_and_removed(
+    audit: Audit, recorded: list, run
+) -> None:
+    without_guards(
+        audit,
+        "INSERT INTO cancel_history (cancel_id, attempt, outcome, final_outcome) VALUES ('', 1, 'a', 'b')",
+    )
+    assert run("audit", "verify", "--database-url", audit.url).exit_code == 3
+    assert run("db", "rebuild", "--database-url", audit.url).stdout.endswith("1 row made again\n")
+    assert kept(audit, recorded) == oracle.rows(recorded)
+    assert len(audit.query("SELECT 1 FROM cancel_history")) == 3
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+@pytest.mark.parametrize("odd", ["x'ff'", "CAST(x'ff' AS TEXT)"])
+def test_ids_that_nobody_can_ask_for_end_the_parts_and_are_verified(
+    audit: Audit, recorded: list, run, odd: str, monkeypatch
+) -> None:
+    monkeypatch.setattr(history_rows, "BATCH", 1)
+    tamper(audit.path, f"UPDATE cancel_audit SET cancel_id = {odd} WHERE kind <> 'request'")
+    found = run("audit", "verify", "--database-url", audit.url)
+    assert found.exit_code == 3
+    assert "attempt 1 of the history is missing" in found.stdout
 
 
 def test_a_rebuild_goes_on_where_it_was_ended(
