@@ -1,10 +1,27 @@
 """May this reconciliation be? Only of an attempt that was unresolved, and with the venue's own word."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.evidence.judging import Document, object_to_reconciliation
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
+
+_ENDED: frozenset[str] = frozenset({Outcome.CANCELED, Outcome.PARTIALLY_CANCELED, Outcome.CLOSED})
+# What the venue may say of an order after it had said this, and both be true: an answer that waited in a spool, or
+# another one's reconciliation, may come to the record when the venue was asked already. It forgets orders, too.
+_MAY_FOLLOW: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(
+        (
+            *(Outcome.REJECTED, Outcome.UNAUTHORIZED, Outcome.RATE_LIMITED, Outcome.NOT_SENT),
+            Outcome.STILL_OPEN,
+        ),
+        _ENDED | {Outcome.STILL_OPEN, Outcome.NOT_FOUND},
+    ),
+    Outcome.NOT_FOUND: _ENDED,
+    Outcome.CANCELED: frozenset({Outcome.PARTIALLY_CANCELED, Outcome.NOT_FOUND}),
+    Outcome.PARTIALLY_CANCELED: frozenset({Outcome.NOT_FOUND}),
+    Outcome.CLOSED: frozenset({Outcome.NOT_FOUND}),
+}
 
 # An event of an attempt: its writer, its number, its kind and its document.
 Known = tuple[str, int, str, Document]
@@ -43,6 +60,8 @@ def _check_need(event: Document, known: Sequence[Known]) -> Iterator[Finding]:
             # Two may ask at once, and an answer may have waited in a spool.
             degree = Degree.NOTED if kind == "reconciliation" else Degree.DOUBTFUL
             yield _find(event, degree, f"of an attempt that was resolved: {where}")
+        elif str(outcome) in _MAY_FOLLOW.get(str(said), ()):
+            yield _find(event, Degree.DOUBTFUL, f"of an attempt that was resolved: {where}")
         else:
             yield _find(event, Degree.BROKEN, f"it contradicts what was known: {where}")
 

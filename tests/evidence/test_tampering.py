@@ -20,7 +20,18 @@ from tests.conftest import Audit
 
 from . import records
 from .owner import unguarded
-from .records import common, honest, sealed, store
+from .records import (
+    Draft,
+    common,
+    honest,
+    reconciled,
+    request,
+    response,
+    sealed,
+    start,
+    stop,
+    store,
+)
 
 BROKEN, DOUBTFUL, NOTED = Degree
 Place = tuple[Fault, Degree, int | None]
@@ -50,6 +61,30 @@ def test_what_comes_while_it_verifies_is_no_finding(audit: Audit) -> None:
     findings = list(verifying.verify(audit.url, plan))
     assert [(item.fault, item.degree) for item in findings] == [(Fault.NO_STOP, NOTED)]
     assert plan.events == 5
+
+
+def refused(shared: Draft, at: float, outcome: str, code: int, status: int) -> list[Draft]:
+    answer = {"code": code, "msg": "no"}
+    words = {"venue_code": str(code), "venue_message": "no", "http_status": status}
+    return [request(shared, at), response(shared, at + 0.01, outcome, answer, **words)]
+
+
+@pytest.mark.parametrize(("answered", "word"), [
+    (records.refused, "FILLED"),
+    (records.refused, "PARTIALLY_CANCELED"),
+    (lambda shared, at: refused(shared, at, "rate_limited", 429, 429), "NEW"),
+    (lambda shared, at: refused(shared, at, "rate_limited", 429, 429), "FILLED"),
+    (records.canceled, "PARTIALLY_CANCELED"),
+])  # fmt: skip
+def test_an_answer_that_waited_in_a_spool_while_somebody_reconciled_breaks_nothing(
+    audit: Audit, answered: Any, word: str
+) -> None:
+    """Who asks meanwhile sees a request with no end: both are the venue's words, and both are true."""
+    shared = common("8", 50)
+    outcome = {"NEW": "still_open", "FILLED": "closed"}.get(word, word.lower())
+    asking = [start(), reconciled(shared, 120, outcome, word), stop()]
+    store(audit.url, sealed([start(), *answered(shared, 50), stop()]), sealed(asking))
+    assert found(audit.url) == [(Fault.RECONCILED, DOUBTFUL, 2)]
 
 
 def test_since_takes_what_was_before_as_it_stands(audit: Audit) -> None:
