@@ -48,6 +48,8 @@ class Storer:
         self._spool = keeper.spool
         self._breaker = keeper.breaker
         self._log = log
+        self._replayed = 0  # up to which byte of the spool its events are in the database
+        self._is_stuck = False  # that it cannot be replayed was said
 
     def _loop(self) -> None:
         self._open()
@@ -81,6 +83,7 @@ class Storer:
 
     def _open(self) -> None:
         self.database.close()  # where the loop before this one ended in the middle of something
+        self._replayed = 0
         try:
             if self._breaker.is_permanent:
                 return
@@ -138,22 +141,46 @@ class Storer:
             self.database.insert_missing(batch)
 
     def _replay_own(self) -> None:
-        """In batches, and the spool free in between: an event may need it while the database waits."""
-        position, start = 0, -1
-        while position != start:
-            start = position
+        """In batches, and the spool free in between: an event may need it while the database waits.
+
+        A spool that cannot be read or taken away is no trouble of the database's: that goes on taking events.
+        """
+        while True:
+            start = self._replayed
             if not self._spool.lock.acquire(timeout=0.05):
                 return  # the keeper writes, or hangs; next time
             try:
                 batch, position = self._spool.take(start)
                 if position == start:
                     self._spool.clear()
+            except OSError as error:
+                self._say_stuck(error)
+                if not self._spool.is_open:  # it was, but for the room in it
+                    self._replayed = 0
+                return
             finally:
                 self._spool.lock.release()
+            if position == start:
+                self._replayed, self._is_stuck = 0, False
+                return
+            conflicts: list[Event] = []
             if batch:
-                conflicts: list[Event] = []
                 self.database.insert_missing(batch, conflicts)
+            try:
                 self._spool.set_aside(conflicts, self._log.note)
+            except OSError as error:
+                self._say_stuck(error)
+                return
+            self._replayed = position
+
+    def _say_stuck(self, error: OSError) -> None:
+        self._log.note(
+            logging.DEBUG if self._is_stuck else logging.WARNING,
+            "audit: the spool %s cannot be replayed to its end (%s); the database takes what comes, and it is tried again",
+            self._spool,
+            error.strerror or error,
+        )
+        self._is_stuck = True
 
     def _replay_abandoned(self) -> None:
         for path, stored, torn in spool_replay.replay(

@@ -467,6 +467,32 @@ def test_its_own_event_whose_place_is_taken_when_it_comes_home_is_kept_aside(
     assert seqs(audit, writer.writer_id) == [1, 2, 3, 4, 5]
 
 
+def test_a_spool_that_cannot_be_taken_away_keeps_no_event_from_the_database(
+    writer: Writer, audit: Audit, caplog
+) -> None:
+    with audit.locked():
+        assert placed(writer, draft(1)) is Place.SPOOL
+        (used,) = spool_folder.files(audit.url)
+        in_the_way = used.with_suffix(spool_folder.PREPARED) / "something"
+        in_the_way.mkdir(parents=True)
+    (stuck,) = logged(caplog, "cannot be replayed to its end")
+    assert [stuck.levelname, "Is a directory" in stuck.getMessage()] == ["WARNING", True]
+    assert [writer.commit(draft(n), 20) for n in range(2, 5)] == [Place.DATABASE] * 3
+    assert not writer._breaker.has_failed
+    with audit.locked():
+        assert placed(writer, draft(5)) is Place.SPOOL
+    in_the_way.rmdir()
+    in_the_way.parent.rmdir()
+    until = time.monotonic() + 20
+    while spool_folder.files(audit.url) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert spool_folder.files(audit.url) == []
+    with audit.locked():
+        assert placed(writer, draft(6)) is Place.SPOOL
+    writer.close()
+    assert seqs(audit, writer.writer_id) == [*range(1, 10)]
+
+
 def test_a_spool_that_was_closed_goes_on_where_it_ended(audit: Audit) -> None:
     made = spool_file.Spool(audit.url, OTHER)
     first, second, third = chained(3)
