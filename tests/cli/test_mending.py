@@ -14,10 +14,11 @@ import pytest
 
 from mexc_plugin.sandbox import DEFAULT_KEY, DEFAULT_SECRET, Fault, FaultKind, Sandbox
 from mexc_plugin.store.write import recorders
-from mexc_plugin.store.write.spool import spool_folder
+from mexc_plugin.store.write.spool import spool_folder, spool_format
 from tests import warm
 from tests.cli.tampering import tamper
 from tests.conftest import Audit, Bot
+from tests.evidence.records import honest, sealed, store
 
 KEYS = {"MEXC_API_KEY": DEFAULT_KEY, "MEXC_API_SECRET": DEFAULT_SECRET}
 
@@ -201,6 +202,19 @@ def test_recover_says_which_spools_are_left_and_fails_for_those_that_no_bot_has(
         fcntl.flock(file, fcntl.LOCK_EX)
         done = run("audit", "recover", "--database-url", audit.url)
     assert (done.returncode, "above" in done.stderr) == (0, False)
+
+
+def test_recover_ends_with_3_for_events_in_whose_place_another_row_is(audit: Audit) -> None:
+    there = sealed(honest())
+    store(audit.url, there[:5])
+    others = sealed(honest()[3:], there[0].writer_id)
+    folder, stem = spool_folder.place(audit.url)
+    lines = map(spool_format.write_line, others[:2])
+    (folder / f"{stem}.{there[0].writer_id}.spool").write_bytes(b"".join(lines))
+    done = run("audit", "recover", "--database-url", audit.url)
+    assert done.returncode == 3
+    assert "another row is in the place of 2 events" in done.stderr
+    assert "events of 1 spool file are kept aside" in done.stderr
 
 
 @pytest.mark.parametrize(

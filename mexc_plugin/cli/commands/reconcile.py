@@ -78,8 +78,8 @@ def reconcile(
 def recover(database: Chosen) -> None:
     """Bring events that wait in spool files into the database, as a bot does when it starts.
 
-    Files of bots that still run are left to them; where another one is left, it says why and ends with 3. Running it
-    twice is harmless.
+    Files of bots that still run are left to them; where another one is left, or another row is in the place of an event,
+    it says so and ends with 3. Running it twice is harmless.
     """
     from mexc_plugin.store.connect.engine import BUSY_TIMEOUT_MS
     from mexc_plugin.store.connect.error_messages import explaining
@@ -92,6 +92,7 @@ def recover(database: Chosen) -> None:
         _say_whose_others_are(database.spool)
         return
     store = Database(database.url, BUSY_TIMEOUT_MS)
+    conflicts = 0
     try:
         with explaining(database.url):
             store.open()
@@ -102,6 +103,7 @@ def recover(database: Chosen) -> None:
                     f"; {torn} torn lines kept in {path.with_suffix('.torn').name}" if torn else ""
                 )
                 say(f"{path.name}: {stored} events stored{kept}")
+                conflicts += path.with_suffix(spool_folder.CONFLICT).exists()
     finally:
         store.close()
     left = spool_folder.files(database.url, database.spool)
@@ -111,6 +113,11 @@ def recover(database: Chosen) -> None:
     if abandoned:
         others = count(abandoned, "spool file is", "spool files are")
         raise Alarm(f"{others} left; a line above says why")
+    if conflicts:
+        of = count(conflicts, "spool file", "spool files")
+        raise Alarm(
+            f"events of {of} are kept aside, as a line above says: they are not in the record"
+        )
 
 
 def _say_whose_others_are(folder: Path | None) -> None:
