@@ -9,6 +9,7 @@ from mexc_plugin.audit import canonical
 from mexc_plugin.audit.signing_keys import PublicKey
 from mexc_plugin.evidence.attempt_story import Story
 from mexc_plugin.evidence.judging import Document
+from mexc_plugin.store.connect.rows import read_any_text
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema import history_rows
 from mexc_plugin.store.verify import anchors, attempts, columns, record
@@ -49,7 +50,7 @@ def check_whole(url: str, *, quick: bool) -> Iterator[Finding]:
 def divide_history(url: str) -> list[HistoryRange]:
     """All of `cancel_history`, in parts."""
     with queries.reading(url) as connection:
-        columns.read_any_text(connection)
+        read_any_text(connection)
         return [HistoryRange(bounds) for bounds in history_rows.ranges(connection)]
 
 
@@ -70,7 +71,7 @@ def check_parts(
 def check_history(url: str, parts: Sequence[HistoryRange]) -> Iterator[Finding]:
     """The rows of `cancel_history` that are not as the events say."""
     with queries.reading(url) as connection:
-        columns.read_any_text(connection)
+        read_any_text(connection)
         for part in parts:
             for (cancel_id, attempt), what in history_rows.compare(connection, part.bounds).items():
                 where = columns.plain(str(cancel_id))

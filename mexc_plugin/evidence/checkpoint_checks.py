@@ -17,6 +17,7 @@ from mexc_plugin.errors import EvidenceError
 from mexc_plugin.evidence import note_table, signed_notes, statements
 from mexc_plugin.evidence.note_table import NoteRow
 from mexc_plugin.evidence.statements import Archive, Head, Statement
+from mexc_plugin.store.connect.rows import read_any_text
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import columns, heads
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
@@ -60,7 +61,7 @@ def check(url: str, plan: Sequence[Stretch], witnesses: Witnesses) -> Iterator[F
     elsewhere = sorted((each.statement for each in witnesses.notes), key=_time)
     with queries.reading(url) as connection, queries.reading(url) as second:
         for each in (connection, second):
-            columns.read_any_text(each)
+            read_any_text(each)
         record = _Record()
         for archive in chain(
             _Table(witnesses).read(note_table.rows(connection, Archive.kind)), elsewhere

@@ -13,8 +13,9 @@ from mexc_plugin.evidence.note_table import NoteRow
 from mexc_plugin.evidence.statements import Archive, Checkpoint, Head, Statement
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.connect.error_messages import explaining
+from mexc_plugin.store.connect.rows import read_any_text
 from mexc_plugin.store.read import queries
-from mexc_plugin.store.verify import columns, heads
+from mexc_plugin.store.verify import heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def take(url: str, key: PrivateKey) -> Taken:
     Raises what `queries.reading` raises, and StoreError where the table cannot be written.
     """
     with queries.reading(url) as connection:
-        columns.read_any_text(connection)
+        read_any_text(connection)
         heads.freeze(connection)
         taken = _look(connection, key)
     engine = engines.create(url)

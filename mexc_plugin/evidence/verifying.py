@@ -12,8 +12,9 @@ from mexc_plugin.errors import MexcPluginError, StoreError
 from mexc_plugin.evidence import checkpoint_checks
 from mexc_plugin.evidence.checking import Part, Tell, check_parts, check_whole, divide_history
 from mexc_plugin.evidence.checkpoint_checks import Witnesses
+from mexc_plugin.store.connect.rows import read_any_text
 from mexc_plugin.store.read import queries
-from mexc_plugin.store.verify import columns, stretches
+from mexc_plugin.store.verify import stretches
 from mexc_plugin.store.verify.findings import Finding
 from mexc_plugin.store.verify.stretches import Stretch
 
@@ -44,7 +45,7 @@ def make_plan(url: str, since: datetime | None = None) -> Plan:
     since: from each writer's first event at or after that time (UTC) on. Raises StoreError and others.
     """
     with queries.reading(url) as connection:
-        columns.read_any_text(connection)
+        read_any_text(connection)
         return Plan(tuple(stretches.plan(connection, since)))
 
 

@@ -27,8 +27,8 @@ from mexc_plugin.evidence.statements import Archive, Left
 from mexc_plugin.evidence.verifying import Plan
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.connect.error_messages import explaining
+from mexc_plugin.store.connect.rows import read_any_text
 from mexc_plugin.store.read import queries
-from mexc_plugin.store.verify import columns
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 from mexc_plugin.store.verify.stretches import Stretch
 
@@ -71,7 +71,7 @@ def look(url: str, before: datetime) -> Leaving:
     """What may leave of what happened before that time. Raises what `queries.reading` raises."""
     before_ns = naive_utc.to_ns(before)
     with queries.reading(url) as connection:
-        columns.read_any_text(connection)
+        read_any_text(connection)
         found = leaving.select(connection, before_ns)
         return Leaving(
             before, tuple(found), tuple(leaving.find_unresolved(connection, found, before_ns))

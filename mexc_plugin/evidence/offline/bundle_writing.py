@@ -23,9 +23,10 @@ from mexc_plugin.evidence.offline.bundle_format import (
     Part,
     Sealed,
 )
+from mexc_plugin.store.connect.rows import read_any_text
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema.tables import audit_checkpoint
-from mexc_plugin.store.verify import columns, stretches
+from mexc_plugin.store.verify import stretches
 from mexc_plugin.store.verify.stretches import Reader, Stretch
 
 COLUMNS = ("seq", "prev_hash", "hash", "payload")
@@ -55,7 +56,7 @@ def write(
     """
     sealed = Sealed(put)
     with queries.reading(url) as connection:
-        columns.read_any_text(connection)
+        read_any_text(connection)
         notes = _in_order(connection)
         plan = stretches.plan(connection) if wanted is None else wanted
         total = sum(stretch.events for stretch in plan)

@@ -15,9 +15,9 @@ from mexc_plugin.errors import EvidenceError
 from mexc_plugin.evidence import signed_notes, statements
 from mexc_plugin.evidence.offline.bundle_format import LARGEST
 from mexc_plugin.evidence.statements import Checkpoint, Head
+from mexc_plugin.store.connect.rows import read_any_text
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema.tables import audit_checkpoint
-from mexc_plugin.store.verify import columns
 from mexc_plugin.store.verify.stretches import Reader, Stretch
 
 FORMAT = "mexc-plugin/proof/v1"
@@ -42,7 +42,7 @@ def write(
     keys: whose checkpoints are taken; any that is there, where none is given. Raises EvidenceError where no
     checkpoint covers the cancel, or the record between is not whole.
     """
-    columns.read_any_text(connection)
+    read_any_text(connection)
     places: dict[str, list[int]] = {}
     for row in queries.events(connection, cancel_id):
         places.setdefault(row["writer_id"], []).append(row["seq"])

@@ -1,4 +1,4 @@
-"""Rows of any query, as mappings, in batches."""
+"""Rows of any query: as mappings, in batches, whatever text is in them."""
 
 from collections.abc import Generator, Mapping
 from typing import Any
@@ -19,3 +19,10 @@ def stream(connection: Connection, query: sa.Select[Any]) -> Rows:
         names = tuple(result.keys())
         for values in result:
             yield dict(zip(names, values, strict=True))
+
+
+def read_any_text(connection: Connection) -> None:
+    """SQLite keeps any bytes as text; what is not UTF-8 becomes lone surrogates."""
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        driver.text_factory = lambda value: value.decode("utf-8", "surrogateescape")

@@ -14,7 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from mexc_plugin.store.schema.tables import KEPT_COLUMNS
+from mexc_plugin.store.connect.rows import read_any_text
+from mexc_plugin.store.schema.tables import HISTORY_TABLE, KEPT_COLUMNS
 
 BATCH = 2_000  # events of one transaction, about
 REVISION = "0005"
@@ -185,15 +186,13 @@ def rebuild(
     done, and how many rows were written so far. Bots record meanwhile, and wait for one batch at most.
     """
     changed = 0
-    put = _load_rows().put(connection.dialect.name, "cancel_history", "cancel_id IN :ids")
+    read_any_text(connection)
     for bounds in ranges(connection, begun):
         found = compare(connection, bounds)
         if found:
-            ids = {"ids": sorted({cancel_id for cancel_id, _ in found}, key=repr)}
             with connection.begin():
                 _alone(connection)
-                for statement in (put, _strays("cancel_id IN :ids")):
-                    connection.execute(_of_several(statement), ids)
+                _put(connection, sorted({cancel_id for cancel_id, _ in found}, key=repr), bounds)
         for key, what in found.items():
             note(key, what)
         changed += len(found)
@@ -201,8 +200,15 @@ def rebuild(
     return changed
 
 
-def _of_several(statement: str) -> sa.TextClause:
-    return sa.text(statement).bindparams(sa.bindparam("ids", expanding=True))
+def _put(connection: Connection, ids: list[str], bounds: Bounds) -> None:
+    """Make these cancels' rows again, or all within the bounds where an id is one that nobody can ask for."""
+    is_by_id = all(map(_is_bound, ids))
+    within = "cancel_id IN :ids" if is_by_id else _within(bounds)
+    for text in (_load_rows().put(connection.dialect.name, HISTORY_TABLE, within), _strays(within)):
+        statement = sa.text(text)
+        if is_by_id:
+            statement = statement.bindparams(sa.bindparam("ids", expanding=True))
+        connection.execute(statement, {"ids": ids} if is_by_id else bounds)
 
 
 def _alone(connection: Connection) -> None:

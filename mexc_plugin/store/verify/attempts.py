@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from mexc_plugin.store.connect.rows import read_any_text
 from mexc_plugin.store.schema.tables import cancel_audit
-from mexc_plugin.store.verify.columns import read_any_text
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 
 _key = cancel_audit.c

@@ -17,7 +17,7 @@ from mexc_plugin.audit.events import (
     project_orders,
     timestamp_text,
 )
-from mexc_plugin.store.connect.rows import Row
+from mexc_plugin.store.connect.rows import Row, read_any_text
 from mexc_plugin.store.schema import tables
 from mexc_plugin.store.verify.findings import Fault, Finding
 
@@ -77,13 +77,6 @@ def odd_keys(row: Row) -> list[str]:
 def plain(text: str) -> str:
     """Text that UTF-8 can hold."""
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def read_any_text(connection: Connection) -> None:
-    """SQLite keeps any bytes as text; what is not UTF-8 becomes lone surrogates."""
-    if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
-        driver.text_factory = lambda value: value.decode("utf-8", "surrogateescape")
 
 
 class OrderRows:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from mexc_plugin.audit import canonical, chain
-from mexc_plugin.store.connect.rows import Row
+from mexc_plugin.store.connect.rows import Row, read_any_text
 from mexc_plugin.store.schema import tables, triggers
 from mexc_plugin.store.verify.columns import (
     CHAIN,
@@ -21,7 +21,6 @@ from mexc_plugin.store.verify.columns import (
     differing,
     odd_keys,
     plain,
-    read_any_text,
 )
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 

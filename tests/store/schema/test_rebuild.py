@@ -120,6 +120,22 @@ def test_ids_that_nobody_can_ask_for_end_the_parts_and_are_verified(
     assert "attempt 1 of the history is missing" in found.stdout
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
+@pytest.mark.parametrize("statement", [
+    "UPDATE cancel_history SET latency_us = CAST(x'ff' AS TEXT)",
+    "UPDATE cancel_history SET bot = CAST(x'ff' AS TEXT), cancel_id = CAST(x'ff' AS TEXT) WHERE attempt = 2",
+    "UPDATE cancel_history SET cancel_id = x'ff' WHERE attempt = 2",
+])  # fmt: skip
+def test_what_is_no_text_in_a_row_keeps_no_row_from_being_made_again(
+    audit: Audit, recorded: list, run, statement: str
+) -> None:
+    tamper(audit.path, statement)
+    made = run("db", "rebuild", "--database-url", audit.url)
+    assert [made.exit_code, made.stderr] == [0, ""]
+    assert kept(audit, recorded) == oracle.rows(recorded)
+    assert run("db", "rebuild", "--database-url", audit.url).stdout == "0 rows made again\n"
+
+
 def test_a_rebuild_goes_on_where_it_was_ended(
     audit: Audit, recorded: list, run, monkeypatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mexc_plugin.store.connect.rows import read_any_text
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import columns, stretches
 from mexc_plugin.store.verify.stretches import Reader, Stretch
@@ -18,7 +19,7 @@ def test_a_writer_whose_name_is_no_text_is_read_to_its_end(audit: Audit, store: 
     store(WRITER, "request", "response")
     tamper(audit.path, "UPDATE cancel_audit SET writer_id = CAST(x'ff' AS TEXT)")
     with queries.reading(audit.url) as connection:
-        columns.read_any_text(connection)
+        read_any_text(connection)
         (stretch,) = stretches.plan(connection)
         assert len(list(Reader(connection).rows(stretch))) == 2
 
