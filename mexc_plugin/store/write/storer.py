@@ -151,8 +151,7 @@ class Storer:
                 return  # the keeper writes, or hangs; next time
             try:
                 batch, position = self._spool.take(start)
-                if position == start:
-                    self._spool.clear()
+                kept = self._spool.clear() if position == start else None
             except OSError as error:
                 self._say_stuck(error)
                 if not self._spool.is_open:  # it was, but for the room in it
@@ -160,6 +159,12 @@ class Storer:
                 return
             finally:
                 self._spool.lock.release()
+            if kept is not None:
+                self._log.note(
+                    logging.WARNING,
+                    "audit: lines of the spool could not be read back; it is kept as %s",
+                    kept,
+                )
             if position == start:
                 self._replayed, self._is_stuck = 0, False
                 return

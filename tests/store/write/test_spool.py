@@ -493,6 +493,25 @@ def test_a_spool_that_cannot_be_taken_away_keeps_no_event_from_the_database(
     assert seqs(audit, writer.writer_id) == [*range(1, 10)]
 
 
+def test_a_line_that_its_own_writer_cannot_read_back_is_kept_aside_and_said(
+    writer: Writer, audit: Audit, caplog
+) -> None:
+    for n in (1, 3):
+        with audit.locked():
+            assert placed(writer, draft(n)) is Place.SPOOL
+            (used,) = spool_folder.files(audit.url)
+            assert placed(writer, draft(n + 1)) is Place.SPOOL
+            with used.open("r+b") as file:  # the line that the storer has not in its hands
+                file.seek(len(file.readline()))
+                file.write(b"[")
+        assert len(logged(caplog, "could not be read back", (n + 1) // 2)) == (n + 1) // 2
+    writer.close()
+    kept = spool_folder.set_aside(audit.url)
+    assert sorted(path.name.removeprefix(used.stem) for path in kept) == [".2.torn", ".torn"]
+    assert all(len(path.read_bytes().splitlines()) == 2 for path in kept)
+    assert seqs(audit, writer.writer_id) == [1, 2, 3, 5, 7]
+
+
 def test_a_spool_that_was_closed_goes_on_where_it_ended(audit: Audit) -> None:
     made = spool_file.Spool(audit.url, OTHER)
     first, second, third = chained(3)

@@ -17,7 +17,7 @@ from mexc_plugin import real_threads
 from mexc_plugin.audit.events import Event
 from mexc_plugin.errors import ConfigError
 from mexc_plugin.posix import fcntl, names_file, sync_folder
-from mexc_plugin.store.write.spool.spool_folder import PREPARED, SUFFIX, place
+from mexc_plugin.store.write.spool.spool_folder import PREPARED, SUFFIX, TORN, place
 from mexc_plugin.store.write.spool.spool_format import read_lines, write_line
 from mexc_plugin.store.write.spool.spool_replay import Note, set_aside
 
@@ -52,6 +52,7 @@ class Spool:
         self._is_named = False  # under its own name: there may be events in it
         self._end = 0  # of its last line
         self._reserved = 0
+        self._is_torn = False  # a line of it could not be read back
 
     def __str__(self) -> str:
         """The file's path, for people."""
@@ -99,27 +100,48 @@ class Spool:
             chunk = os.pread(self._fd, min(length, self._end - start), start)
             end = chunk.rfind(b"\n") + 1
             if end or start + length >= self._end:
-                return list(read_lines(chunk[:end], self._writer_id).events), start + end
+                content = read_lines(chunk[:end], self._writer_id)
+                self._is_torn |= content.torn > 0
+                return list(content.events), start + end
             length *= 2
 
     def set_aside(self, events: list[Event], note: Note) -> None:
         """Keep events in whose place another row is. Raises OSError."""
         set_aside(self._require_path(), events, note)
 
-    def clear(self) -> None:
-        """All that it held is in the database: take its name away, and keep it for the next time."""
+    def clear(self) -> Path | None:
+        """All that it held is in the database: take its name away, and keep it for the next time.
+
+        Returns where it is kept aside, because a line of it could not be read.
+        """
         if self._fd is None or not self._is_named:
-            return
+            return None
         path = self._require_path()
         if not names_file(path, self._fd):
             self.forget()  # whoever moved it may keep it
-            return
+            return None
+        if self._is_torn:
+            return self._keep_torn(path, self._fd)
         path.rename(path.with_suffix(PREPARED))
         self._is_named = False
         self._end = self._reserved = 0
         os.ftruncate(self._fd, 0)
         with contextlib.suppress(OSError):
             self._reserve(self._fd, 0)
+        return None
+
+    def _keep_torn(self, path: Path, fd: int) -> Path:
+        kept, number = path.with_suffix(TORN), 1
+        while os.path.lexists(kept):
+            number += 1
+            kept = path.with_suffix(f".{number}{TORN}")
+        path.rename(kept)
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, self._end)
+        self.forget()
+        with contextlib.suppress(OSError):
+            self.prepare()
+        return kept
 
     def close(self) -> None:
         """Let go of the file; what it holds waits for the next writer or for `audit recover`."""
@@ -136,7 +158,7 @@ class Spool:
     def forget(self) -> None:
         """Let go of the file and leave it as it is: in a forked child it is the parent's."""
         fd, self._fd = self._fd, None
-        self._is_named, self._end, self._reserved = False, 0, 0
+        self._is_named, self._end, self._reserved, self._is_torn = False, 0, 0, False
         if fd is not None:
             os.close(fd)
 
