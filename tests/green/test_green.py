@@ -25,7 +25,7 @@ def test_no_greenlet_stalls_while_another_process_holds_the_file(
         pytest.skip(f"{library} is not installed; run: make test-green")
     path = tmp_path / "audit.db"
     orders = [sandbox.place("LTCBTC", "BUY", "1", "0.002") for _ in range(5)]
-    options = {"audit": {"url": f"sqlite:///{path}"}}
+    options = {"audit": {"url": f"sqlite:///{path}", "deadline_ms": 250}}
     exchange = {**sandbox.ccxt_config(), "enableRateLimit": False, "options": options}
     argument = json.dumps({"exchange": exchange, "orders": orders})
     command = [sys.executable, "-m", "tests.green.bot", library, argument]
