@@ -20,6 +20,12 @@ FIRST = note([chain[:9] for chain in CHAINS], 1, None)
 RAW = bundles.packed(CHAINS, [FIRST, note(CHAINS, 2, FIRST)])
 CONTENTS = dict(contents(RAW))
 EVENTS = f"events/{CHAINS[0][0].writer_id}.jsonl"
+# The writer is another in each process of the tests, where a test has the same name.
+NAMES = pytest.mark.parametrize(
+    "name",
+    ["manifest.json", "checkpoints/0001.txt", EVENTS],
+    ids=["manifest", "checkpoint", "events"],
+)
 
 
 def messages(raw: bytes) -> list[str]:
@@ -41,7 +47,7 @@ def test_a_bundle_may_unpack_to_as_much_as_is_said_and_not_a_byte_more(
     assert messages(RAW) == [words] * said
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "checkpoints/0001.txt", EVENTS])
+@NAMES
 def test_a_part_of_a_bundle_may_be_as_large_as_is_said_and_not_a_byte_larger(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -122,7 +128,7 @@ def test_a_directory_that_was_made_up_is_answered_in_words(changed: dict[int, by
     assert bundles.objection(raw) is not None
 
 
-@pytest.mark.parametrize("name", [EVENTS, "checkpoints/0001.txt", "manifest.json"])
+@NAMES
 def test_a_file_that_is_in_a_bundle_twice_is_none_of_a_bundle(name: str) -> None:
     """Which of the two is read, programs do not agree on."""
     buffer = io.BytesIO()

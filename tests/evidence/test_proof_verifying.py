@@ -92,7 +92,6 @@ def test_a_proof_that_was_made_by_hand_is_whole() -> None:
         {"links": ["0" * 64, None]},
         {"more": 1},
     ],
-    ids=str,
 )
 def test_a_chain_of_which_one_thing_is_odd_is_none(fields: dict[str, object]) -> None:
     assert messages(with_chain(**fields)) == [NO_CHAIN]
@@ -120,7 +119,6 @@ def test_what_is_no_chain_at_all_is_none(given: object) -> None:
         {"chains": "x"},
         {"chains": {"x": 1}},
     ],
-    ids=str,
 )
 def test_a_proof_that_names_nothing_is_none(fields: dict[str, object]) -> None:
     assert messages(proof(**fields)) == [NAMES_NONE]
