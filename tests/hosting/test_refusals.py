@@ -71,7 +71,9 @@ class Bot:
     """A bot that cancels one order, and whether it did."""
 
     def __init__(self, script, sandbox: Sandbox, audit: Audit, tmp_path: Path) -> None:
-        self.path = script(BOT.format(config=sandbox.ccxt_config()))
+        # Where a launcher clears the environment, the user's own notes would get the test's database.
+        own = f"import os; os.environ['XDG_STATE_HOME'] = {str(tmp_path / 'state')!r}\n"
+        self.path = script(own + BOT.format(config=sandbox.ccxt_config()))
         self.order_id = sandbox.place("LTCBTC", "BUY", "1", "0.002")
         self.sandbox, self.audit, self.home = sandbox, audit, tmp_path
 
