@@ -9,9 +9,8 @@ import sqlalchemy as sa
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.errors import MexcPluginError, StoreError
-from mexc_plugin.store.write import inserts
 from mexc_plugin.store.write.destination import Batch, Destination
-from mexc_plugin.store.write.inserts import Database
+from mexc_plugin.store.write.database import Database
 from tests.conftest import Audit
 
 WRITER = "00000000-0000-4000-8000-00000000000a"
@@ -93,7 +92,7 @@ def test_what_breaks_off_while_it_opens_leaves_no_file_open(
     def interrupt(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(inserts, "_is_current", interrupt)
+    monkeypatch.setattr("mexc_plugin.store.write.database._is_current", interrupt)
     with pytest.raises(KeyboardInterrupt) as kept:  # with all that its frames hold
         Database(audit.url, PATIENT_MS).open()
     assert audit.path not in {fd.resolve() for fd in Path("/proc/self/fd").iterdir()}
