@@ -24,7 +24,7 @@ from benchmarks.durable import sealed
 from benchmarks.report import table
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.schema import migrate
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.cluster import pgbouncer
 from tests.cluster.postgresql import Cluster, eventually
 from tests.cluster.postgresql import cluster as running_cluster

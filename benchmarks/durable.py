@@ -18,7 +18,7 @@ from benchmarks.figures import WARM_UP, Subjects, show, summary, take_turns
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.audit.ids import uuid7
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 
 FLOOR = "append + fdatasync"
 

@@ -23,8 +23,8 @@ from benchmarks.databases import NAMES, databases
 from benchmarks.traffic import Traffic
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import migrate, tables
-from mexc_plugin.store.write import database
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write import open_database as opening
+from mexc_plugin.store.write.open_database import Database
 
 BEFORE, NOW = "before", "now"
 SIZES = (1, 100)
@@ -85,7 +85,7 @@ def opened(url: str, when: str) -> Database:
         migrate.downgrade(made, "0004")
     made.dispose()
     store = Database(url, 20_000)
-    database.HEAD = "0004" if when == BEFORE else tables.HEAD  # type: ignore[misc]
+    opening.HEAD = "0004" if when == BEFORE else tables.HEAD  # type: ignore[misc]
     store.open()
     return store
 

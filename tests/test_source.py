@@ -81,7 +81,6 @@ LONG = {
     "exchange/interceptor.py": "ccxt's seams, each a few lines, side by side",
     "review/charts/drawings.py": "one function for each picture",
     "store/read/export_source.py": "two sources that share their batches",
-    "store/write/database.py": "one connection, from opening to closing",
 }
 
 

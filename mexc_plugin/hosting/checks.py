@@ -152,7 +152,7 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
     from mexc_plugin.store.read import queries
     from mexc_plugin.store.schema import partitions, views
     from mexc_plugin.store.verify import record
-    from mexc_plugin.store.write import database
+    from mexc_plugin.store.write import open_database
 
     with queries.reading(url) as connection:
         missing = [finding.message for finding in record.check_guards(connection)]
@@ -161,7 +161,7 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
         if shortage := partitions.shortage(connection):
             doubts.append(shortage)
     # Only now, when it is known to be ours: opening for writing sets SQLite's journal mode.
-    database.try_to_insert(url, PATIENCE_MS)
+    open_database.try_to_insert(url, PATIENCE_MS)
     return missing, unseen, doubts
 
 

@@ -15,7 +15,7 @@ from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.config import URL_VARIABLE
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.schema import migrate
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.command_line import invoke
 
 NOON = 1_795_435_200_000_000_000  # 2026-11-23T12:00:00Z

@@ -10,7 +10,7 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.schema import migrate
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 
 NOON = 1_795_435_200_000_000_000  # 2026-11-23T12:00:00Z
 SECOND = 1_000_000_000

@@ -31,7 +31,7 @@ from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema import migrate, partitions, triggers
 from mexc_plugin.store.schema.tables import cancel_audit
 from mexc_plugin.store.verify.findings import Degree, Fault
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.spool import spool_folder, spool_replay
 from mexc_plugin.store.write.spool.spool_format import write_line
 from mexc_plugin.store.write.writer import Writer

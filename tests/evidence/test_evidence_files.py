@@ -27,7 +27,7 @@ from mexc_plugin.evidence.offline import (
 from mexc_plugin.evidence.offline.bundle_verifying import BundleCheck
 from mexc_plugin.evidence.offline.proof_verifying import ProofCheck
 from mexc_plugin.store.verify.findings import Degree, Fault
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.command_line import invoke
 from tests.conftest import Audit
 

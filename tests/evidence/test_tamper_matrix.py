@@ -17,7 +17,7 @@ from mexc_plugin.evidence import checkpointing, verifying
 from mexc_plugin.evidence.checkpoint_checks import Witnesses, read_note
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.spool import spool_folder, spool_replay
 from tests.command_line import invoke
 from tests.conftest import BACKENDS, Audit

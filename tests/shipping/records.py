@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.history import sealed
 from benchmarks.traffic import Traffic
 from mexc_plugin.audit.events import Event
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.spool import spool_folder
 from mexc_plugin.store.write.spool.spool_file import Spool
 from tests.store.audits import TABLES, Audit

@@ -11,7 +11,7 @@ from mexc_plugin.audit.events import Event
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import record
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.spool import spool_folder, spool_replay
 from tests.store import whole
 

@@ -15,7 +15,7 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.schema import migrate
-from mexc_plugin.store.write.database import Inserts
+from mexc_plugin.store.write.inserts import Inserts
 from mexc_plugin.store.write.spool import spool_file, spool_replay
 
 from .disk import Disk, Survivors

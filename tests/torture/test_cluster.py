@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.sealer import Sealer
 from tests.cluster.fixtures import cluster as cluster
 from tests.cluster.postgresql import USER, Cluster, Node, eventually

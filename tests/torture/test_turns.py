@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.write_queue import SUFFIX, Turns
 from mexc_plugin.store.write.writer import Writer
 

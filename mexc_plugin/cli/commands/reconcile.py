@@ -83,7 +83,7 @@ def recover(database: Chosen) -> None:
     """
     from mexc_plugin.store.connect.engine import BUSY_TIMEOUT_MS
     from mexc_plugin.store.connect.error_messages import explaining
-    from mexc_plugin.store.write.database import Database
+    from mexc_plugin.store.write.open_database import Database
     from mexc_plugin.store.write.spool import spool_folder, spool_replay
 
     waiting = spool_folder.files(database.url, database.spool)

@@ -8,7 +8,7 @@ from sqlalchemy import exc
 
 from mexc_plugin.audit.events import Event
 from mexc_plugin.store.connect.error_messages import explaining
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 
 # How long a lock or a connection is waited for; a server that is silent for a little longer counts as gone.
 PATIENCE_MS = 10_000

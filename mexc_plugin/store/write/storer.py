@@ -11,8 +11,8 @@ from mexc_plugin.store.connect import recent
 from mexc_plugin.store.connect.engine import BUSY_TIMEOUT_MS, sqlite_path
 from mexc_plugin.store.connect.error_messages import summarize
 from mexc_plugin.store.write.inbox import Inbox
-from mexc_plugin.store.write.database import Database
 from mexc_plugin.store.write.keeper import Keeper
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.spool import spool_replay
 from mexc_plugin.store.write.workers import Latch, Pause, QuietLog, Worker
 

@@ -13,7 +13,7 @@ import pytest
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.store.write import writer as writing
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.conftest import placed
 from tests.store.audits import Audit
 

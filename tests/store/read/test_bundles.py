@@ -7,7 +7,7 @@ import pytest
 
 from mexc_plugin.evidence.offline import bundle_writing
 from mexc_plugin.store.verify import stretches
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.conftest import Audit
 from tests.evidence import bundles
 from tests.evidence.records import honest, sealed, store

@@ -14,7 +14,7 @@ from click.testing import Result
 
 from mexc_plugin.audit import chain, events
 from mexc_plugin.store.read import export_source
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.conftest import Audit
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -26,7 +26,7 @@ from mexc_plugin.store.read import queries
 from mexc_plugin.store.read.filters import Filters
 from mexc_plugin.store.read.ordering import Position, key
 from mexc_plugin.store.schema import migrate, tables
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.conftest import BACKENDS, Audit
 
 DAY = 86_400_000_000_000

@@ -3,7 +3,7 @@
 import pytest
 
 from mexc_plugin.audit import chain, events
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.conftest import Audit
 from tests.store.audits import ServerAudit
 from tests.store.conftest import SERVERS

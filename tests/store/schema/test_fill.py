@@ -11,8 +11,8 @@ from mexc_plugin.store.connect import engine
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema import migrate
 from mexc_plugin.store.verify.record import check_guards
-from mexc_plugin.store.write import database as opening
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write import open_database as opening
+from mexc_plugin.store.write.open_database import Database
 from tests.conftest import Audit
 from tests.store.schema import oracle
 from tests.store.schema.test_kept_history import draft, sealed

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.store.schema.tables import KEPT_COLUMNS
-from mexc_plugin.store.write.database import Database, Insert
+from mexc_plugin.store.write.inserts import Insert
+from mexc_plugin.store.write.open_database import Database
 from tests.conftest import Audit
 from tests.store.schema import oracle
 

@@ -22,7 +22,7 @@ from mexc_plugin.store.connect import engine
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema import migrate, tables, triggers
 from mexc_plugin.store.verify import record
-from mexc_plugin.store.write.database import Insert
+from mexc_plugin.store.write.inserts import Insert
 from mexc_plugin.store.write.writer import Writer
 from tests import warm
 from tests.conftest import Audit

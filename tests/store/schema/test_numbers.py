@@ -10,7 +10,7 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import migrate
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.conftest import Audit
 from tests.store.conftest import SERVERS
 from tests.store.read.known import request, response

@@ -16,7 +16,7 @@ from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import migrate, partitions
 from mexc_plugin.store.schema.tables import cancel_audit
 from mexc_plugin.store.write import recorders
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.writer import Writer
 from tests.command_line import invoke
 from tests.conftest import Audit

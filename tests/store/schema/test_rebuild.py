@@ -4,7 +4,7 @@ import pytest
 
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import history_rows, migrate
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.cli.tampering import tamper
 from tests.conftest import Audit
 from tests.store.audits import ServerAudit

@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 
 from mexc_plugin.audit.recorder import Place
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.sealer import Sealer
 from mexc_plugin.store.write.spool import spool_folder
 from mexc_plugin.store.write.spool.spool_format import write_line

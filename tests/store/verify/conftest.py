@@ -6,7 +6,7 @@ import pytest
 
 from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.conftest import Audit
 
 Store = Callable[..., list[Event]]

@@ -13,7 +13,7 @@ from mexc_plugin.audit.ids import uuid7
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import record
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.writer import Writer
 from tests.conftest import Audit
 from tests.store import whole

@@ -10,7 +10,7 @@ from mexc_plugin.audit import chain, events
 from mexc_plugin.audit.events import Event
 from mexc_plugin.errors import MexcPluginError, StoreError
 from mexc_plugin.store.write.destination import Batch, Destination
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.conftest import Audit
 
 WRITER = "00000000-0000-4000-8000-00000000000a"
@@ -92,7 +92,7 @@ def test_what_breaks_off_while_it_opens_leaves_no_file_open(
     def interrupt(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mexc_plugin.store.write.database._is_current", interrupt)
+    monkeypatch.setattr("mexc_plugin.store.write.open_database._is_current", interrupt)
     with pytest.raises(KeyboardInterrupt) as kept:  # with all that its frames hold
         Database(audit.url, PATIENT_MS).open()
     assert audit.path not in {fd.resolve() for fd in Path("/proc/self/fd").iterdir()}

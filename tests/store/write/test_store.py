@@ -31,8 +31,9 @@ from mexc_plugin.errors import (
 from mexc_plugin.sandbox import Sandbox
 from mexc_plugin.store.connect import engine
 from mexc_plugin.store.schema import migrate, tables
-from mexc_plugin.store.write import database, recorders
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write import open_database as opening
+from mexc_plugin.store.write import recorders
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.spool import spool_folder, spool_replay
 from mexc_plugin.store.write.writer import Writer
 from tests.cluster.postgresql import eventually
@@ -427,8 +428,8 @@ def test_what_a_database_goes_on_refusing_is_refused_after_a_second_look(
         "BEGIN SELECT RAISE(ABORT, 'no such row here'); END"
     )
     looks = []
-    compare = database._compare
-    monkeypatch.setattr(inserts, "_compare", lambda *a: looks.append(a) or compare(*a))
+    compare = opening.find_missing
+    monkeypatch.setattr(opening, "find_missing", lambda *a: looks.append(a) or compare(*a))
     with pytest.raises(sa.exc.IntegrityError, match="no such row here"):
         database.insert_missing([events.seal(draft(), "w", 1, chain.GENESIS)])
     assert len(looks) == 2

@@ -10,7 +10,7 @@ from sqlalchemy import exc
 
 from mexc_plugin.audit.events import Event
 from mexc_plugin.posix import fcntl, names_file, open_warily, sync_folder
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.spool.spool_folder import CONFLICT, TORN, files, list_prepared
 from mexc_plugin.store.write.spool.spool_format import Content, read_lines, write_line
 

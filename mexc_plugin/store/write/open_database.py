@@ -1,39 +1,35 @@
 """One connection to the audit database that inserts events: the writer's, and the replay's."""
 
 import contextlib
-import itertools
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 import sqlalchemy.dialects.sqlite  # with the class, not when a bot makes its exchange
 from sqlalchemy.engine import Connection, Engine
 
-from mexc_plugin.audit.events import Event, project, project_orders
+from mexc_plugin.audit.events import Event
 from mexc_plugin.errors import StoreError
 from mexc_plugin.store.connect import backends, durability, sessions, wal_checkpoints
 from mexc_plugin.store.connect import engine as engines
-from mexc_plugin.store.connect.error_messages import explaining, kind_of
-from mexc_plugin.store.schema import archives
+from mexc_plugin.store.connect.error_messages import explaining
 from mexc_plugin.store.schema.tables import (
-    CHECKPOINT_TABLE,
     HEAD,
     VERSION_TABLE,
     cancel_audit,
-    cancel_audit_order,
 )
+from mexc_plugin.store.write.already_stored import find_missing, read_last_left
+from mexc_plugin.store.write.inserts import Inserts, require_all
+from mexc_plugin.store.write.open_files import OpenFiles
 from mexc_plugin.store.write.write_queue import Turns
 
 log = logging.getLogger("mexc_plugin")
 
 # A server that is frozen gives the writer's thread free after this, beyond the time for a lock.
 SILENCE_MS = 2_000
-# So many events at once go to PostgreSQL by COPY: for fewer, a statement is sooner there.
-COPIED = 50
 # A new database may have to wait for another process that is making it.
 MAKING_MS = 90_000
 
@@ -56,9 +52,7 @@ class Database:
         self._inserts: Inserts  # as long as there is a connection
         self._doubted = False
         self._backend: backends.Backend | None = None  # of the connection before, too
-        self._path: str | None = None
-        self._real = ""
-        self._files: tuple[Any, ...] = ()
+        self._files = OpenFiles(None)
         self._turns = Turns(None)
         self._wal: wal_checkpoints.Wal | None = None
 
@@ -73,7 +67,7 @@ class Database:
         return is_new
 
     def _load(self, path: Path | None) -> Engine:
-        self._path = str(path) if path else None
+        self._files = OpenFiles(path)
         if path and self._wal is None:
             self._wal = wal_checkpoints.Wal(os.path.realpath(path))
         self._turns = Turns(path)
@@ -105,9 +99,7 @@ class Database:
             raise
         self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         self._cursor = connection.connection.cursor()
-        # SQLite keeps the WAL and the shared memory beside the file that a link leads to.
-        self._real = os.path.realpath(self._path) if self._path else ""
-        self._files = self._files_there()
+        self._files.remember()
         if self._wal:
             self._wal.begin()
         self._backend = sessions.backend(connection)
@@ -158,7 +150,7 @@ class Database:
         connection = self._require()
         with self._turns.turn(wait_ms or self._timeout_ms) as left_ms:
             self._wait_at_most(connection, left_ms)
-            self._inserts.run(self._cursor, events, self._require_its_file, rows)
+            self._inserts.run(self._cursor, events, self._files.require_same, rows)
 
     def insert_missing(
         self,
@@ -178,15 +170,15 @@ class Database:
         while True:
             try:
                 with self._turns.turn(self._timeout_ms), self._transaction(connection):
-                    left = _last_left(connection) if skip_archived else {}
-                    missing, others = _compare(connection, events, left)
+                    left = read_last_left(connection) if skip_archived else {}
+                    missing, others = find_missing(connection, events, left)
                     if others and conflicts is None:
                         raise StoreError(f"another row is in the place of {len(others)} events")
                     if events and not missing and connection.dialect.name == "postgresql":
                         connection.exec_driver_sql(_WAIT_FOR_STANDBYS)
                     for statement in self._inserts.statements(missing):
-                        _require_all(connection.exec_driver_sql(*statement[:2]), statement)
-                    self._require_its_file()
+                        require_all(connection.exec_driver_sql(*statement[:2]), statement)
+                    self._files.require_same()
             except sa.exc.IntegrityError:
                 # A commit that was given up, or another's replay, became visible after we looked.
                 if len(missing) >= fewest:
@@ -206,33 +198,6 @@ class Database:
                 self._cursor.execute(sessions.begin(connection))
             yield
 
-    def _leave_a_moved_file_whole(self, connection: Connection) -> None:
-        """Bring the WAL into a file that was moved without it.
-
-        SQLite does not when it closes such a file, and removes the WAL when the next one is made.
-        """
-        if self._files == self._files_there():
-            return
-        with contextlib.suppress(Exception):
-            driver: Any = connection.connection.driver_connection
-            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-
-    def _files_there(self) -> tuple[Any, ...]:
-        """Which files the paths of a SQLite database, its WAL and its shared memory name now.
-
-        Without any of the three, what is committed is gone with this process.
-        """
-        if self._path is None:
-            return ()
-        return _identity(self._path), *(_identity(self._real + part) for part in _PARTS)
-
-    def _require_its_file(self) -> None:
-        if self._files != self._files_there():
-            raise StoreError(
-                "the file that was open was moved or removed; "
-                "the record goes on in the one that is at its place"
-            )
-
     def _wait_at_most(self, connection: Connection, wait_ms: int) -> None:
         if connection.dialect.name == "sqlite" and wait_ms != self._waits_ms:
             # Outside of a transaction, and without SQLAlchemy beginning one.
@@ -244,7 +209,7 @@ class Database:
         connection, self._connection = self._connection, None
         self._cursor = None
         if connection is not None:
-            self._leave_a_moved_file_whole(connection)
+            self._files.leave_whole(connection)
             # Not merely given back: SQLAlchemy would first talk to a server that may be gone, which
             # it cannot know, since what failed did not pass through it.
             with contextlib.suppress(Exception):
@@ -276,176 +241,9 @@ class Database:
         return self.open() if self._connection is None else self._connection
 
 
-def _compare(
-    connection: Connection, events: Sequence[Event], left: dict[str, int]
-) -> tuple[list[Event], list[Event]]:
-    """What is not there, and in whose place another row is or that left for an archive."""
-    hashes: dict[tuple[str, int], str] = {}
-    missing, others = [], []
-    for event in events:
-        place = event.writer_id, event.seq
-        # A line that could not be synced may be there twice.
-        stored = hashes.get(place) or _hash_in_place_of(connection, event)
-        if stored is None and event.seq > left.get(event.writer_id, 0):
-            hashes[place] = event.hash
-            missing.append(event)
-        elif stored != event.hash:
-            others.append(event)
-    return missing, others
-
-
-def _hash_in_place_of(connection: Connection, event: Event) -> str | None:
-    key = cancel_audit.c
-    return connection.execute(
-        sa.select(key.hash).where(key.writer_id == event.writer_id, key.seq == event.seq)
-    ).scalar()
-
-
-def _last_left(connection: Connection) -> dict[str, int]:
-    """By writer, the number of the last event that left for an archive."""
-    try:
-        found = sorted((each.last, each.writer_id) for each in archives.read_left(connection))
-    except sa.exc.SQLAlchemyError as error:
-        if kind_of(error) != "forbidden":
-            raise
-        raise StoreError(
-            f"this user may not read {CHECKPOINT_TABLE}, which says what left for an archive; "
-            "run, as the owner, what this prints: mexc-plugin db grants --role bot --to USER"
-        ) from None
-    return {writer_id: last for last, writer_id in found}
-
-
 # What is there may be there on the primary only, after a crash of its or a process of its that was ended: only a commit
 # that has written something waits until the standbys have all that came before.
 _WAIT_FOR_STANDBYS = "SELECT pg_logical_emit_message(true, 'mexc-plugin', '')"
-
-# The parts of a SQLite database beside its file, by what their names end with.
-_PARTS = ("-wal", "-shm")
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - with each event, and Path takes longer
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-class Statement(NamedTuple):
-    """One insert, as a cursor of the driver executes it."""
-
-    sql: str
-    values: tuple[Any, ...]
-    rows: int
-
-
-class Inserts:
-    """The two inserts of an event, compiled once; rows then go through a cursor of the driver.
-
-    begin: what begins a transaction; is_pooled: without it, not even a single statement is what it has to be.
-    """
-
-    def __init__(self, dialect: sa.Dialect, begin: str, *, is_pooled: bool = False) -> None:
-        self._begin = begin
-        self._is_pooled = is_pooled
-        self._audit = Insert(cancel_audit, dialect)
-        self._orders = Insert(cancel_audit_order, dialect)
-
-    def run(
-        self,
-        cursor: Any,  # noqa: ANN401 - a driver's
-        events: Sequence[Event],
-        last_check: Callable[[], None],
-        rows: Sequence[dict[str, Any]] | None = None,
-    ) -> None:
-        """Store events in one durable transaction. The cursor's connection commits by itself.
-
-        last_check: may still prevent it by raising; rows: as `Database.insert`.
-        """
-        copies = len(events) >= COPIED and hasattr(cursor, "copy")
-        statements = [] if copies else self.statements(events, rows)
-        if len(events) == 1 and len(statements) == 1 and not self._is_pooled:
-            # A statement by itself is a transaction, and takes one round trip.
-            last_check()
-            cursor.execute(*statements[0][:2])
-            _require_all(cursor, statements[0])
-            return
-        cursor.execute(self._begin)
-        try:
-            if copies:
-                self._audit.copy(cursor, rows or [project(event) for event in events])
-                if orders := _orders_of(events):
-                    self._orders.copy(cursor, orders)
-            for statement in statements:
-                cursor.execute(*statement[:2])
-                _require_all(cursor, statement)
-            last_check()
-            cursor.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(Exception):
-                cursor.execute("ROLLBACK")
-            raise
-
-    def statements(
-        self, events: Sequence[Event], rows: Sequence[dict[str, Any]] | None = None
-    ) -> list[Statement]:
-        """What has to be executed for these events, the orders after what they belong to."""
-        return [
-            *self._audit.statements(rows or [project(event) for event in events]),
-            *self._orders.statements(_orders_of(events)),
-        ]
-
-
-def _orders_of(events: Sequence[Event]) -> list[dict[str, Any]]:
-    return [row for event in events for row in project_orders(event)]
-
-
-class Insert:
-    """An insert into a table: how rows become as few statements as can be.
-
-    A driver lets Python's lock go with each statement, and whoever records at the same time has it then.
-    """
-
-    # How many rows a statement has: few texts, for drivers keep them prepared, and on SQLite
-    # before 3.32 no more than 999 values.
-    SIZES = (25, 5, 1)
-
-    def __init__(self, table: sa.Table, dialect: sa.Dialect) -> None:
-        # By position for every driver: psycopg would look up 35 names with each row.
-        style = "qmark" if dialect.paramstyle == "qmark" else "format"
-        by_position: sa.Dialect = type(dialect)(paramstyle=style)  # type: ignore[call-arg]
-        compiled = sa.insert(table).compile(dialect=by_position)
-        head, values, one = str(compiled).rpartition(" VALUES ")
-        self._texts = {size: head + values + ", ".join([one] * size) for size in self.SIZES}
-        names = compiled.positiontup or ()
-        self._read: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
-        quoted = ", ".join(map(dialect.identifier_preparer.quote, names))
-        self._copy = f"COPY {table.name} ({quoted}) FROM STDIN"
-
-    def statements(self, rows: Sequence[dict[str, Any]]) -> Iterator[Statement]:
-        """All rows, in their order."""
-        start = 0
-        for size in self.SIZES:
-            while len(rows) - start >= size:
-                some = map(self._read, rows[start : start + size])
-                yield Statement(self._texts[size], tuple(itertools.chain.from_iterable(some)), size)
-                start += size
-
-    def copy(self, cursor: Any, rows: Sequence[dict[str, Any]]) -> None:  # noqa: ANN401 - psycopg's
-        """All rows at once, on PostgreSQL: a twentieth of the processor time of statements."""
-        with cursor.copy(self._copy) as copy:
-            for row in rows:
-                copy.write_row(self._read(row))
-        _require_all(cursor, Statement(self._copy, (), len(rows)))
-
-
-def _require_all(result: Any, statement: Statement) -> None:  # noqa: ANN401 - a cursor of any driver
-    """A trigger or a rule may swallow rows without an error. -1 is a driver that does not count."""
-    if result.rowcount not in (statement.rows, -1):
-        raise StoreError(
-            f"it stored {result.rowcount} of {statement.rows} rows and reported no error; "
-            "look for a trigger or rule with: mexc-plugin audit verify"
-        )
 
 
 def _is_current(connection: Connection) -> bool:
