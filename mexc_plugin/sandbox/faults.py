@@ -3,9 +3,11 @@
 import base64
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import get_type_hints
 
 from mexc_plugin.sandbox.messages import Answer
 from mexc_plugin.sandbox.vocabulary import Json
@@ -197,6 +199,9 @@ class Fault:
         )
 
 
+_TYPES = get_type_hints(Fault)
+
+
 def fault_from_json(data: Json) -> Fault:
     """A fault from an object with the names of its fields; ``body_base64`` gives a body in bytes.
 
@@ -209,13 +214,15 @@ def fault_from_json(data: Json) -> Fault:
         values["body"] = base64.b64decode(values.pop("body_base64"))
     elif isinstance(values.get("body"), str):
         values["body"] = values["body"].encode()
-    unknown = set(values) - {field.name for field in fields(Fault)}
+    unknown = set(values) - set(_TYPES)
     if unknown or "kind" not in values:
         raise ValueError(f"unknown: {sorted(unknown)}" if unknown else "kind is missing")
-    try:
-        return Fault(**{**values, "kind": FaultKind(values["kind"])})
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    if isinstance(values.get("seconds"), Decimal | int):
+        values["seconds"] = float(values["seconds"])
+    for name, value in values.items():
+        if name not in {"kind", "headers"} and not isinstance(value, _TYPES[name]):
+            raise ValueError(f"{name} cannot be {value!r}")
+    return Fault(**{**values, "kind": FaultKind(values["kind"])})
 
 
 class Faults:

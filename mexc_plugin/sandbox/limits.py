@@ -11,6 +11,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from mexc_plugin.sandbox.faults import Fault, FaultKind
 from mexc_plugin.sandbox.vocabulary import Json
@@ -43,6 +44,8 @@ def rate_limit_from_json(data: Json) -> RateLimit:
     """A limit from an object with the names of its fields. Raises ValueError."""
     if not isinstance(data, dict):
         raise ValueError("a rate limit is a JSON object")  # noqa: TRY004 - it is data, not code
+    if isinstance(data.get("seconds"), Decimal):
+        data = {**data, "seconds": float(data["seconds"])}
     try:
         return RateLimit(**data)
     except TypeError as error:

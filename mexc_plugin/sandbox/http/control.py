@@ -128,7 +128,9 @@ def _adapt(handler: Callable[[Call], Answer]) -> Callable[[web.Request], Awaitab
         call = await read_call(request)
         try:
             answer = handler(call)
-        except (ValueError, KeyError, RefusedError) as error:
+        except KeyError as error:
+            answer = Answer({"error": f"there is no order {error}"}, status=400)
+        except (ValueError, RefusedError) as error:
             answer = Answer({"error": str(error)}, status=400)
         # A line of its own: these are read in a shell.
         return web.Response(
