@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mexc_plugin import config, distributions
-from mexc_plugin.errors import ConfigError, MexcPluginError
+from mexc_plugin.errors import ConfigError, MexcPluginError, StoreError
 from mexc_plugin.hosting import launched_programs, probe, starting, why_not
 from mexc_plugin.store.write import writer_keys
 
@@ -161,7 +161,10 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
         if shortage := partitions.shortage(connection):
             doubts.append(shortage)
     # Only now, when it is known to be ours: opening for writing sets SQLite's journal mode.
-    open_database.try_to_insert(url, PATIENCE_MS)
+    try:
+        open_database.try_to_insert(url, PATIENCE_MS)
+    except MexcPluginError as error:
+        raise StoreError(f"nothing can be recorded: {error}") from None
     return missing, unseen, doubts
 
 

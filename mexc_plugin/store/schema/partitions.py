@@ -126,6 +126,7 @@ def make_ahead(
     it the newest one's period goes on. In the caller's transaction; only the owner may. Raises StoreError, and
     ConfigError where these are too many.
     """
+    existing(connection)  # before the lock, which only PostgreSQL knows
     migration_locks.lock_on_postgresql(connection, LOCK_SECONDS)
     there = existing(connection)
     today = today or datetime.now(UTC).date()

@@ -208,6 +208,7 @@ def test_an_audit_that_is_there_is_not_partitioned_afterwards(audit: Audit, run)
         result = run(*command, "--database-url", audit.url)
         assert result.exit_code in (1, 2)
         assert len(result.stderr.splitlines()) == 1
+    assert "this audit is not partitioned" in result.stderr
 
 
 # -- by day, week or month

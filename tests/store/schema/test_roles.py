@@ -7,6 +7,7 @@ import pytest
 from click.testing import Result
 
 from mexc_plugin.audit.recorder import Place
+from mexc_plugin.hosting import checks
 from mexc_plugin.store.write.open_database import Database
 from mexc_plugin.store.write.sealer import Sealer
 from mexc_plugin.store.write.spool import spool_folder
@@ -234,6 +235,12 @@ def test_an_account_that_was_granted_nothing_is_told_so_in_one_line(
     assert [result.exit_code, len(result.stderr.splitlines())] == [1, 1]
     assert "may not do that" in result.stderr
     assert PASSWORD not in result.output
+
+
+def test_the_doctor_tells_an_auditor_s_account_that_it_cannot_record(account) -> None:
+    (finding,) = checks.database(account("auditor").url, "given by --db")
+    assert finding.needs_attention
+    assert finding.text.startswith("database: nothing can be recorded: this user may not do that")
 
 
 def test_a_bot_s_account_does_not_migrate_and_the_log_says_who_should(
