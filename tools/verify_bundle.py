@@ -177,9 +177,9 @@ def check_proof(file, key, kept):
 
 def main(arguments):
     try:
-        path, key_path, *kept = arguments
-        key, file = Key(Path(key_path).read_text()), Path(path).open("rb")
-        kept = [Path(each).read_bytes() for each in kept]
+        need(len(arguments) > 1, "name the FILE and the PUBLIC_KEY_FILE")
+        path, public, *kept = map(Path, arguments)
+        key, file, kept = Key(public.read_text()), path.open("rb"), [*map(Path.read_bytes, kept)]
     except (OSError, ValueError) as error:
         print(f"{error}\n{__doc__}", file=sys.stderr)
         return 2

@@ -114,11 +114,13 @@ class Story:
             else:
                 yield finding
         for mark, (count, first, last) in self._marked.items():
-            words = {
-                "spooled": "were kept in the spool at first",
-                "late": "were durable only after what they are about",
-            }[mark]
-            message = f"{count} events between {first} and {last} {words}, says the writer"
+            words = {"spooled": "kept in the spool at first", "late": "durable only later"}[mark]
+            which = (
+                f"event {first} was"
+                if first == last
+                else f"{count} events between {first} and {last} were"
+            )
+            message = f"{which} {words}, says the writer"
             yield Finding(Fault.MARKED, message, self._writer_id, degree=Degree.NOTED)
         if self._stopped_ns is None and self._began:
             message = f"ended without stop; its newest event is of {timestamp_text(self._last_ns)}"

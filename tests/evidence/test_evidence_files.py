@@ -288,6 +288,7 @@ def test_the_single_file_says_how_it_is_called(folder: Path, tmp_path: Path) -> 
         result = single_file(*arguments)
         assert (result.returncode, result.stdout) == (2, "")
         assert "verify_bundle.py FILE PUBLIC_KEY_FILE" in result.stderr
+        assert "unpack (" not in result.stderr  # Python's own words
 
 
 def test_the_single_file_says_of_a_note_that_it_was_changed(folder: Path, tmp_path: Path) -> None:

@@ -314,4 +314,6 @@ def test_what_can_be_said_at_the_end_of_a_proof_is_said() -> None:
             }
         ],
     )
-    assert [found.fault for found in bundles.findings(raw)] == [Fault.MARKED]
+    assert [(found.fault, found.message) for found in bundles.findings(raw)] == [
+        (Fault.MARKED, "event 2 was durable only later, says the writer")
+    ]
