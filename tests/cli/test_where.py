@@ -10,6 +10,7 @@ import pytest
 from mexc_plugin.config import URL_VARIABLE, VARIABLES
 from mexc_plugin.settings_file import VARIABLE as CONFIG_VARIABLE
 from mexc_plugin.settings_file import usual_path
+from mexc_plugin.store.connect import recent
 
 
 def ids(result):
@@ -155,3 +156,15 @@ def test_config_is_a_table_for_people_and_a_setting_that_cannot_be_meant_is_one_
 def test_config_without_a_home_says_how_to_name_a_file(run, monkeypatch):
     monkeypatch.setattr("mexc_plugin.settings_file.usual_path", lambda: None)
     assert "no settings file" in run("config", "--db", "/a/audit.db").stderr
+
+
+def test_a_server_whose_password_is_not_kept_is_not_named_as_if_it_could_be_typed(run, tmp_path):
+    absent = str(tmp_path / "absent.db")
+    for url, name in (
+        ("postgresql://grid:secret@db.example/audit", "DATABASE"),
+        ("postgresql://grid@db.example/audit", "postgresql+psycopg://grid@db.example/audit"),
+    ):
+        recent.remember(url)
+        result = run("audit", "--db", absent)
+        assert [result.exit_code, "secret" in result.stderr] == [1, False]
+        assert result.stderr.endswith(f"look there with: --db {name}\n")

@@ -35,7 +35,7 @@ def _words(scope: Scope, url: str) -> str:
         return UNSEEN if scope.dispatched else BEFORE
     outcome = Outcome.UNKNOWN if scope.verdict is None else scope.verdict.outcome
     path = url.removeprefix("sqlite:///")
-    name = "URL" if path == url else shlex.quote(unquote(path.partition("?")[0]))
+    name = "DATABASE" if path == url else shlex.quote(unquote(path.partition("?")[0]))
     look = f"see it with: mexc-plugin audit show {scope.cancel_id} --db {name}"
     if not scope.was_sent:
         return f"nothing was sent; recorded as {outcome.value}; {look}"
