@@ -175,31 +175,49 @@ def test_an_event_that_closes_a_gap_and_is_another_one_is_refused(
     assert not target.query("SELECT 1 FROM cancel_audit WHERE seq = 5")
 
 
+MANY_ORDERS = {"kind": "response", "orders": [{"order_id": "1"}]}
+
+
+ODD = (
+    ({"attempt": "first"}, "text for a number"),
+    ({"latency_us": 2**63}, "number too large"),
+    ({"occurred_ns": 10**40}, "time too late"),
+    (MANY_ORDERS | {"cancel_id": None}, "orders of no cancel"),
+    (MANY_ORDERS | {"cancel_id": {"a": 1}}, "orders of what is no id"),
+    ({"kind": "response", "orders": 3}, "orders that are none"),
+)
+# It hangs up on whoever sends more than 16 MB at once.
+TOO_LARGE = ({"bot": "x" * 17_000_000}, "larger than a packet")
+
+
 @pytest.mark.parametrize(
-    ("backend", "odd", "words"),
+    ("backend", "odd"),
     [
-        ("sqlite", {"attempt": "first"}, "payload is not that of this event"),
-        pytest.param(
-            "postgresql",
-            {"attempt": 2**40},
-            "no row can be made of it",
-            marks=pytest.mark.server,
+        *(
+            pytest.param(*backend.values, odd, marks=backend.marks, id=f"{backend.values[0]}, {name}")
+            for backend in (pytest.param("sqlite"), *BACKENDS[1:])
+            for odd, name in ODD
         ),
+        pytest.param("mariadb", TOO_LARGE[0], marks=pytest.mark.server, id=TOO_LARGE[1]),
     ],
 )
-def test_an_event_that_no_row_can_be_made_of_holds_back_its_writer_alone(
-    audit: Audit, tmp_path: Path, odd: dict[str, object], words: str
+def test_an_event_that_the_target_does_not_take_holds_back_its_writer_alone(
+    audit: Audit, tmp_path: Path, odd: dict[str, object]
 ) -> None:
     events = records.made(60)
     written = records.longest(events)
     writer_id = written[0].writer_id
-    draft = canonical.decode(written[2].payload) | odd
+    bad = seal(canonical.decode(written[2].payload) | odd, writer_id, 3, written[1].hash)
     rest = [event for event in events if event.writer_id != writer_id]
-    bad = seal(draft, writer_id, 3, written[1].hash)
-    here = records.source(tmp_path / "here.db", [*rest, *written[:2], bad])
+    here = records.source(tmp_path / "here.db", [*rest, *written[:2]])
+    tamper(
+        here.path,
+        "INSERT INTO cancel_audit (writer_id, seq, occurred_at, occurred_ns, kind, payload, prev_hash, hash) "
+        f"VALUES ('{writer_id}', 3, '', 0, '', '{bad.payload}', '{bad.prev_hash}', '{bad.hash}')",
+    )
     result = ship(here, audit)
     assert result.exit_code == 3
-    assert words in result.stderr
+    assert f"not copied, nor what is behind it: writer {writer_id} seq 3: " in result.stderr
     assert audit.query("SELECT count(*) AS n FROM cancel_audit") == [{"n": len(rest) + 2}]
 
 

@@ -190,13 +190,21 @@ class Database:
             conflicts += others
         return len(missing)
 
+    def try_insert(self, event: Event) -> None:
+        """Store an event and take it back. Raises as `insert_missing`, where the database takes none at all."""
+        connection = self._require()
+        with self._turns.turn(self._timeout_ms), self._transaction(connection) as transaction:
+            for statement in self._inserts.statements([event]):
+                require_all(connection.exec_driver_sql(*statement[:2]), statement)
+            transaction.rollback()
+
     @contextlib.contextmanager
-    def _transaction(self, connection: Connection) -> Iterator[None]:
+    def _transaction(self, connection: Connection) -> Iterator[sa.RootTransaction]:
         """SQLAlchemy's, begun by us: the connection commits each statement by itself otherwise."""
-        with connection.begin():
+        with connection.begin() as transaction:
             if connection.dialect.name != "sqlite":  # whose engine begins them so
                 self._cursor.execute(sessions.begin(connection))
-            yield
+            yield transaction
 
     def _wait_at_most(self, connection: Connection, wait_ms: int) -> None:
         if connection.dialect.name == "sqlite" and wait_ms != self._waits_ms:

@@ -142,7 +142,7 @@ def test_one_that_no_row_can_be_made_of_keeps_its_own_writer_s_next_ones_and_no_
     destination = Destination(audit.url)
     for _ in range(2):
         assert destination.put(Batch(mixed)) == [
-            (theirs[unfit], "no row can be made of it (OverflowError)")
+            (theirs[unfit], "the target takes others and not this one (OverflowError)")
         ]
     destination.close()
     assert stored(audit) == [("a" * 36, n + 1) for n in range(unfit)] + [
@@ -159,13 +159,29 @@ def test_what_is_there_already_is_no_failure_but_its_connection_was_lost(audit: 
     assert stored(audit) == [("a" * 36, 1), ("a" * 36, 2), ("a" * 36, 3)]
 
 
-def test_another_event_in_its_place_is_an_error_and_nothing_is_stored(audit: Audit) -> None:
-    first, second = (chained("a" * 36, {"kind": "request", "occurred_ns": n}) for n in (1, 2))
+def test_another_event_in_its_place_is_refused_and_holds_back_its_writer_alone(audit: Audit) -> None:
+    first, others = (
+        chained("a" * 36, *[{"kind": "request", "occurred_ns": n}] * 2) for n in (1, 2)
+    )
     more = chained("b" * 36, {"kind": "request", "occurred_ns": 1})
     destination = Destination(audit.url)
-    destination.put(Batch(first))
-    with pytest.raises(StoreError, match="another row is in the place of 1 events"):
-        destination.put(Batch(second + more))
-    assert destination.put(Batch(more)) == []
+    destination.put(Batch(first[:1]))
+    (refused,) = destination.put(Batch(others + more))
+    assert refused[0] is others[0]
+    assert "another row is in the place of 1 events" in refused[1]
     destination.close()
     assert stored(audit) == [("a" * 36, 1), ("b" * 36, 1)]
+
+
+def test_a_database_that_takes_nothing_is_to_blame_and_no_event_is(audit: Audit) -> None:
+    """What is wrong with the target is mended there, and then it goes on by itself."""
+    batch = chained("a" * 36, *[{"kind": "request", "occurred_ns": 1}] * 3)
+    destination = Destination(audit.url)
+    destination.put(Batch(batch[:1]))
+    audit.execute("ALTER TABLE cancel_audit_order RENAME TO elsewhere")
+    orders = chained("b" * 36, {"kind": "request", "occurred_ns": 1, "cancel_id": "c", "order_ids": ["1"]})
+    with pytest.raises(StoreError):
+        destination.put(Batch(orders))
+    audit.execute("ALTER TABLE elsewhere RENAME TO cancel_audit_order")
+    assert destination.put(Batch(orders)) == []
+    destination.close()
