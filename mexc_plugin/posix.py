@@ -7,6 +7,7 @@ recorded, half or otherwise, where the locks that the record rests on are missin
 import contextlib
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 from mexc_plugin.errors import UnsupportedPlatform
@@ -27,6 +28,7 @@ __all__ = [
     "names_file",
     "open_warily",
     "pwd",
+    "replace",
     "sync_folder",
     "termios",
     "tty",
@@ -38,10 +40,15 @@ _WARY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def open_warily(path: Path, mode: int) -> int:
-    """Open a file of this user. Raises OSError for anything else, and never waits."""
-    fd = os.open(path, mode | _WARY)
+    """Open a file of this user's alone. Raises OSError for anything else, and never waits.
+
+    With O_CREAT it is to be written: one with a second name is refused then, for that may be any file of this user,
+    linked there by whoever may write the folder.
+    """
+    fd = os.open(path, mode | _WARY, 0o600)
     found = os.fstat(fd)
-    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+    is_ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+    if is_ours and not (mode & os.O_CREAT and found.st_nlink > 1):
         return fd
     os.close(fd)
     raise PermissionError(0, "not a regular file of this user", str(path))
@@ -62,6 +69,22 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def replace(path: Path, text: str, mode: int) -> None:
+    """Replace a small file, whose mode is then that one. Raises OSError, and leaves the old one."""
+    fd, fresh = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(fd, mode)
+            os.fsync(fd)
+        Path(fresh).rename(path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 def write_new(path: Path, content: bytes, mode: int) -> None:

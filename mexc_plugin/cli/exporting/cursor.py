@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mexc_plugin.cli.exit_codes import Misuse, Problem
-from mexc_plugin.cli.exporting.partial_file import PRIVATE, write_whole
-from mexc_plugin.posix import fcntl, names_file
+from mexc_plugin.cli.exporting.partial_file import write_whole
+from mexc_plugin.posix import fcntl, names_file, open_warily
 
 if TYPE_CHECKING:
     from mexc_plugin.store.read.sequence_runs import Positions
@@ -74,7 +74,7 @@ class Cursor:
 def _lock(path: Path) -> int:
     while True:
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, PRIVATE)
+            fd = open_warily(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise Problem(
                 f"the cursor {path} cannot be kept ({error.strerror}); name another file"

@@ -8,19 +8,16 @@ import contextlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
 from mexc_plugin.cli.exit_codes import Misuse, Problem
-from mexc_plugin.posix import fcntl, sync_folder
+from mexc_plugin.posix import fcntl, open_warily, replace, sync_folder
 
 BUFFER = 1_048_576
 PRIVATE = 0o600
-# What lies in its place may be a link, a FIFO or a device: none may be followed or waited for.
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Part:
@@ -134,22 +131,6 @@ def write_whole(path: Path, document: dict[str, Any]) -> None:
     replace(path, json.dumps(document, separators=(",", ":")) + "\n", PRIVATE)
 
 
-def replace(path: Path, text: str, mode: int) -> None:
-    """Replace a small file, whose mode is then that one. Raises OSError, and leaves the old one."""
-    fd, fresh = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(fd, mode)
-            os.fsync(fd)
-        Path(fresh).rename(path)
-    except BaseException:
-        Path(fresh).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
 @contextlib.contextmanager
 def naming_file(path: Path) -> Iterator[None]:
     """An OSError about a file says which one, also where only its descriptor was used."""
@@ -178,14 +159,16 @@ def require_name(path: Path, *, force: bool) -> None:
 
 
 def _lock(part: Path) -> int:
-    fd = os.open(part, _FLAGS, PRIVATE)
+    try:
+        fd = open_warily(part, os.O_RDWR | os.O_CREAT)
+    except PermissionError as error:
+        if error.errno:
+            raise
+        raise Misuse(f"{part} is no regular file of yours alone; remove it") from None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if stat.S_ISREG(os.fstat(fd).st_mode):
-            os.fchmod(fd, PRIVATE)
-            return fd
     except BlockingIOError:
         os.close(fd)
         raise Problem(f"another export is writing {part}; wait for it") from None
-    os.close(fd)
-    raise Misuse(f"{part} is no regular file; remove it")
+    os.fchmod(fd, PRIVATE)
+    return fd

@@ -2,13 +2,12 @@
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mexc_plugin.posix import sync_folder
-
-MODE = 0o600
 
 
 def bundle_path(folder: Path, sha256: str) -> Path:
@@ -24,8 +23,8 @@ def note_path(folder: Path, sha256: str) -> Path:
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[tuple[Callable[[bytes], Any], Callable[[Path], None]]]:
     """What writes a new file, and what gives it its name, durably. What has none is removed. Raises OSError."""
-    part = folder / f"archive-{os.getpid()}.part"
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
+    fd, name = tempfile.mkstemp(prefix="archive-", suffix=".part", dir=folder)
+    part = Path(name)
     with os.fdopen(fd, "wb") as file:
 
         def publish(path: Path) -> None:

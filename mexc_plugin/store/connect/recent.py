@@ -9,14 +9,13 @@ import json
 import os
 from pathlib import Path
 
-from mexc_plugin import real_threads
+from mexc_plugin import posix, real_threads
 from mexc_plugin.settings_file import xdg_folder
 from mexc_plugin.store.connect.engine import describe, sqlite_path
 
 NAME = "recent.json"
 MOST = 10
 _LONGEST = 65_536
-_FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def remember_soon(url: str) -> None:
@@ -51,13 +50,7 @@ def _write(name: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     names = [name, *(other for other in known if other != name)][:MOST]
     # Of two bots that write at once, one entry may get lost; the file is whole.
-    fresh = file.with_name(f"{NAME}.{os.getpid()}")
-    fd = os.open(fresh, _FRESH, 0o600)
-    try:
-        os.write(fd, json.dumps(names).encode())
-    finally:
-        os.close(fd)
-    os.replace(fresh, file)  # noqa: PTH105 - text in, text out
+    posix.replace(file, json.dumps(names), 0o600)
 
 
 def _read(file: Path) -> list[str]:

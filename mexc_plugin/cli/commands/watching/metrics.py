@@ -33,6 +33,7 @@ def metrics(database: Chosen, target: str | None, output: str) -> None:
     It costs what the attempts of today cost, however large the record is. Where the record cannot be
     read, the figures say so, and the exit code is 1.
     """
+    from mexc_plugin import posix
     from mexc_plugin.cli.exporting import partial_file
     from mexc_plugin.errors import MexcPluginError
     from mexc_plugin.review.exposition import expose
@@ -60,6 +61,6 @@ def metrics(database: Chosen, target: str | None, output: str) -> None:
         path = Path(output)
         partial_file.require_name(path, force=True)
         with partial_file.naming_file(path):
-            partial_file.replace(path, text, READABLE)
+            posix.replace(path, text, READABLE)
     if trouble is not None:
         raise trouble

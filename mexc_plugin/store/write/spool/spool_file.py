@@ -16,7 +16,7 @@ from pathlib import Path
 from mexc_plugin import real_threads
 from mexc_plugin.audit.events import Event
 from mexc_plugin.errors import ConfigError
-from mexc_plugin.posix import fcntl, names_file, sync_folder
+from mexc_plugin.posix import fcntl, names_file, open_warily, sync_folder
 from mexc_plugin.store.write.spool.spool_folder import PREPARED, SUFFIX, TORN, place
 from mexc_plugin.store.write.spool.spool_format import read_lines, write_line
 from mexc_plugin.store.write.spool.spool_replay import Note, set_aside
@@ -198,7 +198,7 @@ class Spool:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         unnamed = path.with_suffix(PREPARED)
         while True:
-            fd = os.open(unnamed, _FLAGS | os.O_CREAT, 0o600)
+            fd = open_warily(unnamed, os.O_RDWR | os.O_CREAT)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
                 if names_file(unnamed, fd):

@@ -21,8 +21,6 @@ REPLAY_BATCH = 256
 # Who takes a level, a message and its arguments for the log. A bot's thread must not wait for a handler.
 Note = Callable[..., object]
 
-_ASIDE = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_APPEND | os.O_NONBLOCK | os.O_CREAT
-
 
 def read(path: Path) -> Content:
     """Read a spool file. A line that is torn or does not fit its own hash is counted, not used.
@@ -155,7 +153,7 @@ def set_aside(path: Path, events: list[Event], note: Note = log.log) -> None:
     if not events:
         return
     kept = path.with_suffix(CONFLICT)
-    fd = os.open(kept, _ASIDE, 0o600)
+    fd = open_warily(kept, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     with os.fdopen(fd, "ab") as file:
         file.write(b"".join(map(write_line, events)))
         file.flush()
