@@ -4,12 +4,14 @@ With MEXC_PLUGIN_PICTURES set to a folder, what it looks like is kept there, for
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from mexc_plugin.review import report, showing
 from mexc_plugin.review.showing import KINDS, styled_as
 from tests.browser import DESKTOP, PHONE, WIDE
 
@@ -38,6 +40,15 @@ def test_the_table_of_rows_fits_its_card(page, browse, size):
     visit = browse(page, size=size)
     card = visit.page.locator("#rows .scroll")
     assert card.evaluate("card => card.scrollWidth - card.clientWidth") == 0
+
+
+def test_a_latency_is_worded_as_everywhere(page, browse):
+    visit = browse(page)
+    script = Path(report.__file__).with_name("templates") / "report.js"
+    took = re.search(r"const took = (.*?^  });", script.read_text(), re.DOTALL | re.MULTILINE)[1]
+    borders = [n * 10**places for places in range(6) for n in (9_994, 9_995, 10_000)]
+    said = visit.page.evaluate(f"borders => borders.map({took})", borders)
+    assert said == [showing.duration(us) for us in borders]
 
 
 def test_a_row_says_nothing_twice(page, browse):

@@ -108,6 +108,15 @@ def test_an_age_is_said_in_one_unit(seconds: float, words: str) -> None:
         (23_400, "23.4 ms"),
         (234_000, "234 ms"),
         (5_014_000, "5.01 s"),
+        (9_994, "9.99 ms"),
+        (9_995, "10.0 ms"),
+        (99_949, "99.9 ms"),
+        (99_950, "100 ms"),
+        (999_499, "999 ms"),
+        (999_500, "1.00 s"),
+        (999_999, "1.00 s"),
+        (9_995_000, "10.0 s"),
+        (1_234_567_890, "1235 s"),
     ],
 )
 def test_a_duration_has_three_digits(microseconds: int | None, words: str) -> None:

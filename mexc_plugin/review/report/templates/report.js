@@ -53,9 +53,11 @@
   };
   // As showing.duration has them.
   const took = (us) => {
+    if (us === null) return "";
+    const shown = Number(us.toPrecision(3));
     for (const [unit, name] of [[1e6, "s"], [1e3, "ms"]])
-      if (us >= unit) return `${(us / unit).toFixed(us < 10 * unit ? 2 : us < 100 * unit ? 1 : 0)} ${name}`;
-    return us === null ? "" : `${us} µs`;
+      if (shown >= unit) return `${(us / unit).toFixed(shown < 10 * unit ? 2 : shown < 100 * unit ? 1 : 0)} ${name}`;
+    return `${us} µs`;
   };
 
   const line = (text, kind) => (text === null || text === "" ? null : node("div", text, kind));
