@@ -71,6 +71,10 @@ COLUMNS = (
     "hash",
 )
 
+_LIMITS = {
+    **dict.fromkeys(("seq", "occurred_ns", "latency_us"), 2**63),
+    **dict.fromkeys(("attempt", "http_status"), 2**31),
+}
 _NO_ROW: dict[str, Any] = dict.fromkeys(COLUMNS)
 
 
@@ -122,6 +126,12 @@ def project(event: Event, document: Mapping[str, Any] | None = None) -> dict[str
     row["prev_hash"] = event.prev_hash
     row["hash"] = event.hash
     return row
+
+
+def fits_columns(document: Mapping[str, Any]) -> bool:
+    """Whether every number of a document is one, and no larger than its column holds on any database."""
+    numbers = ((document.get(name, 0), limit) for name, limit in _LIMITS.items())
+    return all(type(number) is int and -limit <= number < limit for number, limit in numbers)
 
 
 def project_orders(event: Event) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from mexc_plugin import distributions
-from mexc_plugin.audit.events import FORMAT, timestamp_text
+from mexc_plugin.audit.events import FORMAT, fits_columns, timestamp_text
 from mexc_plugin.audit.signing_keys import PublicKey
 from mexc_plugin.evidence import clock_checks
 from mexc_plugin.evidence.authorship import Authorship
@@ -91,6 +91,8 @@ class Story:
         objection = self._authorship.object_to(document, document["seq"])
         if objection is not None:
             found += self._find(Fault.KEY, document, objection)
+        if not fits_columns(document):
+            found += self._find(Fault.PAYLOAD, document, "a number in it is larger than any that is recorded, or is none")
         if document.get("v") != FORMAT:
             found += self._find(
                 Fault.PAYLOAD, document, "of a format that is not known", Degree.DOUBTFUL

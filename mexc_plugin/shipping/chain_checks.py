@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mexc_plugin.audit import canonical
-from mexc_plugin.audit.events import INTEGER_COLUMNS, KINDS, Event, project
+from mexc_plugin.audit.events import KINDS, Event, fits_columns, project
 from mexc_plugin.shipping.gaps import Gap
 from mexc_plugin.store.verify.record import Fault, Verifier
 
@@ -53,7 +53,7 @@ def _read(values: tuple[Any, ...]) -> Shipped:
         document.get("writer_id") == event.writer_id
         and document.get("seq") == event.seq
         and document.get("kind") in KINDS
-        and all(type(document.get(name, 0)) is int for name in ("occurred_ns", *INTEGER_COLUMNS))
+        and fits_columns(document)
     )
     if not whole:
         raise DoesNotFollow(event.seq, "payload is not that of this event")

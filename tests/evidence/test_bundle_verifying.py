@@ -50,6 +50,19 @@ def test_a_payload_that_is_no_document_is_answered_in_words(payload: str) -> Non
     assert bundles.objection(raw) is not None
 
 
+@pytest.mark.parametrize("number", [2**31, 2**64, -(2**31) - 1, True, "1"], ids=repr)
+def test_an_attempt_that_no_column_holds_is_broken_and_not_merely_unjudged(number: object) -> None:
+    """What a database cannot hold was recorded by no program of ours, whoever signed it."""
+    drafts = honest()
+    drafts[1:3] = [draft | {"attempt": number} for draft in drafts[1:3]]
+    chain = sealed(drafts)
+    raw = bundles.packed([chain], [note([chain], 1, None)])
+    assert [(each.fault, each.seq) for each in bundles.broken(raw)] == [
+        (Fault.PAYLOAD, 2),
+        (Fault.PAYLOAD, 3),
+    ]
+
+
 @pytest.mark.parametrize("payload", ["{}", "{x}", '{"seq":true}', '{"seq":"1"}', '{"seq":1.0}'])
 @pytest.mark.parametrize("place", [0, 14])
 def test_an_end_of_a_chain_that_has_no_number_is_said(place: int, payload: str) -> None:
