@@ -79,6 +79,9 @@ class Story:
         found: list[Finding] = []
         if type(occurred_ns) is not int or type(document.get("seq")) is not int:
             return found  # the payload's own finding says it
+        if not fits_columns(document):  # nothing can be reckoned with it
+            words = "a number in it is larger than any that is recorded, or is none"
+            return [find(Fault.PAYLOAD, self._writer_id, document, words)]
         if not self._began or self._stopped_ns is not None or kind in ("start", "stop"):
             found += self._read_ends(document, kind, occurred_ns)
         if self._straddling is not None:
@@ -91,8 +94,6 @@ class Story:
         objection = self._authorship.object_to(document, document["seq"])
         if objection is not None:
             found += self._find(Fault.KEY, document, objection)
-        if not fits_columns(document):
-            found += self._find(Fault.PAYLOAD, document, "a number in it is larger than any that is recorded, or is none")
         if document.get("v") != FORMAT:
             found += self._find(
                 Fault.PAYLOAD, document, "of a format that is not known", Degree.DOUBTFUL

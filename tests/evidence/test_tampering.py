@@ -204,6 +204,27 @@ def test_a_cancel_s_id_that_is_no_text_ends_no_verifying(audit: Audit) -> None:
     assert (Fault.COLUMN, BROKEN, 2) in found(audit.url)
 
 
+@pytest.mark.parametrize("name", ["occurred_ns", "attempt", "latency_us", "http_status", "lost"])
+@pytest.mark.parametrize("number", [10**400, -(10**400), 2**63], ids=["huge", "as low", "too large"])
+def test_a_number_that_nothing_can_be_reckoned_with_ends_no_verifying(
+    audit: Audit, name: str, number: int
+) -> None:
+    """Whoever may INSERT can write it, and the columns need not say so."""
+    store(audit.url, sealed(honest()))
+    drafts = [start(), request(common("9", 10), 10), response(common("9", 10), 11, "unknown")]
+    values = [
+        f"('{event.writer_id}', {event.seq}, '2026-11-23 12:00:00', 0, 'start', "
+        f"'{event.payload}', '{event.prev_hash}', '{event.hash}')"
+        for event in sealed([draft | {name: number} for draft in drafts])
+    ]
+    audit.execute(
+        "INSERT INTO cancel_audit (writer_id, seq, occurred_at, occurred_ns, kind, payload, prev_hash, hash) "
+        f"VALUES {', '.join(values)}"
+    )
+    said = found(audit.url)
+    assert {seq for _, degree, seq in said if degree is BROKEN} == {1, 2, 3}
+
+
 @pytest.mark.parametrize(
     "change",
     [
