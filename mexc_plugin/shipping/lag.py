@@ -94,7 +94,7 @@ def measure_lag(source: str, target: str, answer_ms: int = engines.ANSWER_TIMEOU
         late = {
             writer_id: there.get(writer_id, 0)
             for writer_id, last in newest.items()
-            if last > there.get(writer_id, 0)
+            if isinstance(last, int) and last > there.get(writer_id, 0)
         }
         oldest = places.oldest_behind(here, late)
     events = sum(newest[writer_id] - last for writer_id, last in late.items())

@@ -144,6 +144,27 @@ def test_a_row_of_a_wrong_type_holds_back_no_other_writer(target: Audit, tmp_pat
     assert target.query("SELECT count(*) AS n FROM cancel_audit") == [{"n": 100}]
 
 
+@pytest.mark.parametrize(
+    ("seq", "hash_"),
+    [("'one'", "''"), ("2.5", "''"), ("x'01'", "''"), ("100", "x'ff'"), ("100", "CAST(x'ff' AS TEXT)")],
+)
+def test_what_is_no_event_in_the_target_holds_nothing_back(
+    target: Audit, tmp_path: Path, seq: str, hash_: str
+) -> None:
+    """SQLite takes any type and any bytes, from whoever may write the file."""
+    events = records.made(40)
+    here = records.source(tmp_path / "here.db", events)
+    records.store(target.url, records.made(1, seed=5))
+    target.execute(
+        "INSERT INTO cancel_audit (writer_id, seq, occurred_at, occurred_ns, kind, payload, prev_hash, hash) "
+        f"VALUES ('{events[0].writer_id}', {seq}, '', 'never', 'start', '', '', {hash_})"
+    )
+    status = json.loads(ship(here, target, "--status", "--format", "json").stdout)
+    assert status["events"] > 0
+    assert copied(ship(here, target, "--format", "json")) == 40
+    ship(target, here, "--status")  # nor does it in a source
+
+
 def test_a_chain_that_was_rewritten_after_it_was_shipped_is_refused(
     target: Audit, tmp_path: Path
 ) -> None:

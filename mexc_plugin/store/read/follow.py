@@ -100,7 +100,8 @@ def last_written(connection: Connection) -> list[tuple[str, int, int]]:
         .join(newest, sa.and_(column.writer_id == newest.c.id, column.seq == newest.c.seq))
         .order_by(column.occurred_ns.desc())
     )
-    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+    rows = connection.execute(query).all()
+    return [(row[0], row[1], row[2]) for row in rows if isinstance(row[2], int)]
 
 
 def _heads() -> sa.Select[Any]:

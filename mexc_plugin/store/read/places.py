@@ -8,8 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from mexc_plugin.store.connect.rows import read_any_text
 from mexc_plugin.store.schema.tables import cancel_audit
 
+# What SQLite holds in the place of a number, any text or bytes, is greater than every number.
+_IS_NUMBER = cancel_audit.c.seq <= 2**63 - 1
 # Writers that are asked for at a time.
 _WRITERS = 500
 
@@ -30,12 +33,14 @@ class Run:
 def runs(connection: Connection, writer_ids: Iterable[str]) -> dict[str, list[Run]]:
     """What the database holds of these writers, ascending; a writer of whom it holds nothing is left out.
 
-    Goes through their part of the primary key once.
+    Goes through their part of the primary key once. What is no event counts as not there: SQLite takes any type.
     """
+    read_any_text(connection)
     found: dict[str, list[Run]] = {}
     for some in _batches(writer_ids):
         for writer_id, first, last, prev_hash, hash_ in connection.execute(_query(some)):
-            found.setdefault(writer_id, []).append(Run(first, last, prev_hash, hash_))
+            if type(first) is type(last) is int and isinstance(hash_, str):
+                found.setdefault(writer_id, []).append(Run(first, last, prev_hash, hash_))
     return found
 
 
@@ -46,10 +51,10 @@ def newest(connection: Connection, writer_ids: Iterable[str]) -> dict[str, int]:
     for some in _batches(writer_ids):
         query = (
             sa.select(key.writer_id, sa.func.max(key.seq))
-            .where(key.writer_id.in_(some))
+            .where(key.writer_id.in_(some), _IS_NUMBER)
             .group_by(key.writer_id)
         )
-        found |= {row[0]: row[1] for row in connection.execute(query)}
+        found |= {row[0]: int(row[1]) for row in connection.execute(query)}
     return found
 
 
@@ -65,7 +70,7 @@ def oldest_behind(connection: Connection, places: Mapping[str, int]) -> int | No
         )
         for writer_id, seq in places.items()
     ]
-    return min((time for time in times if time is not None), default=None)
+    return min((time for time in times if isinstance(time, int)), default=None)
 
 
 def _query(writer_ids: list[str]) -> sa.Select[Any]:
@@ -73,7 +78,7 @@ def _query(writer_ids: list[str]) -> sa.Select[Any]:
     number = sa.func.row_number().over(partition_by=key.writer_id, order_by=key.seq)
     numbered = (
         sa.select(key.writer_id, key.seq, (key.seq - number).label("gaps"))
-        .where(key.writer_id.in_(writer_ids))
+        .where(key.writer_id.in_(writer_ids), _IS_NUMBER)
         .subquery()
     )
     edges = (
