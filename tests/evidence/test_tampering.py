@@ -18,6 +18,9 @@ from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 from mexc_plugin.store.verify.stretches import Stretch
 from tests.conftest import Audit
 
+from tests.shipping import records as shipping
+from tests.torture import ledger
+
 from . import records
 from .owner import unguarded
 from .records import (
@@ -223,6 +226,19 @@ def test_a_number_that_nothing_can_be_reckoned_with_ends_no_verifying(
     )
     said = found(audit.url)
     assert {seq for _, degree, seq in said if degree is BROKEN} == {1, 2, 3}
+
+
+def test_a_note_that_is_no_text_ends_no_verifying_and_no_replay(audit: Audit) -> None:
+    """SQLite keeps any bytes as text; notes of archives say what left, to whoever verifies, replays or ships."""
+    chain = sealed(honest())
+    store(audit.url, chain[:5])
+    audit.execute(
+        "INSERT INTO audit_checkpoint (sha256, kind, taken_ns, events, note) "
+        "VALUES ('0', 'archive', 0, 0, CAST(x'ff' AS TEXT))"
+    )
+    shipping.spooled(audit.url, chain[5:])
+    assert ledger.replay(audit.url) == len(chain) - 5
+    assert found(audit.url) == [(Fault.NOTE, BROKEN, None)]
 
 
 @pytest.mark.parametrize(
