@@ -57,7 +57,9 @@ MAKERS = {
     archive: f"archive-{os.getpid()}.part",
     remember: f"recent.json.{os.getpid()}",
 }
-each_maker = pytest.mark.parametrize(("make", "name"), MAKERS.items(), ids=lambda each: getattr(each, "__name__", ""))
+each_maker = pytest.mark.parametrize(
+    ("make", "name"), MAKERS.items(), ids=lambda each: getattr(each, "__name__", "")
+)
 
 
 @pytest.fixture

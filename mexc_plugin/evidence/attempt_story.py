@@ -86,11 +86,7 @@ class Story:
             found += self._read_ends(document, kind, occurred_ns)
         if self._straddling is not None:
             found += self._settle_straddling(occurred_ns)
-        if occurred_ns < self._last_ns - clock_checks.STEP_NS:
-            found += self._note_step(document, occurred_ns)
-        if clock_checks.is_step(self._last_ns, occurred_ns):
-            self._before_step_ns = self._last_ns
-        self._last_ns = occurred_ns
+        found += self._read_time(document, occurred_ns)
         objection = self._authorship.object_to(document, document["seq"])
         if objection is not None:
             found += self._find(Fault.KEY, document, objection)
@@ -228,10 +224,14 @@ class Story:
             self._alone += self._find(Fault.ATTEMPT, document, message)
         return None
 
-    def _note_step(self, document: Document, occurred_ns: int) -> Iterator[Finding]:
-        back = (self._last_ns - occurred_ns) / clock_checks.SECOND
-        message = f"its time is {back:,.0f} s before that of the event before it"
-        return self._find(Fault.TIME, document, message, Degree.NOTED)
+    def _read_time(self, document: Document, occurred_ns: int) -> Iterator[Finding]:
+        before_ns, self._last_ns = self._last_ns, occurred_ns
+        if clock_checks.is_step(before_ns, occurred_ns):
+            self._before_step_ns = before_ns
+        if occurred_ns < before_ns - clock_checks.STEP_NS:
+            back = (before_ns - occurred_ns) / clock_checks.SECOND
+            message = f"its time is {back:,.0f} s before that of the event before it"
+            yield from self._find(Fault.TIME, document, message, Degree.NOTED)
 
     def _count(self, document: Document) -> None:
         lost = document.get("lost", 0)

@@ -11,6 +11,7 @@ from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.connect.error_messages import name_of
 from mexc_plugin.store.read import places, queries
 from mexc_plugin.store.read.follow import heads, last_written
+from mexc_plugin.store.schema import archives
 
 # Events that wait for longer wait for somebody.
 LATE_S = 300.0
@@ -104,6 +105,9 @@ def measure_lag(source: str, target: str, answer_ms: int = engines.ANSWER_TIMEOU
 def _newest_there(target: str, writer_ids: list[str], answer_ms: int) -> dict[str, int]:
     try:
         with queries.reading(target, answer_ms) as connection:
-            return places.newest(connection, writer_ids)
+            found = places.newest(connection, writer_ids)
+            for left in archives.read_left(connection):  # what it had is not missing
+                found[left.writer_id] = max(left.last, found.get(left.writer_id, 0))
+            return found
     except StoreMissing:
         return {}

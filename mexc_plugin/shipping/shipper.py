@@ -120,6 +120,11 @@ class Shipper:
         return found
 
     def _missing_of(self, reader: Reader, writer_id: str, newest: int) -> Iterator[Shipped]:
+        for run in self._held[writer_id]:
+            if run.prev_hash is None and run.last > newest:  # by the word of a note alone
+                words = f"events up to {run.last} left the target for an archive, as a note there says, and here are fewer"
+                self._refuse(writer_id, newest, words)
+                return
         try:
             for gap in gaps(self._held[writer_id], newest):
                 stretch = Stretch(writer_id, gap.first, gap.last, 0)

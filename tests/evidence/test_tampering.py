@@ -17,7 +17,6 @@ from mexc_plugin.store.verify.columns import OrderRows
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 from mexc_plugin.store.verify.stretches import Stretch
 from tests.conftest import Audit
-
 from tests.shipping import records as shipping
 from tests.torture import ledger
 
@@ -208,7 +207,9 @@ def test_a_cancel_s_id_that_is_no_text_ends_no_verifying(audit: Audit) -> None:
 
 
 @pytest.mark.parametrize("name", ["occurred_ns", "attempt", "latency_us", "http_status", "lost"])
-@pytest.mark.parametrize("number", [10**400, -(10**400), 2**63], ids=["huge", "as low", "too large"])
+@pytest.mark.parametrize(
+    "number", [10**400, -(10**400), 2**63], ids=["huge", "as low", "too large"]
+)
 def test_a_number_that_nothing_can_be_reckoned_with_ends_no_verifying(
     audit: Audit, name: str, number: int
 ) -> None:

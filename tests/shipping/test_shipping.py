@@ -146,7 +146,13 @@ def test_a_row_of_a_wrong_type_holds_back_no_other_writer(target: Audit, tmp_pat
 
 @pytest.mark.parametrize(
     ("seq", "hash_"),
-    [("'one'", "''"), ("2.5", "''"), ("x'01'", "''"), ("100", "x'ff'"), ("100", "CAST(x'ff' AS TEXT)")],
+    [
+        ("'one'", "''"),
+        ("2.5", "''"),
+        ("x'01'", "''"),
+        ("100", "x'ff'"),
+        ("100", "CAST(x'ff' AS TEXT)"),
+    ],
 )
 def test_what_is_no_event_in_the_target_holds_nothing_back(
     target: Audit, tmp_path: Path, seq: str, hash_: str
@@ -215,7 +221,9 @@ TOO_LARGE = ({"bot": "x" * 17_000_000}, "larger than a packet")
     ("backend", "odd"),
     [
         *(
-            pytest.param(*backend.values, odd, marks=backend.marks, id=f"{backend.values[0]}, {name}")
+            pytest.param(
+                *backend.values, odd, marks=backend.marks, id=f"{backend.values[0]}, {name}"
+            )
             for backend in (pytest.param("sqlite"), *BACKENDS[1:])
             for odd, name in ODD
         ),
@@ -304,3 +312,25 @@ def test_what_was_archived_from_the_target_does_not_come_back(
     )
     assert copied(ship(here, target, "--format", "json")) == 4
     assert sorted(row["seq"] for row in target.events()) == list(range(13, 21))
+    assert ship(here, target, "--status").stdout == "behind: 0 events of 0 writers\n"
+
+
+@pytest.mark.parametrize("last", [20, 10**15])
+def test_what_left_a_target_whole_is_not_missing_there_and_more_than_there_was_is_refused(
+    target: Audit, tmp_path: Path, last: int
+) -> None:
+    """Whoever may add notes could keep a writer's events away otherwise, and nobody would hear of it."""
+    written = records.longest(records.made(200))[:20]
+    here = records.source(tmp_path / "here.db", written)
+    records.store(target.url, records.made(1, seed=2))
+    left = statements.Left(written[0].writer_id, 1, last, written[19].hash)
+    text = statements.write(statements.Archive(12, 0, None, "0" * 64, (left,)))
+    note = signed_notes.sign(text, signing_keys.make("desk"))
+    target.execute(
+        "INSERT INTO audit_checkpoint (sha256, kind, taken_ns, events, note) "
+        f"VALUES ('{signed_notes.digest(note)}', 'archive', 0, 12, '{note.decode()}')"
+    )
+    assert ship(here, target, "--status").stdout == "behind: 0 events of 0 writers\n"
+    result = ship(here, target)
+    assert result.exit_code == (0 if last == 20 else 3)
+    assert ("as a note there says" in result.stderr) is (last > 20)

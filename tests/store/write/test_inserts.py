@@ -159,7 +159,9 @@ def test_what_is_there_already_is_no_failure_but_its_connection_was_lost(audit: 
     assert stored(audit) == [("a" * 36, 1), ("a" * 36, 2), ("a" * 36, 3)]
 
 
-def test_another_event_in_its_place_is_refused_and_holds_back_its_writer_alone(audit: Audit) -> None:
+def test_another_event_in_its_place_is_refused_and_holds_back_its_writer_alone(
+    audit: Audit,
+) -> None:
     first, others = (
         chained("a" * 36, *[{"kind": "request", "occurred_ns": n}] * 2) for n in (1, 2)
     )
@@ -179,7 +181,9 @@ def test_a_database_that_takes_nothing_is_to_blame_and_no_event_is(audit: Audit)
     destination = Destination(audit.url)
     destination.put(Batch(batch[:1]))
     audit.execute("ALTER TABLE cancel_audit_order RENAME TO elsewhere")
-    orders = chained("b" * 36, {"kind": "request", "occurred_ns": 1, "cancel_id": "c", "order_ids": ["1"]})
+    orders = chained(
+        "b" * 36, {"kind": "request", "occurred_ns": 1, "cancel_id": "c", "order_ids": ["1"]}
+    )
     with pytest.raises(StoreError):
         destination.put(Batch(orders))
     audit.execute("ALTER TABLE elsewhere RENAME TO cancel_audit_order")
