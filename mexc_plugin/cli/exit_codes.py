@@ -100,9 +100,8 @@ def in_words(error: MexcPluginError) -> str:
     found = recent.databases()
     if not found:
         return f"{error}. Did the script name another one? Then name it here too, with --db"
-    newest = (
-        "DATABASE" if "***" in found[0] else shlex.quote(found[0])
-    )  # whose password is not kept
+    # A server's password is not kept.
+    newest = "DATABASE" if "***" in found[0] else shlex.quote(found[0])
     return (
         f"{error}. Did the script name another one? This user's bots recorded lately in "
         f"{', '.join(found)}; look there with: --db {newest}"

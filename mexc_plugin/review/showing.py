@@ -67,9 +67,8 @@ def duration(microseconds: int | None) -> str:
     """A time between, with three digits: `1.50 ms`, `23.4 ms`, `1.20 s`; a dash where there is none."""
     if microseconds is None:
         return "–"
-    shown = _round(
-        microseconds
-    )  # at a border, three digits round it up to the next unit, or to one place less
+    # At a border, three digits round it up to the next unit, or to one place less.
+    shown = _round(microseconds)
     for unit, name in ((1_000_000, "s"), (1_000, "ms")):
         if shown >= unit:
             places = 2 if shown < 10 * unit else 1 if shown < 100 * unit else 0
