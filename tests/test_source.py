@@ -78,7 +78,6 @@ def test_no_folder_has_more_than_seventeen_files() -> None:
 # Files of more than 300 lines, each with what holds it together.
 LONG = {
     "exchange/cancels/methods.py": "ccxt's signatures take several lines each",
-    "exchange/interceptor.py": "ccxt's seams, each a few lines, side by side",
     "review/charts/drawings.py": "one function for each picture",
     "store/read/export_source.py": "two sources that share their batches",
 }

@@ -8,7 +8,6 @@ import functools
 import logging
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ccxt.base.exchange import Exchange
@@ -34,26 +33,12 @@ from mexc_plugin.exchange.drafts import redactor_of
 from mexc_plugin.exchange.error_classes import settings_of_ccxt
 from mexc_plugin.exchange.recording import Recording, Unrecorded, recv_window_of
 from mexc_plugin.exchange.redacted_logging import guard_loggers, redact
+from mexc_plugin.exchange.transport import own_fetch
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.store.write import writer_keys
 from mexc_plugin.store.write.recorders import recorder_for
 from mexc_plugin.store.write.spool import spool_folder
 from mexc_plugin.venue.endpoints import classify
-
-
-@dataclass(slots=True)
-class _Replaced:
-    """A request that a replaced `fetch` is serving; when it calls the original, that goes straight on.
-
-    claimed: the original was called for it once. Kept by exchange, method and URL, not by context:
-    the replacement may call the original in another thread or task.
-    """
-
-    attempt: Attempt | None
-    claimed: bool = False
-
-
-_UNDER_WAY: dict[tuple[int, str, Any], _Replaced] = {}
 
 
 class Interceptor:
@@ -126,11 +111,11 @@ class Interceptor:
     _audit_fetch_code = fetch.__code__
 
     async def _audit_fetch(self, url: Any, method: Any, headers: Any, body: Any) -> Any:
-        replaced = _UNDER_WAY.get(self._audit_key(url, method))
-        if replaced is not None and not replaced.claimed:
-            replaced.claimed = True
-            return await self._audit_send(False, replaced.attempt, url, method, headers, body)
-        own = self._audit_own_fetch is not None and replaced is None
+        inside, served = own_fetch.find_served(self, url, method, body)
+        if served is not None and not served.claimed:
+            served.claimed = True
+            return await self._audit_send(False, served.attempt, url, method, headers, body)
+        own = self._audit_own_fetch is not None and not inside
         endpoint = classify(as_text(method), as_text(url))
         if endpoint is not None:
             recording = self._audit_recording()
@@ -148,18 +133,11 @@ class Interceptor:
         with attempting(attempt):
             if not own or self._audit_own_fetch is None:
                 return await self._audit_send_as_ccxt(attempt, request)
-            key = self._audit_key(request[0], request[1])
-            outer = _UNDER_WAY.get(key)
-            _UNDER_WAY[key] = _Replaced(attempt)
+            url, method, _, body = request
             if attempt is not None:
                 attempt.own_fetch = True
-            try:
+            with own_fetch.serving(self, url, method, body, attempt):
                 return await resolve(self._audit_own_fetch(*request))
-            finally:
-                if outer is None:
-                    _UNDER_WAY.pop(key, None)
-                else:
-                    _UNDER_WAY[key] = outer
 
     async def _audit_send_as_ccxt(self, attempt: Attempt | None, request: tuple[Any, ...]) -> Any:
         parent: Any = super()
@@ -173,9 +151,6 @@ class Interceptor:
             return await resolve(parent.fetch(*request))
         finally:
             attempt.armed = False
-
-    def _audit_key(self, url: Any, method: Any) -> tuple[int, str, Any]:
-        return id(self), as_text(method).upper(), url
 
     async def fetch2(self, *args: Any, **kwargs: Any) -> Any:
         """As ccxt's, which signs, queues and retries. What is sent within one call is attempts of one cancel."""

@@ -1,1 +1,1 @@
-"""The ways to the wire below ccxt, guarded while a cancel is being sent."""
+"""The ways to the wire: those below ccxt, guarded while a cancel is being sent, and a `fetch` of the user's own."""
