@@ -126,7 +126,7 @@ def choose_error(
     if plain is not None and not followed:
         ours = _known_class(verdict, answer.status)
         kind = type(plain) if ours is None else combine(ours, type(plain))
-        return plain if isinstance(plain, kind) else kind(*plain.args)
+        return plain if isinstance(plain, kind) else _as_class(kind, plain)
     returned = (
         combine(BadResponse, ccxt_errors.ExchangeError)  # what is there could have raised either
         if followed
@@ -194,9 +194,24 @@ def _combine(ours: Kind, plain: Kind) -> Kind:
         return plain
 
 
+def _as_class(kind: Kind, plain: ccxt_errors.BaseError) -> ccxt_errors.BaseError:
+    """The same error, of another class, with all that it holds; as it is where that cannot be."""
+    try:
+        error = _make(kind, plain.args)
+    except TypeError:
+        return plain
+    vars(error).update(vars(plain))
+    return error
+
+
+def _make(kind: Kind, args: tuple[Any, ...]) -> ccxt_errors.BaseError:
+    """Not called: a class of the bot's may take other arguments than the text that it hands on."""
+    return kind.__new__(kind, *args)
+
+
 def _reduce(self: ccxt_errors.BaseError) -> tuple[Any, ...]:
     return _rebuild, (*type(self).__bases__, self.args), self.__dict__ or None  # its notes, too
 
 
 def _rebuild(ours: Kind, plain: Kind, args: tuple[Any, ...]) -> ccxt_errors.BaseError:
-    return combine(ours, plain)(*args)
+    return _make(combine(ours, plain), args)

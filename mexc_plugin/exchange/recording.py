@@ -36,8 +36,6 @@ Put = Callable[[Recorder, dict[str, Any], float], Awaitable[Place]]
 DEFAULT_RECV_WINDOW = 5_000
 # Of an attempt's budget, what a later event has in any case.
 LEAST_SHARE = 0.15
-# What Python's decoders of characters and of JSON raise and ccxt lets through: an odd charset, a deep nesting.
-UNDECODABLE = (LookupError, UnicodeError, RecursionError)
 LOST_ANSWER = "its own answer was lost; what the bot got came from another request"
 
 log = logging.getLogger("mexc_plugin")
@@ -146,7 +144,7 @@ class Recording:
         self, scope: Scope, attempt: Attempt, plain: BaseException | None
     ) -> BaseException | None:
         """What the bot gets; None where the result goes on to it."""
-        if isinstance(plain, UNDECODABLE) and attempt.is_out:
+        if attempt.is_out and _cannot_be_decoded(plain):
             return error_classes.BadResponse(f"{self._exchange.id} the answer cannot be decoded")
         verdict = attempt.verdict()
         if verdict is None or attempt.answer is None:
@@ -232,6 +230,14 @@ class Recording:
                 f"{self._exchange.id} the cancel was not sent: the audit database cannot be written "
                 'and on_failure is "refuse"; see the log, or run: mexc-plugin db check'
             )
+
+
+def _cannot_be_decoded(error: BaseException | None) -> bool:
+    """Whether it is what Python's decoders of characters and of JSON raise and ccxt lets through.
+
+    A LookupError of an odd charset is just that: a KeyError comes from a hook of the bot's own.
+    """
+    return type(error) is LookupError or isinstance(error, UnicodeError | RecursionError)
 
 
 def recv_window_of(exchange: Any) -> float:
