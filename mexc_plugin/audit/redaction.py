@@ -73,7 +73,7 @@ class Redactor:
         self._know(form for secret in known for form in _forms(secret))
 
     def knowing(self, words: Iterable[str]) -> "Redactor":
-        """One that knows more: the signatures of a request. They are hexadecimal and have one form."""
+        """One that knows more: the secrets of a request. They are letters and digits, and have one form."""
         other = object.__new__(Redactor)
         found = (word for word in words if len(word) >= MIN_LITERAL and word not in REPLACEMENT)
         other._know((*self._literals, *found))
@@ -177,11 +177,13 @@ def _secret_values(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def signatures(url: str, headers: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """The signatures that a signed request carries, in its URL or its headers."""
+def sent_secrets(url: str, headers: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The secrets that a signed request carries, in its URL or its headers: its signature, and whoever's key signed it."""
     found = [url[start:end] for start, end in _secret_values(url)]
     found += [
-        str(value) for name, value in (headers or {}).items() if str(name).lower() == "signature"
+        as_text(value)
+        for name, value in (headers or {}).items()
+        if as_text(name).lower() in SECRET_NAMES
     ]
     return tuple(found)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from mexc_plugin.audit import events
 from mexc_plugin.audit.interrupts import is_from_handler
-from mexc_plugin.audit.redaction import Redactor, account_fingerprint, as_text, signatures
+from mexc_plugin.audit.redaction import Redactor, account_fingerprint, as_text, sent_secrets
 from mexc_plugin.exchange.context import Attempt, Scope
 from mexc_plugin.venue.endpoints import Effect
 from mexc_plugin.venue.fields import event_fields
@@ -157,10 +157,10 @@ def unified_symbol(exchange: Any, native: str | None) -> str | None:
 
 
 def redactor_of(exchange: Any, url: str = "", headers: Any = None) -> Redactor:
-    """The redactor of an exchange's credentials and of a request's signature. Total."""
+    """The redactor of an exchange's credentials and of what a request carries: its signature, and any other's key. Total."""
     values = [getattr(exchange, name, None) for name in CREDENTIALS]
     known = _redactor_for(*[value for value in values if isinstance(value, (str, bytes))])
-    found = signatures(url, headers if isinstance(headers, dict) else None)
+    found = sent_secrets(url, headers if isinstance(headers, dict) else None)
     return known.knowing(found) if found else known
 
 

@@ -34,6 +34,7 @@ from mexc_plugin.exchange.error_classes import settings_of_ccxt
 from mexc_plugin.exchange.recording import Recording, Unrecorded, recv_window_of
 from mexc_plugin.exchange.redacted_logging import guard_loggers, redact
 from mexc_plugin.exchange.transport import own_fetch
+from mexc_plugin.exchange.transport.requests_guard import is_written_in
 from mexc_plugin.exchange.waiting import resolve
 from mexc_plugin.store.write import writer_keys
 from mexc_plugin.store.write.recorders import recorder_for
@@ -125,7 +126,7 @@ class Interceptor:
             return await self._audit_send(own, None, url, method, headers, body)
         except BaseException as error:
             # ccxt puts the signed URL into the texts of its network errors.
-            redact_exception(error, self._audit_redactor())
+            redact_exception(error, redactor_of(self, as_text(url), headers))
             raise
 
     async def _audit_send(self, own: bool, attempt: Attempt | None, *request: Any) -> Any:
@@ -144,7 +145,10 @@ class Interceptor:
         if attempt is None:
             return await resolve(parent.fetch(*request))
         attempt.provable = (
-            self._audit_guard_sessions() and not attempt.own_fetch and _fetches_as_we_do(type(self))
+            self._audit_guard_sessions()
+            and not attempt.own_fetch
+            and _fetches_as_we_do(type(self))
+            and is_written_in("ccxt", parent.fetch)
         )
         attempt.armed = True
         try:

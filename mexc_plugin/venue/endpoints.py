@@ -114,12 +114,12 @@ def classify(method: str, url: str) -> Endpoint | None:
     """The cancelling endpoint that this request calls, or None.
 
     No spelling hides a cancel that a client or a server may fold: case, percent escapes, doubled
-    and trailing slashes, dot segments, path parameters, a URL within the query of a proxy's.
+    and trailing slashes, dot segments, path parameters, tabs and ends of lines, a URL within the query of a proxy's.
     """
     verb = method.upper()
     if verb not in _METHODS:
         return None
-    plain = unquote(url)
+    plain = unquote(url.translate(_LEFT_OUT))
     for address in _ADDRESS.split(plain)[1:] or [plain]:
         segments = _segments(address)
         for tail, endpoint in _CANDIDATES.get((verb, segments[-1] if segments else ""), ()):
@@ -130,6 +130,8 @@ def classify(method: str, url: str) -> Endpoint | None:
 
 _METHODS = frozenset(endpoint.method for endpoint in ENDPOINTS)
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+# As aiohttp and the standard library do, in the middle of a word, too.
+_LEFT_OUT = str.maketrans("", "", "\t\r\n")
 
 
 def _segments(address: str) -> tuple[str, ...]:

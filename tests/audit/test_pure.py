@@ -15,7 +15,12 @@ from hypothesis import strategies as st
 
 from mexc_plugin.audit import canonical, chain, events, ids
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.audit.redaction import Redactor, account_fingerprint, redact_exception, signatures
+from mexc_plugin.audit.redaction import (
+    Redactor,
+    account_fingerprint,
+    redact_exception,
+    sent_secrets,
+)
 from mexc_plugin.exchange import error_classes
 from mexc_plugin.exchange.cancels import unified_orders
 from mexc_plugin.exchange.context import Scope
@@ -295,7 +300,7 @@ def test_secrets_are_taken_out_of_an_exception_and_of_its_causes() -> None:
 
 
 def test_signatures_are_found_in_url_and_headers() -> None:
-    assert signatures(URL, {"Signature": "cd"}) == ("ab", "cd")
+    assert sent_secrets(URL, {"Signature": "cd"}) == ("ab", "cd")
 
 
 def test_the_fingerprint_names_a_key_without_holding_it() -> None:
@@ -321,7 +326,7 @@ PIECES = st.lists(st.sampled_from(WORDS), max_size=14).map("".join)
 @example("?token=a&x=1&\u017fecret%3Db)")
 @example("token=a=signature=b token=&apikey=c%26")
 def test_secret_parameters_are_found_wherever_one_expression_finds_them(text: str) -> None:
-    assert list(signatures(text, None)) == [match["value"] for match in ORACLE.finditer(text)]
+    assert list(sent_secrets(text, None)) == [match["value"] for match in ORACLE.finditer(text)]
 
 
 @given(st.dictionaries(st.sampled_from("abcd"), PIECES | st.just("of key-1234567 once")))

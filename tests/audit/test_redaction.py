@@ -19,7 +19,7 @@ from mexc_plugin.audit.redaction import (
     account_fingerprint,
     as_text,
     redact_exception,
-    signatures,
+    sent_secrets,
 )
 
 # Written out once more: whoever takes a name out of the product has to take it out here.
@@ -135,8 +135,13 @@ def test_a_password_in_a_url_is_replaced_in_a_text_with_no_other_secret(
 def test_all_signatures_of_a_request_are_found() -> None:
     url = "https://x/?symbol=A&signature=s1&token=t1"
 
-    assert signatures(url, {"SIGNATURE": "s2", "Signature": 3, "x": "y"}) == ("s1", "t1", "s2", "3")
-    assert signatures("https://x/", None) == ()
+    assert sent_secrets(url, {"SIGNATURE": "s2", "Signature": 3, "x": "y"}) == (
+        "s1",
+        "t1",
+        "s2",
+        "3",
+    )
+    assert sent_secrets("https://x/", None) == ()
 
 
 @given(st.lists(st.text("0123456789abcdef", min_size=1, max_size=64), max_size=3))

@@ -317,7 +317,9 @@ def test_a_default_folder_that_cannot_be_made_is_no_bare_oserror(
 # -- which requests cancel
 
 
-@pytest.mark.parametrize("path", ["order/.", "order/x/..", "order;x=1", "x/../order"])
+@pytest.mark.parametrize(
+    "path", ["order/.", "order/x/..", "order;x=1", "x/../order", "or\tder", "or\r\nder"]
+)
 def test_a_path_that_clients_or_servers_fold_hides_no_cancel(path: str) -> None:
     assert endpoints.classify("DELETE", f"https://api.mexc.com/api/v3/{path}?symbol=LTCBTC")
 

@@ -194,6 +194,41 @@ def test_a_fetch_of_the_class_that_does_so_leaves_it_unknown(
     assert [row["outcome"] for row in audit.history()] == ["unknown"]
 
 
+@pytest.mark.parametrize("way", ["ccxt's class itself", "a class between ours and ccxt's"])
+def test_a_fetch_below_ours_that_does_so_leaves_it_unknown(
+    ready: Bot, sandbox: Sandbox, audit: Audit, closed: str, monkeypatch, way: str
+) -> None:
+    kind = type(ready.exchange)
+    plain = kind.__bases__[-1]
+    base = next(each for each in plain.__mro__ if "fetch" in vars(each))
+    original, here = base.fetch, sandbox.url.partition("://")[2]
+
+    def fetch(self: Any, url: str, *rest: Any) -> Any:
+        try:
+            return send_by_other_means_at_once(url, *rest)
+        except LOST:
+            return original(self, url.replace(here, closed), *rest)
+
+    async def async_fetch(self: Any, url: str, *rest: Any) -> Any:
+        try:
+            return await send_by_other_means(url, *rest)
+        except LOST:
+            return await original(self, url.replace(here, closed), *rest)
+
+    own = fetch if ready.colour == "sync" else async_fetch
+    if way == "ccxt's class itself":
+        monkeypatch.setattr(base, "fetch", own)
+    else:
+        between = type("Between", (plain,), {"fetch": own})
+        ready.exchange.__class__ = type("mexc", (kind, between), {})
+    order_id = place(sandbox)
+    with pytest.raises((ccxt.NetworkError, *LOST)):
+        ready.cancel_order(order_id, SYMBOL)
+
+    assert is_cancelled(sandbox, order_id)
+    assert [row["outcome"] for row in audit.history()] == ["unknown"]
+
+
 @pytest.mark.parametrize("layer", ["fetch2", "request", "spotPrivateDeleteOrder"])
 def test_a_layer_above_that_tries_another_host_has_one_attempt_for_each(
     ready: Bot, sandbox: Sandbox, audit: Audit, closed: str, layer: str
@@ -322,6 +357,33 @@ def test_an_adapter_of_the_bots_own_kind_sends_a_cancel_once_whatever_it_does_ot
         bot.cancel_order(place(sandbox), SYMBOL)
     assert len(sandbox.arrivals) == 1
     assert adapter.max_retries.total == retries
+
+
+LIBRARY = {
+    "requests.Session.request": (requests.Session, "request"),
+    "requests.Session.send": (requests.Session, "send"),
+    "HTTPAdapter.send": (HTTPAdapter, "send"),
+    "ClientSession._request": (aiohttp.ClientSession, "_request"),
+}
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_a_library_into_which_somebody_put_a_method_proves_nothing(
+    make_bot: MakeBot, audit: Audit, closed: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It may have sent by other means before, as a session of the bot's own kind may."""
+    bot = make_bot()
+    bot.load_markets()
+    kind, method = LIBRARY[name]
+    original = getattr(kind, method)
+    monkeypatch.setattr(kind, method, lambda *args, **kwargs: original(*args, **kwargs))
+    bot.exchange.urls["api"]["spot"]["private"] = f"http://{closed}"
+    with pytest.raises(ccxt.NetworkError):
+        bot.cancel_order("1", SYMBOL)
+
+    is_its_own = (kind is aiohttp.ClientSession) != (bot.colour == "sync")
+    expected = "unknown" if is_its_own else "not_sent"
+    assert [row["outcome"] for row in audit.history()] == [expected]
 
 
 @needs_middlewares

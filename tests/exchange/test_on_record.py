@@ -235,6 +235,25 @@ def test_an_answer_that_echoes_the_signature_puts_it_on_no_record_and_into_no_er
     assert "[redacted] is not valid" in str(caught.value)
 
 
+def test_an_answer_that_echoes_the_key_of_another_signer_puts_it_on_no_record_and_into_no_error(
+    ready: Bot, sandbox: Sandbox, audit: Audit
+) -> None:
+    """A `sign` of the bot's own may sign with a key that the exchange does not hold."""
+    key, original = "mx0anotherkeythatsigns", ready.exchange.sign
+
+    def sign(*args: Any, **kwargs: Any) -> Any:
+        signed = original(*args, **kwargs)
+        return {**signed, "headers": {**signed["headers"], "X-MEXC-APIKEY": key}}
+
+    ready.exchange.sign = sign
+    fault = Fault(FaultKind.REFUSAL, code=10072, message=f"Api key info invalid: {key}", status=400)
+    sandbox.inject(fault)
+    with pytest.raises(ccxt.AuthenticationError) as caught:
+        ready.cancel_order("1", SYMBOL)
+    assert "Api key info invalid: [redacted]" in str(caught.value)
+    assert [event["kind"] for event in audit.events() if key in str(event)] == []
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_on_record_with_where_it_led_and_what_it_said(
     ready: Bot, sandbox: Sandbox, audit: Audit, status: int

@@ -42,13 +42,20 @@ def guard(session: object) -> bool:
 
 
 def sends_as(session: object, library: type, names: tuple[str, ...]) -> bool:
-    """Whether an object has no ways of its own to send under these names."""
+    """Whether an object has no ways of its own to send under these names, nor its library others than it came with."""
     own = getattr(session, "__dict__", {})
+    package = library.__module__.partition(".")[0]
     return all(
         getattr(own.get(name), MARK, name not in own)
         and getattr(type(session), name) is getattr(library, name)
+        and is_written_in(package, getattr(library, name))
         for name in names
     )
+
+
+def is_written_in(package: str, function: object) -> bool:
+    """Whether a function or method is a package's own, and none that somebody has put into one of its classes."""
+    return getattr(function, "__globals__", {}).get("__name__", "").startswith(f"{package}.")
 
 
 def failed_unsent(error: BaseException | None, kinds: tuple[type[BaseException], ...]) -> bool:
