@@ -39,10 +39,12 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """The answer is none that the venue documents. reason: why; names_order: it speaks of an order all the same."""
+    """The answer is none that the venue documents. reason: why; says_success: it speaks of an order or
+    of success all the same.
+    """
 
     reason: str
-    names_order: bool = False
+    says_success: bool = False
 
 
 Reply = Acknowledged | Refusal | Unreadable
@@ -88,7 +90,7 @@ def decode(asked: ParsedRequest, body: str) -> Reply:
     try:
         return _read_refusal(parsed) or _read_acknowledgement(asked, parsed)
     except _NotReadable as problem:
-        return Unreadable(str(problem), _names_order(parsed))
+        return Unreadable(str(problem), _says_success(parsed))
 
 
 def read_refusal(body: str) -> Refusal | None:
@@ -117,7 +119,7 @@ def _read_refusal(parsed: object) -> Refusal | None:
         if success is False:
             raise _NotReadable("it says that it failed, without a code that says why")
         return None
-    if success is True or _names_order(parsed) or _is_success(_message(parsed)):
+    if _says_success(parsed):
         raise _NotReadable(f"it says both success and code {code}")
     return Refusal(code, _message(parsed))
 
@@ -128,6 +130,14 @@ def _read_code(item: Mapping[str, Any], key: str) -> str | None:
     if key in item and (code is None or not _CODE.fullmatch(code)):
         raise _NotReadable(f"the {key} is no code")
     return code
+
+
+def _says_success(parsed: object) -> bool:
+    """Whether any part of an answer is as in one that acknowledges."""
+    if _names_order(parsed) or not isinstance(parsed, dict):
+        return _names_order(parsed)
+    code = text(parsed.get("code"))
+    return parsed.get("success") is True or code in SUCCESS_CODES or _is_success(_message(parsed))
 
 
 def _names_order(parsed: object) -> bool:
@@ -243,6 +253,8 @@ def _read_item(item: object) -> CancelAck:
     external = _scalar(item, "externalOid") or _scalar(item, "client_order_id")
     if order_id is None and external is None:
         raise _NotReadable("a result names no order")
+    if _read_refusal(item) is not None:
+        raise _NotReadable("a result says that it failed, where results do not say it")
     code = _read_code(item, "errorCode")
     message = _scalar(item, "errorMsg") or _scalar(item, "msg")
     succeeded = message is None or _is_success(message)

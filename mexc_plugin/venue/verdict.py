@@ -77,6 +77,9 @@ HTTP_OUTCOMES = {
     429: Outcome.RATE_LIMITED,
 }
 
+# Of whoever stands in front of the venue, too: as little known as of a 5xx.
+TIMED_OUT = 408
+
 # Of several orders in one answer, the worst heads it: a batch in which one failed was no success.
 _WORST_FIRST = (
     Outcome.UNKNOWN,
@@ -116,7 +119,7 @@ def decide(asked: ParsedRequest, answer: HttpAnswer | None, *, may_have_left: bo
     if answer is None:
         return Verdict(Outcome.UNKNOWN if may_have_left else Outcome.NOT_SENT)
     status = answer.status
-    if not 200 <= status < 300 and not 400 <= status < 500:
+    if status == TIMED_OUT or not (200 <= status < 300 or 400 <= status < 500):
         return Verdict(
             Outcome.UNKNOWN,
             refusal=read_refusal(answer.body),
@@ -124,9 +127,9 @@ def decide(asked: ParsedRequest, answer: HttpAnswer | None, *, may_have_left: bo
         )
     reply = decode(asked, answer.body)
     if status >= 400 and (
-        isinstance(reply, Acknowledged) or (isinstance(reply, Unreadable) and reply.names_order)
+        isinstance(reply, Acknowledged) or (isinstance(reply, Unreadable) and reply.says_success)
     ):
-        return Verdict(Outcome.UNKNOWN, reason=f"HTTP {status} with the word of an order")
+        return Verdict(Outcome.UNKNOWN, reason=f"HTTP {status} beside a word of success")
     if status in HTTP_OUTCOMES:
         return Verdict(HTTP_OUTCOMES[status], refusal=read_refusal(answer.body))
     if isinstance(reply, Refusal):

@@ -276,6 +276,8 @@ NO_SUCCESS = {
     "a code that is true": with_items(item(errorCode=True)), "a code that is a list": with_items(item(errorCode=[0])),
     "a code that is no number": with_items(item(errorCode="none")), "an id that is an object": with_items(item(orderId={"id": 4})),
     "another order above": envelope(orderId=999), "another order above, no data": envelope(orderId=999, data=...),
+    "a failing code of another name in an item": with_items(item(code=2040)), "a failing code and no errorCode": with_items(item(errorCode=..., errorMsg=..., code=2040)),
+    "success: false in an item": with_items(item(success=False)), "a success that is a text in an item": with_items(item(success="no")),
     "only the owner's own id": with_items(item(orderId=..., externalOid="other")),
 }  # fmt: skip
 

@@ -69,7 +69,7 @@ def test_a_5xx_as_a_code_is_as_unknown_as_a_5xx_as_a_status(code: int) -> None:
     assert known is Outcome.UNKNOWN or code == 511  # "endpoint inaccessible": the key may not
 
 
-@pytest.mark.parametrize("status", [*range(100, 200), *range(300, 400), *range(500, 600)])
+@pytest.mark.parametrize("status", [*range(100, 200), *range(300, 400), 408, *range(500, 600)])
 def test_these_statuses_decide_nothing_whatever_they_say(status: int) -> None:
     order = {"orderId": "4", "symbol": "LTCBTC", "status": "CANCELED"}
     for answer in (order, {"code": -2011, "msg": "Unknown order sent."}, "", "<html>"):
@@ -102,6 +102,12 @@ def test_a_status_that_is_a_refusal_is_none_beside_the_word_of_an_order(status: 
         (spot(), {"code": 429, "orderId": "4"}),
         (open_orders(), [{"orderId": "4", "symbol": "LTCUSDT"}]),
         (futures(), {"success": True, "code": 0, "data": [{"orderId": 999, "errorCode": 0}]}),
+        (futures(), {"success": True, "code": 0, "data": "false"}),
+        (spot(), {"code": 200, "msg": "success"}),
+        (spot(), {"code": 0}),
+        (spot(), {"success": True}),
+        (spot(), {"msg": "success"}),
+        (open_orders(), {"code": 200}),
     ):
         assert outcome_of(asked, answer, status) == "unknown"
 
