@@ -17,7 +17,10 @@ if TYPE_CHECKING:  # without typing and importlib.abc, which take longer to impo
     from typing import Any, NoReturn
 
 PACKAGE = "ccxt"
+# Each keeps a class of its own, which is ccxt's again where one of them alone is imported anew or reloaded.
+PLACES = frozenset({PACKAGE, "ccxt.async_support", "ccxt.pro"})
 EXIT_CODE = 1
+_installed: "set[str]" = set()
 
 
 def arm() -> None:
@@ -35,10 +38,12 @@ def disarm() -> None:
 
 def install_or_end() -> None:
     """Install the adapter. An import error could be caught by the bot: so this ends the process."""
+    _installed.clear()
     try:
         from mexc_plugin.hosting.installing import install
 
         install()
+        _installed.add(PACKAGE)
     except Exception as error:  # noqa: BLE001 - whatever it is, a bot must not run without its audit
         end(f"{type(error).__name__}: {error}")
 
@@ -62,7 +67,7 @@ class Finder:
     def find_spec(
         self, fullname: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
-        if fullname != PACKAGE:
+        if fullname not in PLACES:
             return None
         for finder in sys.meta_path:
             if finder is self or not hasattr(finder, "find_spec"):
@@ -92,4 +97,6 @@ class _InstallingLoader:
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        install_or_end()
+        # The others are first imported while the adapter is being installed.
+        if module.__name__ == PACKAGE or _installed:
+            install_or_end()

@@ -29,6 +29,9 @@ WAYS = {
     "import mexc_plugin; mexc_plugin.install(); from ccxt import mexc as found": "sync",
     "import ccxt.base.errors; import ccxt; found = ccxt.mexc": "sync",
     "import importlib, ccxt; importlib.reload(ccxt); found = ccxt.mexc": "sync",
+    "import importlib, ccxt.async_support as a; importlib.reload(a); found = a.mexc": "asynchronous",
+    "import importlib, ccxt.pro; importlib.reload(ccxt.pro); found = ccxt.pro.mexc": "pro",
+    "import sys, ccxt.pro; del sys.modules['ccxt.pro']; from ccxt.pro import mexc as found": "pro",
 }
 
 
