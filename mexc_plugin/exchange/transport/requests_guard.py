@@ -55,7 +55,8 @@ def sends_as(session: object, library: type, names: tuple[str, ...]) -> bool:
 
 def is_written_in(package: str, function: object) -> bool:
     """Whether a function or method is a package's own, and none that somebody has put into one of its classes."""
-    return getattr(function, "__globals__", {}).get("__name__", "").startswith(f"{package}.")
+    module = getattr(function, "__globals__", {}).get("__name__")
+    return str(module).startswith(f"{package}.")
 
 
 def failed_unsent(error: BaseException | None, kinds: tuple[type[BaseException], ...]) -> bool:
