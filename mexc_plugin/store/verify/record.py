@@ -22,10 +22,9 @@ from mexc_plugin.store.verify.columns import (
     odd_keys,
     plain,
 )
-from mexc_plugin.store.verify.findings import Degree, Fault, Finding
+from mexc_plugin.store.verify.findings import Fault, Finding
 
 __all__ = [
-    "Degree",
     "Fault",
     "Finding",
     "OrderRows",

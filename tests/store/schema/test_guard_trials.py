@@ -77,6 +77,27 @@ def test_what_is_let_pass_is_a_fault_and_taken_back(recorded: Audit, backend: st
     assert everything(recorded) == before
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
+@pytest.mark.parametrize("verb", ["UPDATE", "DELETE", "REPLACE"])
+def test_one_guard_that_is_gone_is_one_fault(recorded: Audit, backend: str, verb: str) -> None:
+    drop(recorded, backend, f"cancel_audit_no_{verb.lower()}")
+    (fault,) = guard_trials.try_guards(recorded.url).faults
+    assert fault.startswith(f"{verb} of cancel_audit was tried")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+@pytest.mark.parametrize("when", ["INSERT", "UPDATE"])
+def test_what_fails_for_another_reason_is_neither_refused_nor_let_pass(
+    recorded: Audit, backend: str, when: str
+) -> None:
+    drop(recorded, backend, "cancel_audit_no_update")
+    recorded.execute(
+        f"CREATE TRIGGER full BEFORE {when} ON cancel_audit BEGIN SELECT RAISE(ABORT, 'full'); END"
+    )
+    found = guard_trials.try_guards(recorded.url)
+    assert (found.refused, found.faults, len(found.untried)) == (set(), [], 1)
+
+
 def test_a_record_that_is_locked_is_not_tried_and_nobody_waits_long(
     recorded: Audit, backend: str
 ) -> None:

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from mexc_plugin.audit import events
 from mexc_plugin.store.read import queries
+from mexc_plugin.store.verify import columns
 from mexc_plugin.store.verify.columns import OrderRows
 from mexc_plugin.store.verify.findings import Fault
 from tests.cli.tampering import tamper
@@ -35,6 +36,22 @@ def test_rows_of_no_event_are_counted_as_they_are_now(audit: Audit, store: Store
 
 
 @only_sqlite
+def test_rows_of_no_event_are_those_of_the_stretch_alone(audit: Audit, store: Store) -> None:
+    other = "b" * 36
+    store(WRITER, "request", "request", "request", cancel_id=CANCEL, order_ids=["7"])
+    store(other, "request", "request", "request", cancel_id=CANCEL, order_ids=["7"])
+    tamper(audit.path, f"DELETE FROM cancel_audit_order WHERE seq = 2 AND writer_id = '{other}'")
+    with queries.reading(audit.url) as connection:
+        totals = []
+        for writer_id in (WRITER, other):
+            orders = OrderRows(connection, (writer_id, 2, 3))
+            orders.begin()
+            totals.append([(each.message, each.writer_id) for each in orders.check_total()])
+    said = "cancel_audit_order has {} rows of no event"
+    assert totals == [[(said.format(2), WRITER)], [(said.format(1), other)]]
+
+
+@only_sqlite
 def test_an_order_s_text_that_is_none_is_a_finding(audit: Audit, store: Store) -> None:
     (event,) = store(WRITER, "request", cancel_id=CANCEL, order_ids=["7", "8"])
     tamper(audit.path, "UPDATE cancel_audit_order SET order_id = CAST(x'ff' AS TEXT)")
@@ -43,3 +60,9 @@ def test_an_order_s_text_that_is_none_is_a_finding(audit: Audit, store: Store) -
         orders.begin()
         (finding,) = orders.check(events.project(event))
     assert finding.fault is Fault.ORDERS
+
+
+def test_rows_of_a_writer_s_first_and_last_event_are_no_orphans(audit: Audit, store: Store) -> None:
+    store(WRITER, "request", "request", cancel_id=CANCEL, order_ids=["7"])
+    with queries.reading(audit.url) as connection:
+        assert list(columns.find_orphans(connection)) == []

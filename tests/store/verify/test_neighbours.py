@@ -2,6 +2,7 @@
 
 import pytest
 
+from mexc_plugin.audit.archive_notes import TITLE
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import neighbours
 from tests.cli.tampering import tamper
@@ -19,3 +20,20 @@ def test_a_time_that_is_none_is_a_finding_and_ends_no_reading(audit: Audit, stor
         found = neighbours.findings(connection, [{"writer_id": place[0], "seq": place[1]}])
     said = [finding.message for finding in found[place]]
     assert said == ["column occurred_at differs from the payload"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_behind_an_archive_the_chain_goes_on_where_its_note_says(
+    audit: Audit, store: Store
+) -> None:
+    writer_id = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+    first, second, _ = store(writer_id, "request", "request", "request")
+    tamper(
+        audit.path,
+        "DELETE FROM cancel_audit WHERE seq = 1",
+        "INSERT INTO audit_checkpoint (sha256, kind, taken_ns, events, note) VALUES "
+        f"('{'0' * 64}', 'archive', 0, 0, '{TITLE}\nwriter {writer_id} 1 1 {first.hash}\n')",
+    )
+    with queries.reading(audit.url) as connection:
+        found = neighbours.findings(connection, [{"writer_id": writer_id, "seq": 2}])
+    assert found == {(writer_id, second.seq): []}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mexc_plugin.audit import chain, events
+from mexc_plugin.audit import canonical, chain, events
 from mexc_plugin.store.verify.columns import CHAIN
 from mexc_plugin.store.verify.findings import Fault
 from mexc_plugin.store.verify.record import Verifier
@@ -32,6 +32,13 @@ def test_what_is_no_event_says_nothing_and_not_what_the_one_before_it_said(
     assert verifier.document["seq"] == 1
     (finding,) = verifier.check(rows[1] | {"hash": b"x"})
     assert (finding.fault, verifier.document) == (Fault.PAYLOAD, {})
+
+
+def test_a_number_of_another_type_that_equals_the_right_one_is_found(
+    rows: list[dict[str, Any]],
+) -> None:
+    (finding,) = Verifier().check(rows[0] | {"seq": 1.0})
+    assert finding.message == "no event: seq of a wrong type (seq 1.0)"
 
 
 def test_behind_a_row_that_is_no_event_the_chain_goes_on(rows: list[dict[str, Any]]) -> None:
@@ -82,3 +89,39 @@ def test_a_time_is_compared_as_servers_give_it_too(
     verifier.begin(WRITER, 0, chain.GENESIS)
     found = verifier.check(rows[0] | {"occurred_at": time})
     assert [finding.fault for finding in found] == faults
+
+
+def test_a_link_that_no_hash_can_be_made_of_is_found_by_its_hash_too(
+    rows: list[dict[str, Any]],
+) -> None:
+    found = Verifier().check(rows[0] | {"prev_hash": "é"})
+    assert [finding.fault for finding in found] == [Fault.LINK, Fault.HASH]
+
+
+def test_a_time_as_servers_give_it_is_no_finding_beside_another(
+    rows: list[dict[str, Any]],
+) -> None:
+    time = datetime.fromisoformat(rows[0]["occurred_at"])
+    (finding,) = Verifier().check(rows[0] | {"occurred_at": time, "bot": "another"})
+    assert finding.message == "column bot differs from the payload"
+
+
+@pytest.mark.parametrize(
+    ("said", "occurred_ns"),
+    [
+        ({"writer_id": f"{WRITER[:-1]}b"}, 1),
+        ({"occurred_ns": "1"}, None),
+        ({"occurred_ns": True}, 1),
+    ],
+    ids=["another writer", "a text as its time", "no number as its time"],
+)
+def test_in_a_file_too_an_event_names_its_writer_and_its_time(
+    said: dict[str, Any], occurred_ns: int | None
+) -> None:
+    document = {"writer_id": WRITER, "seq": 1, "occurred_ns": 1, "cancel_id": "c"} | said
+    payload = canonical.encode(document)
+    hash_ = chain.link(chain.GENESIS, payload)
+    verifier = Verifier()
+    verifier.begin(WRITER, 0, chain.GENESIS)
+    (found,) = verifier.check_in_file(document, (WRITER, 1, payload, chain.GENESIS, hash_))
+    assert (found.fault, found.cancel_id, found.occurred_ns) == (Fault.PAYLOAD, "c", occurred_ns)
