@@ -12,14 +12,21 @@ from .conftest import Store
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
-def test_a_time_that_is_none_is_a_finding_and_ends_no_reading(audit: Audit, store: Store) -> None:
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("occurred_at", "'x'"), ("bot", "CAST(x'ff' AS TEXT)")],
+    ids=["no time", "no text"],
+)
+def test_a_value_that_is_none_is_a_finding_and_ends_no_reading(
+    audit: Audit, store: Store, column: str, value: str
+) -> None:
     first, _ = store("a" * 36, "request", "response")
-    tamper(audit.path, "UPDATE cancel_audit SET occurred_at = 'x'")
+    tamper(audit.path, f"UPDATE cancel_audit SET {column} = {value}")
     place = first.writer_id, first.seq
     with queries.reading(audit.url) as connection:
         found = neighbours.findings(connection, [{"writer_id": place[0], "seq": place[1]}])
     said = [finding.message for finding in found[place]]
-    assert said == ["column occurred_at differs from the payload"]
+    assert said == [f"column {column} differs from the payload"]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])

@@ -7,7 +7,7 @@ import pytest
 
 from mexc_plugin.audit import canonical, chain, events
 from mexc_plugin.store.verify.columns import CHAIN
-from mexc_plugin.store.verify.findings import Fault
+from mexc_plugin.store.verify.findings import Fault, Finding
 from mexc_plugin.store.verify.record import Verifier
 
 WRITER = "00000000-0000-4000-8000-00000000000a"
@@ -78,6 +78,9 @@ def test_a_link_that_fits_is_no_reason_to_miss_a_gap(
     assert verifier.check(rows[0]) == []
     (gap,) = verifier.check(forged)
     assert gap.message == f"{missing} missing before it"
+    verifier.begin(WRITER, 1, rows[0]["hash"])
+    (gap,) = verifier.check_chain(tuple(forged[name] for name in CHAIN))
+    assert gap.message == f"{missing} missing before it"
 
 
 @pytest.mark.parametrize(("late_us", "faults"), [(0, []), (1, [Fault.COLUMN])])
@@ -106,6 +109,40 @@ def test_a_time_as_servers_give_it_is_no_finding_beside_another(
     assert finding.message == "column bot differs from the payload"
 
 
+def test_by_chains_alone_too_an_event_that_follows_another_one_is_found(
+    rows: list[dict[str, Any]],
+) -> None:
+    draft = {"kind": "request", "occurred_ns": 2}
+    forged = events.project(events.seal(draft, WRITER, 2, "f" * 64))
+    verifier = Verifier()
+    verifier.begin(WRITER, 1, rows[0]["hash"])
+    found = verifier.check_chain(tuple(forged[name] for name in CHAIN))
+    assert [finding.fault for finding in found] == [Fault.LINK]
+
+
+def test_a_loss_that_is_none_is_found() -> None:
+    draft = {"kind": "request", "occurred_ns": 1, "lost": 2}
+    row = events.project(events.seal(draft, WRITER, 1, chain.GENESIS))
+    verifier = Verifier()
+    verifier.begin(WRITER, 0, chain.GENESIS)
+    assert [finding.fault for finding in verifier.check(row)] == [Fault.LOST]
+
+
+def check_in_file(said: dict[str, Any]) -> list[Finding]:
+    """What is found in a file whose only event says that."""
+    document = {"writer_id": WRITER, "seq": 1, "occurred_ns": 1, "cancel_id": "c"} | said
+    payload = canonical.encode(document)
+    hash_ = chain.link(chain.GENESIS, payload)
+    verifier = Verifier()
+    verifier.begin(WRITER, 0, chain.GENESIS)
+    return verifier.check_in_file(document, (WRITER, 1, payload, chain.GENESIS, hash_))
+
+
+def test_in_a_file_too_a_loss_that_is_none_is_found() -> None:
+    assert check_in_file({}) == []
+    assert [found.fault for found in check_in_file({"lost": 2})] == [Fault.LOST]
+
+
 @pytest.mark.parametrize(
     ("said", "occurred_ns"),
     [
@@ -118,10 +155,5 @@ def test_a_time_as_servers_give_it_is_no_finding_beside_another(
 def test_in_a_file_too_an_event_names_its_writer_and_its_time(
     said: dict[str, Any], occurred_ns: int | None
 ) -> None:
-    document = {"writer_id": WRITER, "seq": 1, "occurred_ns": 1, "cancel_id": "c"} | said
-    payload = canonical.encode(document)
-    hash_ = chain.link(chain.GENESIS, payload)
-    verifier = Verifier()
-    verifier.begin(WRITER, 0, chain.GENESIS)
-    (found,) = verifier.check_in_file(document, (WRITER, 1, payload, chain.GENESIS, hash_))
+    (found,) = check_in_file(said)
     assert (found.fault, found.cancel_id, found.occurred_ns) == (Fault.PAYLOAD, "c", occurred_ns)

@@ -40,6 +40,18 @@ def test_a_full_piece_whose_last_number_is_none_is_the_last(
     with queries.reading(audit.url) as connection:
         (stretch,) = stretches.plan(connection)
         assert len(list(Reader(connection).rows(stretch))) == 2
+        assert Reader(connection).before(Stretch(WRITER, "x", "x", 1)) is None
+
+
+@pytest.mark.parametrize("events", [4, 5])
+def test_a_stretch_of_several_pieces_is_read_to_its_end(
+    audit: Audit, store: Store, monkeypatch: pytest.MonkeyPatch, events: int
+) -> None:
+    store(WRITER, *["request"] * events)
+    monkeypatch.setattr(stretches, "PIECE", 2)
+    with queries.reading(audit.url) as connection:
+        rows = Reader(connection, columns.CHAIN).rows(Stretch(WRITER, 1, events, events))
+        assert [values[1] for values in rows] == list(range(1, events + 1))
 
 
 def test_a_stretch_is_read_in_its_order_and_what_is_before_it(audit: Audit, store: Store) -> None:
@@ -89,3 +101,12 @@ def test_whoever_interrupts_the_reading_ends_it(audit: Audit, store: Store) -> N
         driver.set_progress_handler(lambda: next(interrupts, False), 1)
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             list(Reader(connection).rows(Stretch(WRITER, 1, 1, 1)))
+
+
+@pytest.mark.parametrize("backend", [pytest.param("postgresql", marks=pytest.mark.server)])
+def test_between_two_pieces_no_transaction_is_open(audit: Audit, store: Store) -> None:
+    store(WRITER, "request")
+    with queries.reading(audit.url) as connection:
+        driver = connection.connection.driver_connection
+        assert list(Reader(connection).rows(Stretch(WRITER, 1, 1, 1)))
+        assert driver.info.transaction_status.name == "IDLE"
