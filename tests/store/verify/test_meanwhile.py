@@ -12,7 +12,7 @@ from mexc_plugin.store.read import queries
 from mexc_plugin.store.verify import anchors, attempts, heads, stretches
 from mexc_plugin.store.verify.columns import CHAIN, OrderRows
 from mexc_plugin.store.verify.stretches import Reader
-from mexc_plugin.store.write.database import Database
+from mexc_plugin.store.write.open_database import Database
 from tests.conftest import Audit
 
 from .conftest import Store
