@@ -37,7 +37,9 @@ def test_what_is_no_event_says_nothing_and_not_what_the_one_before_it_said(
 def test_a_number_of_another_type_that_equals_the_right_one_is_found(
     rows: list[dict[str, Any]],
 ) -> None:
-    (finding,) = Verifier().check(rows[0] | {"seq": 1.0})
+    verifier = Verifier()
+    verifier.begin(WRITER, 0, chain.GENESIS)
+    (finding,) = verifier.check(rows[0] | {"seq": 1.0})
     assert finding.message == "no event: seq of a wrong type (seq 1.0)"
 
 
