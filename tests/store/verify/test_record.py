@@ -103,6 +103,13 @@ def test_a_link_that_no_hash_can_be_made_of_is_found_by_its_hash_too(
     assert [finding.fault for finding in found] == [Fault.LINK, Fault.HASH]
 
 
+def test_a_time_that_is_another_text_is_found(rows: list[dict[str, Any]]) -> None:
+    verifier = Verifier()
+    verifier.begin(WRITER, 0, chain.GENESIS)
+    (finding,) = verifier.check(rows[0] | {"occurred_at": "2026-11-23 12:00:00.000000"})
+    assert finding.message == "column occurred_at differs from the payload"
+
+
 def test_a_time_as_servers_give_it_is_no_finding_beside_another(
     rows: list[dict[str, Any]],
 ) -> None:
