@@ -141,11 +141,14 @@ def _known_class(verdict: Verdict, status: int) -> Kind | None:
     """What the tables know of an answer; None leaves it to plain ccxt."""
     if status in HTTP_ERRORS and verdict.outcome is not Outcome.UNKNOWN:
         return HTTP_ERRORS[status]
-    if verdict.refusal is not None and (known := refusal_class(verdict.refusal)) is not None:
+    known = None if verdict.refusal is None else refusal_class(verdict.refusal)
+    if verdict.outcome is not Outcome.UNKNOWN:
         return known
-    if verdict.outcome is Outcome.UNKNOWN and (status >= 500 or verdict.refusal is not None):
-        return ccxt_errors.ExchangeNotAvailable
-    return None
+    if known is not None and issubclass(known, ccxt_errors.NetworkError):
+        return known
+    # Whatever the code: a bot that reads of an order that is not there would take it for gone.
+    is_said = status >= 500 or verdict.refusal is not None
+    return ccxt_errors.ExchangeNotAvailable if is_said else None
 
 
 def _class_for_result(verdict: Verdict, status: int, *, unified: bool) -> Kind | None:

@@ -47,6 +47,20 @@ TABLE = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("code", "status"), [(-2011, 500), (-2011, 408), (30026, 503)])
+def test_a_status_that_says_nothing_makes_no_code_the_end_of_an_order(
+    bot: Bot, sandbox, audit, code, status
+) -> None:
+    bot.load_markets()
+    fault = Fault(FaultKind.REFUSAL, code=code, message="Unknown order sent.", status=status)
+    sandbox.inject(fault)
+    with pytest.raises(ccxt.ExchangeNotAvailable) as caught:
+        bot.cancel_order("4", "LTC/BTC")
+    assert not isinstance(caught.value, ccxt.OrderNotFound)
+    assert isinstance(caught.value, ccxt.BadRequest), "plain ccxt's own choice"
+    assert audit.history()[0]["outcome"] == "unknown"
+
+
 @pytest.mark.parametrize(("code", "message", "status", "classes", "outcome"), TABLE)
 def test_each_code_is_the_error_that_ccxt_s_manual_means(
     bot: Bot, sandbox, audit, code, message, status, classes, outcome
