@@ -31,7 +31,8 @@ POSIX_ONLY = frozenset(
 )
 # What Windows does not have, taken away before anything of ours is imported.
 WINDOWS = f"""
-import os, signal, socket, subprocess, sys
+import os, shutil, signal, socket, subprocess, sys
+shutil._use_fd_functions = False  # as on Windows: it goes by what the system has, not by these names
 for name in {sorted(POSIX_ONLY - {"posix"})}:
     sys.modules[name] = None
 for name in ("fork", "register_at_fork", "getuid", "geteuid", "getgid", "fchmod", "fchown",
