@@ -108,6 +108,8 @@ def test_no_public_name_is_missing_and_none_is_new(theirs: type, ours: type) -> 
 
 
 def test_every_public_method_has_ccxts_signature(theirs: type, ours: type) -> None:
+    for each in (theirs, ours):
+        each(KEYS)  # gives a class its names in camelCase, which are its bases' otherwise
     names = [name for name in dir(theirs) if name == "__init__" or not name.startswith("_")]
     assert len(names) > 500
     others = [
