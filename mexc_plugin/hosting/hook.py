@@ -20,6 +20,7 @@ PACKAGE = "ccxt"
 # Each keeps a class of its own, which is ccxt's again where one of them alone is imported anew or reloaded.
 PLACES = frozenset({PACKAGE, "ccxt.async_support", "ccxt.pro"})
 EXIT_CODE = 1
+# Empty until the adapter is installed in the ccxt that is there now.
 _installed: "set[str]" = set()
 
 

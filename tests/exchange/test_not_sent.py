@@ -160,14 +160,8 @@ def test_a_fetch_that_sends_elsewhere_first_and_then_as_asked_leaves_it_unknown(
     assert [row["outcome"] for row in audit.history()] == ["unknown"]
 
 
-@pytest.mark.parametrize("way", ["a subclass", "our class itself"])
-def test_a_fetch_of_the_class_that_does_so_leaves_it_unknown(
-    ready: Bot, sandbox: Sandbox, audit: Audit, closed: str, monkeypatch, way: str
-) -> None:
-    """By other means first, then by the class's own."""
-    here = sandbox.url.partition("://")[2]
-    kind = type(ready.exchange)
-    original = kind.fetch
+def fetch_by_other_means_first(ready: Bot, original: Any, here: str, closed: str) -> Any:
+    """A `fetch` for a class: it sends by other means, and then by the class's own, to a port that is closed."""
 
     def fetch(self: Any, url: str, *rest: Any) -> Any:
         try:
@@ -181,7 +175,16 @@ def test_a_fetch_of_the_class_that_does_so_leaves_it_unknown(
         except LOST:
             return await original(self, url.replace(here, closed), *rest)
 
-    own = fetch if ready.colour == "sync" else async_fetch
+    return fetch if ready.colour == "sync" else async_fetch
+
+
+@pytest.mark.parametrize("way", ["a subclass", "our class itself"])
+def test_a_fetch_of_the_class_that_does_so_leaves_it_unknown(
+    ready: Bot, sandbox: Sandbox, audit: Audit, closed: str, monkeypatch, way: str
+) -> None:
+    here = sandbox.url.partition("://")[2]
+    kind = type(ready.exchange)
+    own = fetch_by_other_means_first(ready, kind.fetch, here, closed)
     if way == "a subclass":
         ready.exchange.__class__ = type("mexc", (kind,), {"fetch": own})
     else:
@@ -201,21 +204,8 @@ def test_a_fetch_below_ours_that_does_so_leaves_it_unknown(
     kind = type(ready.exchange)
     plain = kind.__bases__[-1]
     base = next(each for each in plain.__mro__ if "fetch" in vars(each))
-    original, here = base.fetch, sandbox.url.partition("://")[2]
-
-    def fetch(self: Any, url: str, *rest: Any) -> Any:
-        try:
-            return send_by_other_means_at_once(url, *rest)
-        except LOST:
-            return original(self, url.replace(here, closed), *rest)
-
-    async def async_fetch(self: Any, url: str, *rest: Any) -> Any:
-        try:
-            return await send_by_other_means(url, *rest)
-        except LOST:
-            return await original(self, url.replace(here, closed), *rest)
-
-    own = fetch if ready.colour == "sync" else async_fetch
+    here = sandbox.url.partition("://")[2]
+    own = fetch_by_other_means_first(ready, base.fetch, here, closed)
     if way == "ccxt's class itself":
         monkeypatch.setattr(base, "fetch", own)
     else:
