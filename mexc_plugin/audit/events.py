@@ -130,8 +130,11 @@ def project(event: Event, document: Mapping[str, Any] | None = None) -> dict[str
 
 def fits_columns(document: Mapping[str, Any]) -> bool:
     """Whether every number of a document is one, and no larger than its column holds on any database."""
-    numbers = ((document.get(name, 0), limit) for name, limit in _LIMITS.items())
-    return all(type(number) is int and -limit <= number < limit for number, limit in numbers)
+    for name, limit in _LIMITS.items():
+        number = document.get(name, 0)
+        if type(number) is not int or not -limit <= number < limit:
+            return False
+    return True
 
 
 def project_orders(event: Event) -> list[dict[str, Any]]:
