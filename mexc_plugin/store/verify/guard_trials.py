@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mexc_plugin.errors import StoreError
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.connect.error_messages import explaining, kind_of
-from mexc_plugin.store.schema import restoring
+from mexc_plugin.store.schema import restoring, tables
 
 # How long a lock may last before nothing is tried.
 PATIENCE_MS = 1_000
@@ -47,10 +47,6 @@ def try_guards(url: str) -> Trials:
     found = Trials()
     try:
         engine = engines.create(url, timeout_ms=PATIENCE_MS)
-    except StoreError as error:
-        found.untried.append(f"{error}")
-        return found
-    try:
         with explaining(url), engine.connect() as connection:
             if connection.dialect.name not in ("sqlite", "postgresql"):
                 found.faults += _without_transactions(connection)
@@ -61,8 +57,6 @@ def try_guards(url: str) -> Trials:
                 _try_truncate(connection, found)
     except StoreError as error:
         found.untried.append(f"{error}")
-    finally:
-        engine.dispose()
     return found
 
 
@@ -74,72 +68,56 @@ def _rows() -> dict[str, Row]:
     writer_id, cancel_id = str(uuid.uuid4()), str(uuid.uuid4())
     place = {"writer_id": writer_id, "seq": 1, "cancel_id": cancel_id}
     event = {"kind": "request", "occurred_at": "2000-01-01 00:00:00.000000", "occurred_ns": 0}
-    event |= {"attempt": 1, "payload": "{}", "prev_hash": "0" * 64, "hash": "0" * 64}
+    event |= {"attempt": 1} | dict.fromkeys(("payload", "prev_hash", "hash"), "")
     return {
         "cancel_audit": place | event,
+        "cancel_history": {"cancel_id": cancel_id, "attempt": 1}
+        | dict.fromkeys(("outcome", "final_outcome"), "canceled"),
         "cancel_audit_order": place | {"position": 1},
         "audit_checkpoint": {"sha256": secrets.token_hex(32), "kind": "checkpoint", "taken_ns": 0}
         | {"events": 0, "note": ""},
-        "cancel_history": {"cancel_id": cancel_id, "attempt": 1}
-        | dict.fromkeys(("outcome", "final_outcome"), "canceled"),
     }
 
 
-# What a trial changes, and which row it is.
+# What a trial changes.
 _CHANGED = {
     "cancel_audit": "payload",
     "cancel_audit_order": "outcome",
     "audit_checkpoint": "note",
     "cancel_history": "bot",
 }
-_KEYS = {
-    "cancel_audit": ("writer_id", "seq"),
-    "cancel_audit_order": ("writer_id", "seq", "position"),
-    "audit_checkpoint": ("sha256",),
-    "cancel_history": ("cancel_id", "attempt"),
-}
 
 
 def _try_rows(connection: Connection, found: Trials) -> None:
     with _taken_back(connection):
-        there: dict[str, bool] = {}
         for table, row in _rows().items():
-            # The history has its row by the request before it.
-            is_kept = table == "cancel_history"
-            there[table] = there["cancel_audit"] if is_kept else _insert(connection, table, row)
+            # The history has its row by the request before it; who may only read has none, and is refused without.
+            if table != "cancel_history":
+                is_there = not _is_refused(
+                    connection, _put("INSERT", table, row), row, is_kept=True
+                )
             for verb, statement in _changes(connection.dialect.name, table, row):
-                if not _is_refused(connection, statement, row):
-                    found.faults += [_fault(verb, table)] * there[table]
-                else:
+                if _is_refused(connection, statement, row):
                     found.refused.add(verb)
+                elif is_there:
+                    found.faults.append(_fault(verb, table))
 
 
 @contextlib.contextmanager
 def _taken_back(connection: Connection) -> Iterator[None]:
-    with connection.begin() as transaction:
-        try:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE_MS}")
-            yield
-        finally:
-            transaction.rollback()
-
-
-def _insert(connection: Connection, table: str, row: Row) -> bool:
-    """Whether there is a row to try with: who may only read has none, and is refused without."""
     try:
-        with connection.begin_nested():
-            _run(connection, _put("INSERT", table, row), row)
-    except SQLAlchemyError as error:
-        if kind_of(error) == "forbidden":
-            return False
-        raise
-    return True
+        if connection.dialect.name == "postgresql":
+            # What the engine sets for a session holds in none behind a pooler.
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE_MS}")
+        yield
+    finally:
+        connection.rollback()
 
 
 def _changes(dialect: str, table: str, row: Row) -> Iterator[tuple[str, str]]:
     column = _CHANGED[table]
-    where = " AND ".join(f"{name} = :{name}" for name in _KEYS[table])
+    keys = tables.metadata.tables[table].primary_key
+    where = " AND ".join(f"{key.name} = :{key.name}" for key in keys)
     yield "UPDATE", f"UPDATE {table} SET {column} = 'changed' WHERE {where}"  # noqa: S608 - constants
     yield "DELETE", f"DELETE FROM {table} WHERE {where}"  # noqa: S608 - constants
     if dialect == "postgresql":
@@ -157,16 +135,13 @@ def _put(verb: str, table: str, row: Row) -> str:
     )
 
 
-def _run(connection: Connection, statement: str, row: Row) -> None:
-    connection.execute(sa.text(statement), row)
-
-
-def _is_refused(connection: Connection, statement: str, row: Row) -> bool:
-    """By a guard, or for want of the right."""
+def _is_refused(connection: Connection, statement: str, row: Row, *, is_kept: bool = False) -> bool:
+    """By a guard, or for want of the right. What passes is taken back, unless it is kept."""
     try:
         with connection.begin_nested() as savepoint:
-            _run(connection, statement, row)
-            savepoint.rollback()
+            connection.execute(sa.text(statement), row)
+            if not is_kept:
+                savepoint.rollback()
     except SQLAlchemyError as error:
         if _REFUSED.search(str(error)) or kind_of(error) == "forbidden":
             return True
@@ -185,7 +160,7 @@ def _fault(verb: str, table: str) -> str:
 
 
 def _try_truncate(connection: Connection, found: Trials) -> None:
-    for table in _KEYS:
+    for table in _CHANGED:
         refused = _is_truncate_refused(connection, table)
         if refused is None:
             found.untried.append(f"TRUNCATE of {table}: the table was in use all the time")
@@ -197,35 +172,31 @@ def _try_truncate(connection: Connection, found: Trials) -> None:
 
 def _is_truncate_refused(connection: Connection, table: str) -> bool | None:
     """None where that cannot be found out without others waiting."""
+    # It locks before it asks the trigger: never in a queue that bots would stand behind.
+    lock = f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE NOWAIT"
     for _ in range(_TRIES):
         with _taken_back(connection):
             try:
-                # It locks before it asks the trigger: never in a queue that bots would stand behind.
-                _run(connection, f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE NOWAIT", {})
+                return _is_refused(connection, lock, {}, is_kept=True) or _is_refused(
+                    connection, f"TRUNCATE {table}", {}
+                )
             except SQLAlchemyError as error:
-                if kind_of(error) == "forbidden":
-                    return True
                 if kind_of(error) != "locked":
                     raise
-            else:
-                return _is_refused(connection, f"TRUNCATE {table}", {})
         time.sleep(_PAUSE_S)
     return None
 
 
-_ENGINES = """
+_ENGINES = f"""
 SELECT table_name, engine FROM information_schema.tables
-WHERE table_schema = DATABASE() AND table_name IN :tables AND engine <> 'InnoDB'"""
+WHERE table_schema = DATABASE() AND table_name IN {tuple(_CHANGED)} AND engine <> 'InnoDB'"""  # noqa: S608 - constants
 
 
 def _without_transactions(connection: Connection) -> list[str]:
-    query = sa.text(_ENGINES).bindparams(sa.bindparam("tables", list(_KEYS), expanding=True))
-    rows = connection.execute(query).all()
-    connection.rollback()
     return [
         f"table {table} is kept by {engine}, which takes nothing back; "
         f"run: ALTER TABLE {table} ENGINE = InnoDB"
-        for table, engine in rows
+        for table, engine in connection.execute(sa.text(_ENGINES))
     ]
 
 
@@ -240,14 +211,9 @@ WHERE privilege_type = 'DROP'
 AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')"""
 
 
-def _about_truncate(connection: Connection) -> list[str]:
-    may = connection.scalar(sa.text(_MAY_DROP))
-    connection.rollback()
-    if not may:
-        return []  # refused for want of the right
-    return [
-        (
+def _about_truncate(connection: Connection) -> Iterator[str]:
+    if connection.scalar(sa.text(_MAY_DROP)):  # else it is refused for want of the right
+        yield (
             "TRUNCATE: it would be committed at once, and no trigger sees it; "
             "the right DROP is what allows it, and this account has that: give it to no bot"
         )
-    ]
