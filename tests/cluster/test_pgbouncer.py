@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from mexc_plugin.audit.recorder import Place
 from mexc_plugin.store.read import queries
 from mexc_plugin.store.schema.tables import cancel_history
+from mexc_plugin.store.verify import guard_trials
 from mexc_plugin.store.write.writer import Writer
 from tests.command_line import invoke
 from tests.torture import ledger, load, servers
@@ -142,3 +143,14 @@ def test_the_record_is_made_upgraded_and_checked_through_a_pool(server: servers.
             assert result.exit_code == 0, result.output
         with connect(near, autocommit=True) as neighbour:
             neighbour.execute("CREATE TABLE neighbours (n int)")
+
+
+def test_through_a_pool_the_guards_are_tried_and_a_lock_is_not_waited_for_long(url: str) -> None:
+    with pooled(url, "transaction", 2) as near, connect(url) as other:
+        found = guard_trials.try_guards(near)
+        assert (found.faults, found.untried) == ([], [])
+        other.execute("LOCK TABLE cancel_audit IN ACCESS EXCLUSIVE MODE")
+        began = time.monotonic()
+        (reason,) = guard_trials.try_guards(near).untried
+        assert time.monotonic() - began < 8
+    assert "is locked by another program" in reason

@@ -1,7 +1,10 @@
 """What the guards refuse is tried for real, nothing on record is touched by it, and what is gone can be restored."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,7 @@ from tests.evidence.records import honest, sealed, store
 from tests.store.audits import ServerAudit
 from tests.store.conftest import SERVERS
 from tests.store.schema.test_roles import Account, account
+from tests.store.servers import Server
 
 __all__ = ["Account", "account"]
 
@@ -85,6 +89,18 @@ def test_one_guard_that_is_gone_is_one_fault(recorded: Audit, backend: str, verb
     assert fault.startswith(f"{verb} of cancel_audit was tried")
 
 
+def test_the_history_s_guards_that_are_gone_are_faults_of_it(recorded: Audit, backend: str) -> None:
+    before = everything(recorded)
+    names = [name for name, _ in triggers(recorded, backend)]
+    drop(recorded, backend, *(name for name in names if name.startswith("cancel_history_no_")))
+    faults = guard_trials.try_guards(recorded.url).faults
+    verbs = TRIED | ({"TRUNCATE"} if backend == "postgresql" else set())
+    assert {fault.partition(" was tried")[0] for fault in faults} == {
+        f"{verb} of cancel_history" for verb in verbs
+    }
+    assert everything(recorded) == before
+
+
 @pytest.mark.parametrize("backend", ["sqlite"])
 @pytest.mark.parametrize("when", ["INSERT", "UPDATE"])
 def test_what_fails_for_another_reason_is_neither_refused_nor_let_pass(
@@ -118,6 +134,59 @@ def test_a_role_without_the_right_is_protected_by_that(
     found = guard_trials.try_guards(account(role).url)
     assert (found.faults, found.untried) == ([], [])
     assert {"UPDATE", "DELETE", "REPLACE"} <= found.refused
+
+
+@pytest.mark.parametrize("backend", SERVERS)
+def test_who_may_change_and_not_insert_has_no_row_to_try_with(
+    recorded: Audit, backend: str, account
+) -> None:
+    auditor = account("auditor")
+    whom = auditor.name if backend == "postgresql" else f"{auditor.name}@'%'"
+    recorded.execute(f"GRANT UPDATE, DELETE ON cancel_audit_order TO {whom}")
+    assert guard_trials.try_guards(auditor.url).faults == []
+
+
+@contextlib.contextmanager
+def reading(server: Server, audit: Audit) -> Iterator[Any]:
+    """Somebody reads orders, in a transaction that lasts."""
+    assert isinstance(audit, ServerAudit)
+    with contextlib.closing(server.connect(audit.name)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM cancel_audit_order")
+        yield reader
+
+
+@pytest.mark.parametrize("backend", SERVERS[:1])
+def test_truncate_is_not_tried_on_a_table_that_is_read_all_the_time(
+    recorded: Audit, server: Server
+) -> None:
+    with reading(server, recorded):
+        began = time.monotonic()
+        found = guard_trials.try_guards(recorded.url)
+        assert time.monotonic() - began < 8
+    assert found.untried == ["TRUNCATE of cancel_audit_order: the table was in use all the time"]
+    assert (found.faults, found.refused) == ([], TRIED | {"TRUNCATE"})
+
+
+@pytest.mark.parametrize("backend", SERVERS[:1])
+def test_truncate_waits_a_little_for_who_reads(
+    recorded: Audit, server: Server, monkeypatch
+) -> None:
+    with reading(server, recorded) as reader:
+        monkeypatch.setattr(guard_trials.time, "sleep", lambda _: reader.close())
+        found = guard_trials.try_guards(recorded.url)
+    assert (found.untried, found.faults) == ([], [])
+
+
+@pytest.mark.parametrize("backend", SERVERS[:1])
+def test_a_truncate_that_fails_for_another_reason_is_neither_refused_nor_let_pass(
+    recorded: Audit,
+) -> None:
+    recorded.execute("CREATE TABLE mine (sha256 char(64) REFERENCES audit_checkpoint)")
+    found = guard_trials.try_guards(recorded.url)
+    assert found.faults == []
+    (reason,) = found.untried
+    assert "referenced in a foreign key constraint" in reason
 
 
 @pytest.mark.parametrize("backend", SERVERS[1:])
