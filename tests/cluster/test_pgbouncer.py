@@ -149,6 +149,9 @@ def test_through_a_pool_the_guards_are_tried_and_a_lock_is_not_waited_for_long(u
     with pooled(url, "transaction", 2) as near, connect(url) as other:
         found = guard_trials.try_guards(near)
         assert (found.faults, found.untried) == ([], [])
+        other.execute(
+            "SET idle_in_transaction_session_timeout = '20s'"
+        )  # who waits, waits no longer
         other.execute("LOCK TABLE cancel_audit IN ACCESS EXCLUSIVE MODE")
         began = time.monotonic()
         (reason,) = guard_trials.try_guards(near).untried

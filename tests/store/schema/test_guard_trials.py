@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from mexc_plugin.hosting import checks
 from mexc_plugin.store.schema import partitions, restoring
@@ -176,6 +177,24 @@ def test_truncate_waits_a_little_for_who_reads(
         monkeypatch.setattr(guard_trials.time, "sleep", lambda _: reader.close())
         found = guard_trials.try_guards(recorded.url)
     assert (found.untried, found.faults) == ([], [])
+
+
+@pytest.mark.parametrize("backend", SERVERS[:1])
+def test_truncate_is_tried_with_a_lock_on_that_table_and_on_no_other(recorded: Audit) -> None:
+    held: list[list[object]] = []
+
+    def look(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("TRUNCATE"):
+            locks = "SELECT relation::regclass::text AS t FROM pg_locks JOIN pg_database d ON d.oid = database"
+            own = " WHERE datname = current_database() AND mode = 'AccessExclusiveLock'"
+            held.append([row["t"] for row in recorded.query(locks + own)])
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", look)
+    try:
+        guard_trials.try_guards(recorded.url)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", look)
+    assert sorted(held) == sorted([table] for table in TABLES)
 
 
 @pytest.mark.parametrize("backend", SERVERS[:1])
