@@ -85,7 +85,9 @@ def export(
         evidence_files.export_bundle(database, bundle, force=force)
         return
     if output is None:
-        raise Misuse("name the file: -o record.jsonl, or --bundle record.zip for a stranger to check")
+        raise Misuse(
+            "name the file: -o record.jsonl, or --bundle record.zip for a stranger to check"
+        )
     from mexc_plugin.cli.exporting import exports
 
     if resume:
