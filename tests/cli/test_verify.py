@@ -243,6 +243,27 @@ def test_a_history_with_values_of_any_kind_is_a_finding(run, url, path, column, 
     assert run("audit", "verify", "--database-url", url).exit_code == 0
 
 
+@pytest.mark.parametrize("options", [[], ["--since", "2000-01-01"]], ids=["all", "since"])
+@pytest.mark.parametrize("value", ["'x'", "x'ff'", "CAST(x'ff' AS TEXT)"])
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ("cancel_id = {0}, attempt = {0}", "attempt"),
+        ("writer_id = {0}", "payload"),
+        ("seq = {0} || seq", "payload"),
+        ("seq = CAST({0} || seq AS BLOB)", "payload"),
+    ],
+)
+def test_events_whose_keys_are_of_any_kind_are_findings(
+    run, url, path, changed, fault, value, options
+) -> None:
+    store(url, sealed(honest()))
+    tamper(path, f"UPDATE cancel_audit SET {changed.format(value)}")
+    result = run("audit", "verify", *options, "--database-url", url)
+    assert (result.exit_code, result.stderr) == (3, "")
+    assert f"broken: {fault}: " in result.stdout
+
+
 @pytest.mark.parametrize(
     "options", [["--quick"], ["--since", "2026-11-23"], ["--quick", "--since", "2026-11-23"]]
 )

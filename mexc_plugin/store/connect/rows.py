@@ -26,3 +26,16 @@ def read_any_text(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         driver: Any = connection.connection.driver_connection
         driver.text_factory = lambda value: value.decode("utf-8", "surrogateescape")
+
+
+def is_odd_text(value: object) -> bool:
+    """Whether there are such surrogates in it, which no driver takes as a parameter."""
+    return isinstance(value, str) and any("\udc80" <= character <= "\udcff" for character in value)
+
+
+def as_parameter(value: Any) -> Any:  # noqa: ANN401 - what a column holds
+    """What was read so, to be looked for again."""
+    if is_odd_text(value):
+        data = value.encode("utf-8", "surrogateescape")
+        return sa.cast(sa.literal(data, sa.LargeBinary), sa.Text)
+    return value

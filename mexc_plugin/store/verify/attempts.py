@@ -7,8 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from mexc_plugin.store.connect.rows import read_any_text
+from mexc_plugin.store.connect.rows import as_parameter, read_any_text
 from mexc_plugin.store.schema.tables import cancel_audit
+from mexc_plugin.store.verify.columns import plain
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 
 _key = cancel_audit.c
@@ -28,7 +29,7 @@ def events_of(connection: Connection, cancel_id: str, attempt: int) -> list[Stor
     """Every event of an attempt, whoever wrote it."""
     query = (
         sa.select(_key.writer_id, _key.seq, _key.kind, _key.payload)
-        .where(_key.cancel_id == cancel_id, _key.attempt == attempt)
+        .where(_key.cancel_id == as_parameter(cancel_id), _key.attempt == as_parameter(attempt))
         .order_by(_key.occurred_ns, _key.writer_id, _key.seq)
     )
     try:
@@ -63,7 +64,14 @@ def _doubles(connection: Connection, cancel_id: str, attempt: int, kind: str) ->
             f"another {kind} of attempt {attempt}; there is one at "
             f"writer {there[0].writer_id} seq {there[0].seq}"
         )
-        yield Finding(Fault.ATTEMPT, message, item.writer_id, item.seq, cancel_id=cancel_id)
+        seq = item.seq if isinstance(item.seq, int) else None
+        yield Finding(
+            Fault.ATTEMPT,
+            plain(message),
+            plain(str(item.writer_id)),
+            seq,
+            cancel_id=plain(str(cancel_id)),
+        )
 
 
 def find_skipped(connection: Connection) -> Iterator[Finding]:
@@ -76,7 +84,8 @@ def find_skipped(connection: Connection) -> Iterator[Finding]:
     )
     for cancel_id, newest, count in _all(connection, query):
         message = f"{newest} attempts by their numbers, and {count} requests on record"
-        yield Finding(Fault.ATTEMPT, message, degree=Degree.DOUBTFUL, cancel_id=cancel_id)
+        where = plain(str(cancel_id))
+        yield Finding(Fault.ATTEMPT, plain(message), degree=Degree.DOUBTFUL, cancel_id=where)
 
 
 def _is(kind: str) -> sa.ColumnElement[int]:

@@ -17,7 +17,7 @@ from mexc_plugin.audit.events import (
     project_orders,
     timestamp_text,
 )
-from mexc_plugin.store.connect.rows import Row, read_any_text
+from mexc_plugin.store.connect.rows import Row, as_parameter, read_any_text
 from mexc_plugin.store.schema import tables
 from mexc_plugin.store.verify.findings import Fault, Finding
 
@@ -101,7 +101,7 @@ class OrderRows:
         table = tables.cancel_audit_order
         count = sa.select(sa.func.count()).select_from(table)
         if self._within is not None:
-            writer_id, first, last = self._within
+            writer_id, first, last = map(as_parameter, self._within)
             count = count.where(table.c.writer_id == writer_id, table.c.seq.between(first, last))
         self._there = self._connection.scalar(count) or 0
         self._connection.rollback()

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from mexc_plugin.audit.events import KINDS
+from mexc_plugin.store.connect.rows import as_parameter, is_odd_text
 from mexc_plugin.store.schema.tables import AUDIT_TABLE, cancel_audit
-from mexc_plugin.store.verify.columns import READ, plain
+from mexc_plugin.store.verify.columns import READ
 
 PIECE = 2_000
 PAUSE_S = 0.2
@@ -49,7 +50,7 @@ def plan(connection: Connection, since: datetime | None = None) -> list[Stretch]
     firsts = {row[0]: row[1] for row in _all(connection, began)}
     found = []
     for writer_id, first in firsts.items():
-        rest = query.where(key.writer_id == writer_id, key.seq >= first)
+        rest = query.where(key.writer_id == as_parameter(writer_id), key.seq >= as_parameter(first))
         found += [Stretch(*row) for row in _all(connection, rest)]
     return sorted(found, key=_order)
 
@@ -84,8 +85,7 @@ class Reader:
         """The events of a stretch in their order, each as a tuple."""
         start = stretch.first
         while rows := self._piece(stretch.writer_id, start, stretch.last):
-            if rows[-1][self._seq] != start + len(rows) - 1:
-                rows = self._with_late(stretch.writer_id, rows, start)
+            rows = self._with_late(stretch.writer_id, rows, start)
             yield from rows
             last = rows[-1][self._seq]
             if len(rows) < PIECE or not isinstance(last, int):
@@ -117,10 +117,14 @@ class Reader:
     def _fetch(self, query: str, parameters: Values) -> list[Values]:
         """All rows; where SQLite holds what is not UTF-8, that as lone surrogates."""
         driver: Any = self._connection.connection
-        writer_id = parameters[0]
-        if isinstance(writer_id, str) and plain(writer_id) != writer_id:
-            query = query.replace("writer_id = ?", "writer_id = CAST(? AS TEXT)")
-            parameters = writer_id.encode("utf-8", "surrogateescape"), *parameters[1:]
+        odd = [is_odd_text(each) for each in parameters]
+        if any(odd):
+            marks = ("CAST(? AS TEXT)" if is_odd else "?" for is_odd in odd)
+            query = query.replace("?", "{}").format(*marks)
+            parameters = tuple(
+                each.encode("utf-8", "surrogateescape") if is_odd else each
+                for each, is_odd in zip(parameters, odd, strict=True)
+            )
         try:
             return self._execute(driver, query, parameters)
         except sqlite3.OperationalError as error:
