@@ -35,3 +35,14 @@ def test_an_attempt_without_the_one_before_it_is_doubtful(audit: Audit, store: S
         (found,) = attempts.find_skipped(connection)
     said = "3 attempts by their numbers, and 2 requests on record"
     assert (found.message, found.degree, found.cancel_id) == (said, Degree.DOUBTFUL, CANCEL)
+
+
+def test_an_attempt_with_one_of_each_is_not_read_by_itself(
+    audit: Audit, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(ASKING, "request", "response", "reconciliation", cancel_id=CANCEL, attempt=1)
+    read: list[object] = []
+    monkeypatch.setattr(attempts, "events_of", lambda *asked: read.append(asked) or [])
+    with queries.reading(audit.url) as connection:
+        assert list(attempts.find_doubles(connection)) == []
+    assert read == []

@@ -11,6 +11,14 @@ from tests.conftest import Audit
 from .conftest import Store
 
 
+def test_an_event_between_two_others_holds(audit: Audit, store: Store) -> None:
+    made = store("a" * 36, "request", "response", "request")
+    places = [(event.writer_id, event.seq) for event in made]
+    with queries.reading(audit.url) as connection:
+        rows = [{"writer_id": writer_id, "seq": seq} for writer_id, seq in places]
+        assert neighbours.findings(connection, rows) == {place: [] for place in places}
+
+
 @pytest.mark.parametrize("backend", ["sqlite"])
 @pytest.mark.parametrize(
     ("column", "value"),

@@ -1,12 +1,13 @@
 """Each writer's rows, one after the other: what is said of each, and how it goes on behind it."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from mexc_plugin.audit import canonical, chain, events
-from mexc_plugin.store.verify.columns import CHAIN
+from mexc_plugin.store.verify.columns import CHAIN, READ
 from mexc_plugin.store.verify.findings import Fault, Finding
 from mexc_plugin.store.verify.record import Verifier
 
@@ -166,3 +167,27 @@ def test_in_a_file_too_an_event_names_its_writer_and_its_time(
 ) -> None:
     (found,) = check_in_file(said)
     assert (found.fault, found.cancel_id, found.occurred_ns) == (Fault.PAYLOAD, "c", occurred_ns)
+
+
+class Quick(Verifier):
+    """Looks closely at nothing: all is found to hold the quick way, which most of a record is."""
+
+    def _check_closely(self, *_: object, **__: object) -> NoReturn:
+        raise AssertionError("the slow way")
+
+
+@pytest.mark.parametrize(
+    "as_given", [str, datetime.fromisoformat], ids=["as SQLite gives it", "as servers give it"]
+)
+def test_a_record_that_holds_is_looked_at_the_quick_way(
+    rows: list[dict[str, Any]], as_given: Callable[[str], object]
+) -> None:
+    whole, chains, file = Quick(), Quick(), Quick()
+    for verifier in (whole, chains, file):
+        verifier.begin(WRITER, 0, chain.GENESIS)
+    for row in rows:
+        given = row | {"occurred_at": as_given(row["occurred_at"])}
+        link = tuple(row[name] for name in CHAIN)
+        assert whole.check_values(tuple(given[name] for name in READ)) == []
+        assert chains.check_chain(link) == []
+        assert file.check_in_file(canonical.decode(row["payload"]), link) == []
