@@ -565,12 +565,6 @@ def test_what_cannot_be_meant_is_one_line_and_leaves_nothing(export, tmp_path, a
     assert left(tmp_path) == []
 
 
-def test_no_file_at_all_names_both_kinds_of_export(run, url):
-    result = run("audit", "export", "--database-url", url)
-    said = (result.exit_code, "-o record.jsonl" in result.stderr, "--bundle" in result.stderr)
-    assert said == (2, True, True)
-
-
 def test_a_device_is_not_replaced_by_a_file(run, url):
     result = run("audit", "export", "-o", "/dev/full", "--format", "csv", "--force", "--database-url", url)  # fmt: skip
     assert (result.exit_code, "no regular file" in result.stderr) == (2, True)

@@ -123,7 +123,8 @@ def test_a_bundle_is_the_whole_record_and_takes_no_other_option(audit_command, m
 
 def test_an_export_to_nowhere_is_a_usage_error(audit_command) -> None:
     result = audit_command("export")
-    assert (result.exit_code, "'-o'" in result.stderr) == (2, True)
+    said = (result.exit_code, "-o record.jsonl" in result.stderr, "--bundle" in result.stderr)
+    assert said == (2, True, True)
 
 
 def test_what_ends_a_bundle_early_leaves_nothing(
