@@ -1,6 +1,6 @@
 """The private spot endpoints about the account: balances, fees, currencies, listen keys."""
 
-from mexc_plugin.sandbox.markets import MAKER_FEE, MARKETS, TAKER_FEE, market_of
+from mexc_plugin.sandbox.markets import MAKER_FEE, TAKER_FEE, market_of
 from mexc_plugin.sandbox.messages import Answer, Call
 from mexc_plugin.sandbox.simulated_venue import Venue
 from mexc_plugin.sandbox.spot.state import Balance
@@ -75,22 +75,9 @@ def trade_fee(venue: Venue, _api_key: str, call: Call) -> Answer:
     return Answer({"data": fees, "code": 0, "msg": "success", "timestamp": venue.now_ms})
 
 
-def self_symbols(_venue: Venue, _api_key: str, _call: Call) -> Answer:
-    return Answer({"code": 200, "data": list(MARKETS), "msg": "success"})
-
-
 def listen_key(_venue: Venue, _api_key: str, call: Call) -> Answer:
     """POST, PUT and DELETE of a listen key; there is no stream behind it."""
     return Answer({"listenKey": call.text("listenKey") or "sandbox-listen-key"})
-
-
-def listen_keys(_venue: Venue, _api_key: str, _call: Call) -> Answer:
-    return Answer({"listenKey": ["sandbox-listen-key"]})
-
-
-def accept(_venue: Venue, _api_key: str, _call: Call) -> Answer:
-    """For private endpoints that have nothing to do with orders: they do nothing here."""
-    return Answer({})
 
 
 def currencies(venue: Venue, api_key: str, _call: Call) -> Answer:

@@ -3,7 +3,7 @@
 Messages are in Chinese unless the request says ``Language: English``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from mexc_plugin.sandbox.futures_state import Family, FuturesOrder, Item, NewFuturesOrder
 from mexc_plugin.sandbox.messages import Answer, Call, decimal_of
@@ -12,7 +12,6 @@ from mexc_plugin.sandbox.spot.order_json import order_id_json
 from mexc_plugin.sandbox.venue_errors import CHINESE, Reason, RefusedError
 from mexc_plugin.sandbox.vocabulary import Json, number
 
-PrivateHandler = Callable[[Venue, str, Call], Answer]
 MAX_ITEMS = 50
 _ID_NAMES = ("orderId", "stopPlanOrderId", "trackOrderId", "id")
 
@@ -41,14 +40,10 @@ def create(venue: Venue, api_key: str, call: Call) -> Answer:
     return ok({"orderId": order_id, "ts": order.created_ms})
 
 
-def place(family: Family) -> PrivateHandler:
+def place(family: Family, venue: Venue, api_key: str, call: Call) -> Answer:
     """planorder/place and its like: the data is the bare id."""
-
-    def handler(venue: Venue, api_key: str, call: Call) -> Answer:
-        order = venue.futures.create(api_key, _new_order(call), family)
-        return ok(order_id_json(order.order_id, venue.settings.id_style))
-
-    return handler
+    order = venue.futures.create(api_key, _new_order(call), family)
+    return ok(order_id_json(order.order_id, venue.settings.id_style))
 
 
 def _new_order(call: Call) -> NewFuturesOrder:
@@ -75,26 +70,18 @@ def _new_order(call: Call) -> NewFuturesOrder:
 # Cancelling
 
 
-def cancel_list(family: Family) -> PrivateHandler:
+def cancel_list(family: Family, venue: Venue, api_key: str, call: Call) -> Answer:
     """order/cancel (a list of ids) and planorder/cancel and its like (a list of objects)."""
-
-    def handler(venue: Venue, api_key: str, call: Call) -> Answer:
-        items = [venue.futures.cancel(api_key, family, each) for each in _ids(call)]
-        data = [{"orderId": _id(venue, item), **_outcome(item, call)} for item in items]
-        return ok(data, _effect(items))
-
-    return handler
+    items = [venue.futures.cancel(api_key, family, each) for each in _ids(call)]
+    data = [{"orderId": _id(venue, item), **_outcome(item, call)} for item in items]
+    return ok(data, _effect(items))
 
 
-def cancel_all(family: Family) -> PrivateHandler:
+def cancel_all(family: Family, venue: Venue, api_key: str, call: Call) -> Answer:
     """Every open order of one contract, or of all when no symbol is sent."""
-
-    def handler(venue: Venue, api_key: str, call: Call) -> Answer:
-        symbol = body_object(call).get("symbol")
-        items = venue.futures.cancel_all(api_key, family, None if symbol is None else str(symbol))
-        return ok(effect=_effect(items))
-
-    return handler
+    symbol = body_object(call).get("symbol")
+    items = venue.futures.cancel_all(api_key, family, None if symbol is None else str(symbol))
+    return ok(effect=_effect(items))
 
 
 def cancel_external(venue: Venue, api_key: str, call: Call) -> Answer:
@@ -184,23 +171,20 @@ def batch_query(venue: Venue, api_key: str, call: Call) -> Answer:
     return ok([_order_json(venue, _own_order(venue, api_key, each)) for each in ids])
 
 
-def list_orders(family: Family, *, only_open: bool) -> PrivateHandler:
+def list_orders(
+    family: Family, venue: Venue, api_key: str, call: Call, *, only_open: bool = False
+) -> Answer:
     """A list of orders, newest first; ``symbol`` and ``states`` narrow it."""
-
-    def handler(venue: Venue, api_key: str, call: Call) -> Answer:
-        symbol = call.text("symbol") or call.path_params.get("symbol")
-        states = set((call.text("states") or "").split(",")) - {""}
-        found = venue.futures.orders(api_key, [family], symbol)
-        return ok(
-            [
-                _order_json(venue, order)
-                for order in reversed(found)
-                if (order.is_open or not only_open)
-                and (not states or str(int(order.state)) in states)
-            ]
-        )
-
-    return handler
+    symbol = call.text("symbol") or call.path_params.get("symbol")
+    states = set((call.text("states") or "").split(",")) - {""}
+    found = venue.futures.orders(api_key, [family], symbol)
+    return ok(
+        [
+            _order_json(venue, order)
+            for order in reversed(found)
+            if (order.is_open or not only_open) and (not states or str(int(order.state)) in states)
+        ]
+    )
 
 
 def assets(venue: Venue, api_key: str, _call: Call) -> Answer:
@@ -219,20 +203,6 @@ def assets(venue: Venue, api_key: str, _call: Call) -> Answer:
             for asset, balance in venue.spot.balances(api_key).items()
         ]
     )
-
-
-def empty_list(_venue: Venue, _api_key: str, _call: Call) -> Answer:
-    """Positions, deals, funding: there are none here."""
-    return ok([])
-
-
-def position_mode(_venue: Venue, _api_key: str, _call: Call) -> Answer:
-    return ok(2)
-
-
-def nothing(_venue: Venue, _api_key: str, _call: Call) -> Answer:
-    """Leverage, margin and position mode can be set, to no effect."""
-    return ok()
 
 
 def _own_order(venue: Venue, api_key: str, order_id: str) -> FuturesOrder:

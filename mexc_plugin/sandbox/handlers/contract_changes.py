@@ -7,7 +7,7 @@ the other changes with no data. What positions and stop-loss settings do is not 
 from decimal import Decimal
 
 from mexc_plugin.sandbox.futures_state import BUYS, Change, Family
-from mexc_plugin.sandbox.handlers.contract import PrivateHandler, body_object, ok
+from mexc_plugin.sandbox.handlers.contract import body_object, ok
 from mexc_plugin.sandbox.markets import contract_of
 from mexc_plugin.sandbox.messages import Answer, Call, decimal_of
 from mexc_plugin.sandbox.simulated_venue import Venue
@@ -43,33 +43,25 @@ def _replace(venue: Venue, api_key: str, order_id: str, change: Change) -> Answe
     return ok(order_id_json(new.order_id, venue.settings.id_style), effect=(order_id,))
 
 
-def change(family: Family, id_name: str) -> PrivateHandler:
+def change(family: Family, id_name: str, venue: Venue, api_key: str, call: Call) -> Answer:
     """An order of another family gets other prices and keeps its id."""
-
-    def handler(venue: Venue, api_key: str, call: Call) -> Answer:
-        data = body_object(call)
-        names = _STOP_PRICES if family is Family.STOP else ("triggerPrice",)
-        trigger = max(_number(data, name) or ZERO for name in names)
-        if family is Family.STOP and trigger <= 0:
-            raise RefusedError(Reason.CONTRACT_PARAMETER)
-        change = Change(_number(data, "price"), _number(data, "vol"), trigger or None)
-        venue.futures.change(api_key, family, _id(data, id_name), change)
-        return ok()
-
-    return handler
+    data = body_object(call)
+    names = _STOP_PRICES if family is Family.STOP else ("triggerPrice",)
+    trigger = max(_number(data, name) or ZERO for name in names)
+    if family is Family.STOP and trigger <= 0:
+        raise RefusedError(Reason.CONTRACT_PARAMETER)
+    change = Change(_number(data, "price"), _number(data, "vol"), trigger or None)
+    venue.futures.change(api_key, family, _id(data, id_name), change)
+    return ok()
 
 
-def change_stop(family: Family) -> PrivateHandler:
+def change_stop(family: Family, venue: Venue, api_key: str, call: Call) -> Answer:
     """The stop-loss and take-profit prices of an open order; without prices they are cancelled.
 
     An order has none here, so that nothing changes.
     """
-
-    def handler(venue: Venue, api_key: str, call: Call) -> Answer:
-        venue.futures.change(api_key, family, _id(body_object(call), "orderId"), Change())
-        return ok()
-
-    return handler
+    venue.futures.change(api_key, family, _id(body_object(call), "orderId"), Change())
+    return ok()
 
 
 def _id(data: dict[str, Json], name: str) -> str:

@@ -63,10 +63,6 @@ def _detail(contract: Contract) -> dict[str, Json]:
     }
 
 
-def support_currencies(_venue: Venue, _call: Call) -> Answer:
-    return ok(["USDT"])
-
-
 def depth(venue: Venue, call: Call) -> Answer:
     market = contract_of(call.path_params["symbol"]).index
     limit = call.integer("limit")
@@ -169,7 +165,3 @@ def funding_rate(venue: Venue, call: Call) -> Answer:
             "timestamp": venue.now_ms,
         }
     )
-
-
-def funding_history(_venue: Venue, _call: Call) -> Answer:
-    return ok({"pageSize": 20, "totalCount": 0, "totalPage": 0, "currentPage": 1, "resultList": []})

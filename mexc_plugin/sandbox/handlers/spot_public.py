@@ -11,20 +11,8 @@ from mexc_plugin.sandbox.venue_errors import Reason, RefusedError
 from mexc_plugin.sandbox.vocabulary import Json, OrderType, Side, plain
 
 
-def ping(_venue: Venue, _call: Call) -> Answer:
-    return Answer({})
-
-
 def server_time(venue: Venue, _call: Call) -> Answer:
     return Answer({"serverTime": venue.now_ms})
-
-
-def default_symbols(_venue: Venue, _call: Call) -> Answer:
-    return Answer({"code": 0, "data": list(MARKETS), "msg": None})
-
-
-def offline_symbols(_venue: Venue, _call: Call) -> Answer:
-    return Answer({"code": 0, "data": [], "msg": None})
 
 
 def exchange_info(venue: Venue, call: Call) -> Answer:

@@ -7,37 +7,22 @@ from mexc_plugin.sandbox.messages import Answer, Call
 from mexc_plugin.sandbox.simulated_venue import Venue
 from mexc_plugin.sandbox.spot import order_json
 from mexc_plugin.sandbox.spot.orders import Order
-from mexc_plugin.sandbox.vocabulary import Json
+from mexc_plugin.sandbox.vocabulary import IdStyle, Json
 
+Shape = Callable[[Order, IdStyle], dict[str, Json]]
+"""How an order is written: on the spot market, or on margin."""
 _DEFAULT_LIMIT = 500
 _MAX_LIMIT = 1000
 
 
-def query(venue: Venue, api_key: str, call: Call) -> Answer:
-    return Answer(order_json.order(_query(venue, api_key, call), venue.settings.id_style))
-
-
-def query_margin(venue: Venue, api_key: str, call: Call) -> Answer:
-    return Answer(order_json.margin_order(_query(venue, api_key, call), venue.settings.id_style))
-
-
-def _query(venue: Venue, api_key: str, call: Call) -> Order:
-    return venue.spot.query(
+def query(shape: Shape, venue: Venue, api_key: str, call: Call) -> Answer:
+    order = venue.spot.query(
         api_key, call.need("symbol"), call.text("orderId"), call.text("origClientOrderId")
     )
+    return Answer(shape(order, venue.settings.id_style))
 
 
-def open_orders(venue: Venue, api_key: str, call: Call) -> Answer:
-    return _open_orders(venue, api_key, call, order_json.order)
-
-
-def open_margin_orders(venue: Venue, api_key: str, call: Call) -> Answer:
-    return _open_orders(venue, api_key, call, order_json.margin_order)
-
-
-def _open_orders(
-    venue: Venue, api_key: str, call: Call, shape: Callable[..., dict[str, Json]]
-) -> Answer:
+def open_orders(shape: Shape, venue: Venue, api_key: str, call: Call) -> Answer:
     # ccxt asks without a symbol for the orders of all markets.
     symbols = call.need("symbol").split(",") if call.text("symbol") else []
     for symbol in symbols:
@@ -46,17 +31,7 @@ def _open_orders(
     return Answer([shape(order, venue.settings.id_style) for order in reversed(found)])
 
 
-def all_orders(venue: Venue, api_key: str, call: Call) -> Answer:
-    return _all_orders(venue, api_key, call, order_json.order)
-
-
-def all_margin_orders(venue: Venue, api_key: str, call: Call) -> Answer:
-    return _all_orders(venue, api_key, call, order_json.margin_order)
-
-
-def _all_orders(
-    venue: Venue, api_key: str, call: Call, shape: Callable[..., dict[str, Json]]
-) -> Answer:
+def all_orders(shape: Shape, venue: Venue, api_key: str, call: Call) -> Answer:
     symbol = call.need("symbol")
     market_of(symbol)
     found = venue.spot.orders(api_key, [symbol])

@@ -18,8 +18,10 @@ from mexc_plugin.sandbox.handlers import (
 )
 from mexc_plugin.sandbox.http.signing import contract_account, spot_account
 from mexc_plugin.sandbox.keys import SPOT_DEAL_READ, SPOT_DEAL_WRITE
+from mexc_plugin.sandbox.markets import MARKETS
 from mexc_plugin.sandbox.messages import Answer, Call
 from mexc_plugin.sandbox.simulated_venue import Venue
+from mexc_plugin.sandbox.spot import order_json
 from mexc_plugin.sandbox.venue_errors import Reason, RefusedError
 
 PublicHandler = Callable[[Venue, Call], Answer]
@@ -28,6 +30,16 @@ Signing = Callable[[Call, Mapping[str, str], int], str]
 Key = TypeVar("Key")
 Endpoint = tuple[str, str]
 """Method and path; a path may have ``{names}``."""
+
+
+def _always(answer: Answer) -> Callable[..., Answer]:
+    """A handler that answers the same whatever is asked."""
+    return lambda *_: answer
+
+
+# Of endpoints that have nothing to do with orders, and of positions, deals and funding: there are none.
+NOTHING, DONE, NONE = _always(Answer({})), _always(contract.ok()), _always(contract.ok([]))
+NO_PAGE = {"pageSize": 20, "totalCount": 0, "totalPage": 0, "currentPage": 1, "resultList": []}
 
 
 class Api(Enum):
@@ -85,10 +97,10 @@ _REFUSALS: Mapping[Api, Callable[[RefusedError, Call], Answer]] = {
 }
 
 _SPOT_PUBLIC: Mapping[str, PublicHandler] = {
-    "ping": spot_public.ping,
+    "ping": NOTHING,
     "time": spot_public.server_time,
-    "defaultSymbols": spot_public.default_symbols,
-    "symbol/offline": spot_public.offline_symbols,
+    "defaultSymbols": _always(Answer({"code": 0, "data": list(MARKETS), "msg": None})),
+    "symbol/offline": _always(Answer({"code": 0, "data": [], "msg": None})),
     "exchangeInfo": spot_public.exchange_info,
     "depth": spot_public.depth,
     "trades": spot_public.trades,
@@ -105,29 +117,29 @@ _SPOT_PRIVATE: Mapping[Endpoint, PrivateHandler] = {
     ("POST", "order"): spot_trading.create,
     ("POST", "order/test"): spot_trading.create_test,
     ("POST", "batchOrders"): spot_trading.create_batch,
-    ("GET", "order"): spot_queries.query,
-    ("GET", "openOrders"): spot_queries.open_orders,
-    ("GET", "allOrders"): spot_queries.all_orders,
+    ("GET", "order"): partial(spot_queries.query, order_json.order),
+    ("GET", "openOrders"): partial(spot_queries.open_orders, order_json.order),
+    ("GET", "allOrders"): partial(spot_queries.all_orders, order_json.order),
     ("GET", "myTrades"): spot_queries.my_trades,
-    ("GET", "margin/order"): spot_queries.query_margin,
-    ("GET", "margin/openOrders"): spot_queries.open_margin_orders,
-    ("GET", "margin/allOrders"): spot_queries.all_margin_orders,
+    ("GET", "margin/order"): partial(spot_queries.query, order_json.margin_order),
+    ("GET", "margin/openOrders"): partial(spot_queries.open_orders, order_json.margin_order),
+    ("GET", "margin/allOrders"): partial(spot_queries.all_orders, order_json.margin_order),
     ("POST", "margin/order"): spot_trading.create,
     ("GET", "margin/isolated/account"): account.margin_account,
     ("GET", "account"): account.account,
     ("GET", "apiKeyInfo"): account.api_key_info,
     ("GET", "tradeFee"): account.trade_fee,
-    ("GET", "selfSymbols"): account.self_symbols,
+    ("GET", "selfSymbols"): _always(Answer({"code": 200, "data": list(MARKETS), "msg": "success"})),
     ("GET", "capital/config/getall"): account.currencies,
-    ("GET", "userDataStream"): account.listen_keys,
+    ("GET", "userDataStream"): _always(Answer({"listenKey": ["sandbox-listen-key"]})),
     ("POST", "userDataStream"): account.listen_key,
     ("PUT", "userDataStream"): account.listen_key,
     # DELETE endpoints that do not cancel orders
     ("DELETE", "userDataStream"): account.listen_key,
-    ("DELETE", "capital/withdraw"): account.accept,
-    ("DELETE", "strategy/group"): account.accept,
-    ("DELETE", "sub-account/apiKey"): account.accept,
-    ("DELETE", "broker/sub-account/apiKey"): account.accept,
+    ("DELETE", "capital/withdraw"): NOTHING,
+    ("DELETE", "strategy/group"): NOTHING,
+    ("DELETE", "sub-account/apiKey"): NOTHING,
+    ("DELETE", "broker/sub-account/apiKey"): NOTHING,
 }
 
 _SPOT_CANCELS: Mapping[str, PrivateHandler] = {
@@ -156,7 +168,7 @@ _LEGACY_CANCELS: Mapping[str, PrivateHandler] = {
 _CONTRACT_PUBLIC: Mapping[str, PublicHandler] = {
     "ping": contract_public.ping,
     "detail": contract_public.detail,
-    "support_currencies": contract_public.support_currencies,
+    "support_currencies": _always(contract.ok(["USDT"])),
     "depth/{symbol}": contract_public.depth,
     "ticker": contract_public.ticker,
     "deals/{symbol}": contract_public.deals,
@@ -165,58 +177,59 @@ _CONTRACT_PUBLIC: Mapping[str, PublicHandler] = {
     "kline/fair_price/{symbol}": contract_public.kline,
     "index_price/{symbol}": partial(contract_public.price, "indexPrice"),
     "fair_price/{symbol}": partial(contract_public.price, "fairPrice"),
-    "funding_rate/history": contract_public.funding_history,
+    "funding_rate/history": _always(contract.ok(NO_PAGE)),
     "funding_rate/{symbol}": contract_public.funding_rate,
 }
 
+_OPEN_ORDERS = partial(contract.list_orders, Family.ORDER, only_open=True)
 _CONTRACT_PRIVATE: Mapping[Endpoint, PrivateHandler] = {
     ("POST", "order/create"): contract.create,
     ("POST", "order/submit"): contract.create,
-    ("POST", "planorder/place"): contract.place(Family.PLAN),
-    ("POST", "planorder/place/v2"): contract.place(Family.PLAN),
-    ("POST", "stoporder/place"): contract.place(Family.STOP),
-    ("POST", "trackorder/place"): contract.place(Family.TRACK),
+    ("POST", "planorder/place"): partial(contract.place, Family.PLAN),
+    ("POST", "planorder/place/v2"): partial(contract.place, Family.PLAN),
+    ("POST", "stoporder/place"): partial(contract.place, Family.STOP),
+    ("POST", "trackorder/place"): partial(contract.place, Family.TRACK),
     ("GET", "order/get/{order_id}"): contract.get_order,
     ("GET", "order/external/{symbol}/{external_oid}"): contract.get_external,
     ("GET", "order/batch_query"): contract.batch_query,
-    ("GET", "order/list/open_orders"): contract.list_orders(Family.ORDER, only_open=True),
-    ("GET", "order/list/open_orders/{symbol}"): contract.list_orders(Family.ORDER, only_open=True),
-    ("GET", "order/list/history_orders"): contract.list_orders(Family.ORDER, only_open=False),
-    ("GET", "planorder/list/orders"): contract.list_orders(Family.PLAN, only_open=False),
-    ("GET", "stoporder/list/orders"): contract.list_orders(Family.STOP, only_open=False),
-    ("GET", "stoporder/open_orders"): contract.list_orders(Family.STOP, only_open=True),
-    ("GET", "trackorder/list/orders"): contract.list_orders(Family.TRACK, only_open=False),
-    ("GET", "order/list/order_deals"): contract.empty_list,
-    ("GET", "order/list/order_deals/v3"): contract.empty_list,
-    ("GET", "order/deal_details/{order_id}"): contract.empty_list,
+    ("GET", "order/list/open_orders"): _OPEN_ORDERS,
+    ("GET", "order/list/open_orders/{symbol}"): _OPEN_ORDERS,
+    ("GET", "order/list/history_orders"): partial(contract.list_orders, Family.ORDER),
+    ("GET", "planorder/list/orders"): partial(contract.list_orders, Family.PLAN),
+    ("GET", "stoporder/list/orders"): partial(contract.list_orders, Family.STOP),
+    ("GET", "stoporder/open_orders"): partial(contract.list_orders, Family.STOP, only_open=True),
+    ("GET", "trackorder/list/orders"): partial(contract.list_orders, Family.TRACK),
+    ("GET", "order/list/order_deals"): NONE,
+    ("GET", "order/list/order_deals/v3"): NONE,
+    ("GET", "order/deal_details/{order_id}"): NONE,
     ("GET", "account/assets"): contract.assets,
-    ("GET", "position/open_positions"): contract.empty_list,
-    ("GET", "position/list/history_positions"): contract.empty_list,
-    ("GET", "position/leverage"): contract.empty_list,
-    ("GET", "position/position_mode"): contract.position_mode,
-    ("POST", "position/change_leverage"): contract.nothing,
-    ("POST", "position/change_position_mode"): contract.nothing,
-    ("POST", "position/change_margin"): contract.nothing,
+    ("GET", "position/open_positions"): NONE,
+    ("GET", "position/list/history_positions"): NONE,
+    ("GET", "position/leverage"): NONE,
+    ("GET", "position/position_mode"): _always(contract.ok(2)),
+    ("POST", "position/change_leverage"): DONE,
+    ("POST", "position/change_position_mode"): DONE,
+    ("POST", "position/change_margin"): DONE,
 }
 
 _CONTRACT_CANCELS: Mapping[str, PrivateHandler] = {
-    "order/cancel": contract.cancel_list(Family.ORDER),
-    "order/cancel_all": contract.cancel_all(Family.ORDER),
+    "order/cancel": partial(contract.cancel_list, Family.ORDER),
+    "order/cancel_all": partial(contract.cancel_all, Family.ORDER),
     "order/cancel_with_external": contract.cancel_external,
     "order/batch_cancel_with_external": contract.cancel_external_batch,
-    "planorder/cancel": contract.cancel_list(Family.PLAN),
-    "planorder/cancel_all": contract.cancel_all(Family.PLAN),
-    "stoporder/cancel": contract.cancel_list(Family.STOP),
-    "stoporder/cancel_all": contract.cancel_all(Family.STOP),
-    "trackorder/cancel": contract.cancel_list(Family.TRACK),
+    "planorder/cancel": partial(contract.cancel_list, Family.PLAN),
+    "planorder/cancel_all": partial(contract.cancel_all, Family.PLAN),
+    "stoporder/cancel": partial(contract.cancel_list, Family.STOP),
+    "stoporder/cancel_all": partial(contract.cancel_all, Family.STOP),
+    "trackorder/cancel": partial(contract.cancel_list, Family.TRACK),
     # These replace or change an order, which ends the order as it was.
     "order/change_limit_order": contract_changes.change_limit_order,
     "order/chase_limit_order": contract_changes.chase_limit_order,
-    "planorder/change_price": contract_changes.change(Family.PLAN, "orderId"),
-    "planorder/change_stop_order": contract_changes.change_stop(Family.PLAN),
-    "trackorder/change_order": contract_changes.change(Family.TRACK, "trackOrderId"),
-    "stoporder/change_price": contract_changes.change_stop(Family.ORDER),
-    "stoporder/change_plan_price": contract_changes.change(Family.STOP, "stopPlanOrderId"),
+    "planorder/change_price": partial(contract_changes.change, Family.PLAN, "orderId"),
+    "planorder/change_stop_order": partial(contract_changes.change_stop, Family.PLAN),
+    "trackorder/change_order": partial(contract_changes.change, Family.TRACK, "trackOrderId"),
+    "stoporder/change_price": partial(contract_changes.change_stop, Family.ORDER),
+    "stoporder/change_plan_price": partial(contract_changes.change, Family.STOP, "stopPlanOrderId"),
 }
 
 SPOT = "/api/v3/"
