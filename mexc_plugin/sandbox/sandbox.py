@@ -59,19 +59,18 @@ class Sandbox:
         clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._credentials = dict(credentials or CREDENTIALS)
-        self._venue = Venue(
-            Settings(
-                self._credentials,
-                AnswerStyle(answer_style),
-                IdStyle(id_style),
-                answer_filled,
-                rate_limit,
-                clock,
-            )
+        settings = Settings(
+            self._credentials,
+            AnswerStyle(answer_style),
+            IdStyle(id_style),
+            answer_filled,
+            rate_limit,
+            clock,
         )
         self._faults = Faults()
         self._arrivals = Arrivals(None if log_path is None else Path(log_path))
-        self._server = Server(self._venue, self._faults, self._arrivals)
+        self._venue = Venue(settings, self._faults, self._arrivals)
+        self._server = Server(self._venue)
         self._url: str | None = None
 
     @contextmanager

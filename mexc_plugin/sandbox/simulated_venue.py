@@ -1,11 +1,12 @@
-"""Everything that the handlers share: both exchanges, the known keys, the styles of the answers."""
+"""Everything that the handlers share: both exchanges, the known keys, the styles of the answers, what goes wrong."""
 
-import secrets as random_bytes
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from mexc_plugin.sandbox.arrivals import Arrivals
+from mexc_plugin.sandbox.faults import Faults
 from mexc_plugin.sandbox.futures_state import Futures
 from mexc_plugin.sandbox.keys import KeyInfo
 from mexc_plugin.sandbox.limits import RateLimit, RateLimiter
@@ -21,13 +22,7 @@ def wall_clock_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a venue behaves; fixed for its life.
-
-    - `credentials`: secret by API key, one account each
-    - `answer_filled`: a cancel of a FILLED order is answered with that order, not refused
-    - `rate_limit`: None lets everything through
-    - `clock`: milliseconds since the epoch
-    """
+    """How a venue behaves; fixed for its life. `Sandbox` says what each is."""
 
     credentials: Mapping[str, str]
     answer_style: AnswerStyle = AnswerStyle.PAGE
@@ -38,10 +33,12 @@ class Settings:
 
 
 class Venue:
-    """The state behind one sandbox. Hold `lock` while touching its state, but for `limiter`."""
+    """What is behind one sandbox. Hold `lock` while touching it, but for `limiter`, `faults` and `arrivals`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, faults: Faults, arrivals: Arrivals) -> None:
         self.settings = settings
+        self.faults = faults
+        self.arrivals = arrivals
         self.lock = threading.RLock()
         self.ids = Ids(settings.id_style, settings.clock())
         self.spot = Exchange(self.ids, settings.clock)
@@ -54,7 +51,3 @@ class Venue:
     @property
     def now_ms(self) -> int:
         return self.settings.clock()
-
-    def cancel_id(self, given: str | None) -> str:
-        """The id of a cancel: what was sent as newClientOrderId, or a new one."""
-        return given or random_bytes.token_hex(12)

@@ -26,7 +26,6 @@ class Reason(Enum):
     )
     MISSING = (700004, "Mandatory parameter '{}' was not sent, was empty/null, or malformed.")
     RECV_WINDOW = (700005, "recvWindow must less than 60000")
-    ILLEGAL_CHARACTERS = (700008, "Illegal characters found in parameter '{}'.")
     NO_PERMISSION = (700007, "No permission to access the endpoint.")
     UNKNOWN_KEY = (10072, "Api key info invalid")
     MINIMUM = (30002, "The minimum transaction volume cannot be less than:{}")

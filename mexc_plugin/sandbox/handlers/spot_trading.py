@@ -4,6 +4,7 @@ Each handler takes the venue, the key of the account that signed, and the call.
 """
 
 import json
+import secrets
 from enum import StrEnum
 from typing import TypeVar
 
@@ -121,15 +122,16 @@ def _cancel_one(venue: Venue, api_key: str, call: Call) -> Cancelled:
 
 def _cancel_item(venue: Venue, call: Call, cancelled: Cancelled) -> dict[str, Json]:
     settings = venue.settings
-    cancel_id = venue.cancel_id(call.text("newClientOrderId"))
+    cancel_id = call.text("newClientOrderId") or secrets.token_hex(12)
     return order_json.cancelled_order(
         cancelled, cancel_id, settings.answer_style, settings.id_style
     )
 
 
 def _margin_answer(venue: Venue, done: list[Cancelled]) -> Answer:
+    """Each order as it was before its cancel, status NEW included."""
     ids = venue.settings.id_style
-    body = [order_json.cancelled_margin_order(one, ids) for one in done]
+    body = [order_json.margin_order(one.before, ids) for one in done]
     return Answer(body, effect=_effect(done))
 
 

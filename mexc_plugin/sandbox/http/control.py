@@ -5,8 +5,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from mexc_plugin.sandbox.arrivals import Arrivals
-from mexc_plugin.sandbox.faults import ELSEWHERE, FaultKind, Faults, fault_from_json
+from mexc_plugin.sandbox.faults import ELSEWHERE, FaultKind, fault_from_json
 from mexc_plugin.sandbox.handlers.spot_trading import new_order
 from mexc_plugin.sandbox.http.handler import read_call
 from mexc_plugin.sandbox.keys import key_info_from_json
@@ -22,10 +21,8 @@ PREFIX = "/sandbox/"
 class Control:
     """Injects faults, shows arrivals, places and fills orders over HTTP. Nothing here is signed."""
 
-    def __init__(self, venue: Venue, faults: Faults, arrivals: Arrivals) -> None:
+    def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self._faults = faults
-        self._arrivals = arrivals
 
     def add_to(self, app: web.Application) -> None:
         handlers: Mapping[tuple[str, str], Callable[[Call], Answer]] = {
@@ -52,7 +49,7 @@ class Control:
                 "answerStyle": settings.answer_style,
                 "idStyle": settings.id_style,
                 "rateLimit": None if limit is None else asdict(limit),
-                "arrivals": len(self._arrivals()),
+                "arrivals": len(self._venue.arrivals()),
                 "faultKinds": list(FaultKind),
             }
         )
@@ -61,15 +58,15 @@ class Control:
         """One fault, or a list of them, as JSON objects with the names of Fault's fields."""
         data = call.json if isinstance(call.json, list) else [call.json]
         faults = [fault_from_json(each) for each in data]
-        self._faults.inject(*faults)
+        self._venue.faults.inject(*faults)
         return Answer({"injected": len(faults)})
 
     def clear(self, _call: Call) -> Answer:
-        self._faults.clear()
+        self._venue.faults.clear()
         return Answer({})
 
     def arrivals(self, _call: Call) -> Answer:
-        return Answer([asdict(arrival) for arrival in self._arrivals()])
+        return Answer([asdict(arrival) for arrival in self._venue.arrivals()])
 
     def place(self, call: Call) -> Answer:
         """The venue's parameters of a new order, unsigned: it belongs to the sandbox's first key."""

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 
 from aiohttp import hdrs, web
 
-from mexc_plugin.sandbox.arrivals import Arrivals
-from mexc_plugin.sandbox.faults import Ending, Fault, FaultKind, Faults
+from mexc_plugin.sandbox.faults import Ending, Fault, FaultKind
 from mexc_plugin.sandbox.http.routes import NO_ROUTE, ROUTES, Route, answer
 from mexc_plugin.sandbox.messages import Answer, Call
 from mexc_plugin.sandbox.simulated_venue import Venue
@@ -78,10 +77,8 @@ _ENDINGS: Mapping[Ending, Callable[[Venue, Fault, Answer], Outcome]] = {
 class Front:
     """The aiohttp handlers of one running server; lives in that server's event loop."""
 
-    def __init__(self, venue: Venue, faults: Faults, arrivals: Arrivals) -> None:
+    def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self._faults = faults
-        self._arrivals = arrivals
         self._connections: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
         self._stopping = asyncio.Event()
         self.requests: deque[tuple[str, str]] = deque(maxlen=REQUESTS_KEPT)
@@ -107,19 +104,19 @@ class Front:
         reused = self._is_reused(request)
         call = await read_call(request)
         self.requests.append((call.method, call.path))
-        fault = self._venue.limiter.refuse(call.api_key, counts=route.limited) or self._faults.take(
-            call.method, call.path, cancels=route.cancels, reused=reused
-        )
+        fault = self._venue.limiter.refuse(
+            call.api_key, counts=route.limited
+        ) or self._venue.faults.take(call.method, call.path, cancels=route.cancels, reused=reused)
         arrival = None
         if route.cancels:
-            arrival = self._arrivals.begin(call, received_ns, fault.kind if fault else None)
+            arrival = self._venue.arrivals.begin(call, received_ns, fault.kind if fault else None)
         result = Outcome(None)
         try:
             if fault is None or await self._wait(fault, FaultKind.DELAY_BEFORE):
                 result = outcome(self._venue, fault, route, call)
         finally:
             if arrival is not None:
-                self._arrivals.finish(arrival, result.effect, result.http_status, result.code)
+                self._venue.arrivals.finish(arrival, result.effect, result.http_status, result.code)
         if fault is not None and fault.kind is not FaultKind.DELAY_BEFORE:
             await self._wait(fault, fault.kind)
         return await send(request, result)
@@ -169,8 +166,7 @@ async def send(request: web.Request, result: Outcome) -> web.StreamResponse:
     half.content_length = len(whole)
     await half.prepare(request)
     await half.write(whole[: len(whole) // 2])
-    if request.transport is not None:
-        request.transport.close()
+    _hang_up(request)
     return half
 
 

@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 from aiohttp import web
 
-from mexc_plugin.sandbox.arrivals import Arrivals
-from mexc_plugin.sandbox.faults import Faults
 from mexc_plugin.sandbox.http.control import Control
 from mexc_plugin.sandbox.http.handler import Front
 from mexc_plugin.sandbox.simulated_venue import Venue
@@ -23,10 +21,8 @@ _START_S = 10.0
 class Server:
     """One venue on one port. Serve it once at a time."""
 
-    def __init__(self, venue: Venue, faults: Faults, arrivals: Arrivals) -> None:
+    def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self._faults = faults
-        self._arrivals = arrivals
         self._front: Front | None = None
 
     @property
@@ -42,9 +38,9 @@ class Server:
         """
         if host not in LOOPBACK:
             raise ValueError(f"the sandbox serves loopback only, not {host}")
-        front = self._front = Front(self._venue, self._faults, self._arrivals)
+        front = self._front = Front(self._venue)
         app = web.Application()
-        Control(self._venue, self._faults, self._arrivals).add_to(app)
+        Control(self._venue).add_to(app)
         front.add_to(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()

@@ -67,11 +67,6 @@ _CANCEL: Mapping[AnswerStyle, Callable[[Cancelled, str, IdStyle], dict[str, Json
 }
 
 
-def cancelled_margin_order(cancelled: Cancelled, ids: IdStyle) -> dict[str, Json]:
-    """One item of an isolated margin cancel: the order as it was, status NEW included."""
-    return margin_order(cancelled.before, ids)
-
-
 def created_order(order: Order, ids: IdStyle) -> dict[str, Json]:
     return {
         "symbol": order.symbol,
@@ -89,7 +84,7 @@ def created_order(order: Order, ids: IdStyle) -> dict[str, Json]:
 
 def order(order: Order, ids: IdStyle) -> dict[str, Json]:
     """What GET order, openOrders and allOrders say of one order."""
-    asked = order.quote_quantity if order.quote_quantity is not None else None
+    asked = order.quote_quantity
     return {
         "symbol": order.symbol,
         "orderId": order_id_json(order.order_id, ids),
