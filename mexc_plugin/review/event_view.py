@@ -1,4 +1,4 @@
-"""One event as it is shown: what is in it, what it changed, and its bodies laid out. Pure."""
+"""One event as it is shown: what is in it, and its bodies laid out. Pure."""
 
 import json
 import re
@@ -37,15 +37,6 @@ def check_event(row: Row, findings: Findings) -> dict[str, Any]:
     return document(row) | {
         "chain": [{"fault": str(item.fault), "message": item.message} for item in found]
     }
-
-
-def changes(known: Mapping[str, Any], row: Row) -> list[tuple[str, Any, Any]]:
-    """What this event says for the first time or says differently: name, before, now."""
-    return [
-        (name, known.get(name), row[name])
-        for name in FIELDS
-        if row[name] is not None and row[name] != known.get(name)
-    ]
 
 
 def reindent(text: str) -> str | None:

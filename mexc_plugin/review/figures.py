@@ -25,6 +25,4 @@ def figures(tally: Tally) -> dict[str, Any]:
 
 def share(value: float | None) -> str:
     """A share for people."""
-    if value is None:
-        return "–"
-    return f"{value:.2%}"
+    return "–" if value is None else f"{value:.2%}"

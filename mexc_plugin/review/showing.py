@@ -54,6 +54,18 @@ def word_outcome(outcome: object) -> str:
     return str(outcome).replace("_", " ")
 
 
+def show_time(moment: datetime) -> str:
+    """A time of the record, to the millisecond; what a link of the report asks for is the beginning of it."""
+    return moment.isoformat(sep=" ", timespec="milliseconds")
+
+
+def show_filled(row: Mapping[str, Any]) -> str:
+    """Filled of asked; empty where neither is known."""
+    if row["filled"] is None and row["amount"] is None:
+        return ""
+    return f"{row['filled'] or '?'}/{row['amount'] or '?'}"
+
+
 def age(then: datetime, now: datetime) -> str:
     """How long ago, in one unit: `3 min ago`. Both naive UTC, or both with a zone."""
     seconds = int((now - then).total_seconds())

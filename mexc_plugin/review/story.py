@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mexc_plugin.audit.events import COLUMNS
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.review.event_view import FIELDS, Findings, Row, changes, document, reindent
+from mexc_plugin.review.event_view import FIELDS, Findings, Row, document, reindent
 
 if TYPE_CHECKING:
     from mexc_plugin.store.verify.record import Finding
@@ -48,7 +48,11 @@ def steps(rows: Iterable[Row], findings: Findings) -> Iterator[Step]:
     before: Row | None = None
     for row in rows:
         since = None if before is None else (row["occurred_ns"] - before["occurred_ns"]) // 1000
-        changed = tuple(Change(*change) for change in changes(known, row))
+        changed = tuple(
+            Change(name, known.get(name), row[name])
+            for name in FIELDS
+            if row[name] is not None and row[name] != known.get(name)
+        )
         yield Step(
             row, since, changed, tuple(_raw(document(row))), findings[row["writer_id"], row["seq"]]
         )

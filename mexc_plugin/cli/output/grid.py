@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mexc_plugin.cli.output.terminal import Screen, cells, cut, say
+from mexc_plugin.cli.output.terminal import GAP, Screen, align, cells, cut, say, total_width
 from mexc_plugin.review.text import visible
 
-_GAP = "  "
 # No column of words gets narrower: a time is as wide.
 LEAST_WORDS = 23
 # A row that needs more lines is easier to read with a name before each value.
@@ -65,7 +64,7 @@ def _choose_columns(
     }
     for number in range(len(droppable) + 1):
         kept = [width for name, width in widths.items() if name not in droppable[:number]]
-        if screen.width is None or _total(kept) <= screen.width:
+        if screen.width is None or total_width(kept) <= screen.width:
             return droppable[:number]
     return droppable
 
@@ -75,9 +74,9 @@ def _folds(widths: Sequence[int], most: int | None) -> list[slice]:
     folds: list[slice] = []
     begin = 0
     for end in range(1, len(widths) + 1):
-        indent = len(_GAP) if folds else 0
+        indent = len(GAP) if folds else 0
         following = widths[begin : end + 1]
-        if end == len(widths) or (most is not None and indent + _total(following) > most):
+        if end == len(widths) or (most is not None and indent + total_width(following) > most):
             folds.append(slice(begin, end))
             begin = end
     return folds
@@ -85,17 +84,13 @@ def _folds(widths: Sequence[int], most: int | None) -> list[slice]:
 
 def _fold(texts: Sequence[str], widths: Sequence[int], folds: Sequence[slice]) -> Iterator[str]:
     for number, fold in enumerate(folds):
-        yield (_GAP if number else "") + _line(texts[fold], widths[fold])
-
-
-def _total(widths: Sequence[int]) -> int:
-    return sum(widths) + len(_GAP) * (len(widths) - 1)
+        yield (GAP if number else "") + align(texts[fold], widths[fold])
 
 
 def _narrow(widths: list[int], texts: Sequence[Sequence[str]], most: int) -> None:
     """Take from the widest columns of words what is too much. An id has no blank and stays whole."""
     wordy = [n for n in range(len(widths)) if any(" " in line[n] for line in texts)]
-    while wordy and (excess := _total(widths) - most) > 0:
+    while wordy and (excess := total_width(widths) - most) > 0:
         widest = max(wordy, key=lambda n: widths[n])
         if widths[widest] <= LEAST_WORDS:
             return
@@ -114,15 +109,10 @@ def _text(value: object, screen: Screen) -> str:
     return "" if value is None else visible(screen.text(value))
 
 
-def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
-    padded = (text + " " * (width - cells(text)) for text, width in zip(texts, widths, strict=True))
-    return _GAP.join(padded).rstrip()
-
-
 def _stack(texts: Iterable[Sequence[str]], columns: Sequence[str], screen: Screen) -> Iterator[str]:
     width = max(map(cells, columns))
     for number, line in enumerate(texts, 1):
         yield screen.style(f"-- {number} --", bold=True)
         for name, text in zip(columns, line, strict=True):
             if text:
-                yield f"{name}{' ' * (width - cells(name))}{_GAP}{text}"
+                yield f"{name}{' ' * (width - cells(name))}{GAP}{text}"

@@ -7,8 +7,8 @@ from typing import Any
 
 from mexc_plugin.audit import naive_utc
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
-from mexc_plugin.cli.output.terminal import Screen, cells, cut
-from mexc_plugin.review.showing import age, duration
+from mexc_plugin.cli.output.terminal import GAP, Screen, align, cells, cut, total_width
+from mexc_plugin.review.showing import age, duration, show_filled
 from mexc_plugin.review.text import visible
 
 Row = Mapping[str, Any]
@@ -19,7 +19,6 @@ LAYOUT_ROWS = 1_000
 REASON = 36
 # Whose reason is told.
 EXPLAINED = FAILED | UNRESOLVED
-_GAP = "  "
 
 
 def as_table(rows: Iterable[Row], _columns: Sequence[str], screen: Screen) -> Iterator[str]:
@@ -100,11 +99,10 @@ class Layout:
 
     @property
     def width(self) -> int:
-        return sum(self.widths.values()) + len(_GAP) * (len(self.widths) - 1)
+        return total_width([*self.widths.values()])
 
     def heading(self, screen: Screen) -> str:
-        heads = (_pad(column.heading(screen), width) for column, width in self.widths.items())
-        return _GAP.join(heads).rstrip()
+        return align((column.heading(screen) for column in self.widths), self.widths.values())
 
     def line(self, row: Row, screen: Screen) -> str | None:
         """The row; None where it is wider than the rows that were laid out, and than the screen."""
@@ -118,15 +116,15 @@ class Layout:
         for column, text in texts.items():
             padding = " " * (self.widths[column] - cells(text))
             parts.append((_colour(text, row, screen) if column is OUTCOME else text) + padding)
-        return _GAP.join(parts).rstrip()
+        return GAP.join(parts).rstrip()
 
 
 def stack(row: Row, screen: Screen) -> Iterator[str]:
     """The row as a few lines, for a terminal that is too narrow for one."""
-    rest = [_text("symbol")(row, screen), _show_filled(row, screen), _latency(row, screen)]
+    rest = [_text("symbol")(row, screen), show_filled(row), _latency(row, screen)]
     outcome = visible(_outcome(row, screen))
     if screen.width is not None:
-        outcome = cut(outcome, screen.width - len(_GAP))
+        outcome = cut(outcome, screen.width - len(GAP))
     texts = [visible(_time(row, screen)), outcome, *(visible(text) for text in rest if text)]
     for line in wrap(texts, screen.width or 0):
         yield line.replace(outcome, _colour(outcome, row, screen), 1)
@@ -134,7 +132,7 @@ def stack(row: Row, screen: Screen) -> Iterator[str]:
     yield f"  cancel  {visible(_text('cancel_id')(row, screen))}"
 
 
-def wrap(texts: Iterable[str], width: int, gap: str = _GAP, indent: str = _GAP) -> Iterator[str]:
+def wrap(texts: Iterable[str], width: int, gap: str = GAP, indent: str = GAP) -> Iterator[str]:
     """Lines of that width, broken between texts and never within one; all but the first are indented."""
     line = ""
     for text in texts:
@@ -188,12 +186,6 @@ def _order(row: Row, _screen: Screen) -> str:
     return str(row["order_id"] or row["client_order_id"] or "")
 
 
-def _show_filled(row: Row, _screen: Screen) -> str:
-    if row["filled"] is None and row["amount"] is None:
-        return ""
-    return f"{row['filled'] or '?'}/{row['amount'] or '?'}"
-
-
 def _latency(row: Row, _screen: Screen) -> str:
     return "" if row["latency_us"] is None else duration(row["latency_us"])
 
@@ -213,14 +205,10 @@ TABLE = (
     Column("symbol", _text("symbol"), 0),
     Column("order", _order, 1),
     OUTCOME,
-    Column("filled", _show_filled, 3),
+    Column("filled", lambda row, _screen: show_filled(row), 3),
     Column("took", _latency, 4),
     Column("http", _text("http_status"), 6),
     Column("try", _attempt, 2),
     Column("bot", _text("bot"), 5),
     Column("cancel", _text("cancel_id"), 0),
 )
-
-
-def _pad(text: str, width: int) -> str:
-    return text + " " * (width - cells(text))

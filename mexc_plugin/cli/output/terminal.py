@@ -4,14 +4,14 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import click
 
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.review.showing import kind_of
+from mexc_plugin.review.showing import kind_of, show_time
 from mexc_plugin.review.text import plain
 
 # By the kind of the outcome, as on the pages; but a terminal has no grey that can be read on any ground.
@@ -23,6 +23,8 @@ _OF_KINDS = {
     "unresolved": "bright_magenta",
 }
 COLOURS = {outcome.value: _OF_KINDS[kind_of(outcome)] for outcome in Outcome}
+# Between two columns.
+GAP = "  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Screen:
 
     def time(self, moment: datetime) -> str:
         """A time of the record as every table shows it."""
-        return self.clock(moment).isoformat(sep=" ", timespec="milliseconds")
+        return show_time(self.clock(moment))
 
     def text(self, value: object) -> str:
         """A value of the record for people: times in the zone that is shown."""
@@ -87,6 +89,17 @@ def _cell(char: str) -> int:
     if unicodedata.combining(char):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def total_width(widths: Sequence[int]) -> int:
+    """How many columns a line needs whose texts are so wide."""
+    return sum(widths) + len(GAP) * (len(widths) - 1)
+
+
+def align(texts: Iterable[str], widths: Iterable[int]) -> str:
+    """A line whose texts stand in columns of these widths."""
+    padded = (text + " " * (width - cells(text)) for text, width in zip(texts, widths, strict=True))
+    return GAP.join(padded).rstrip()
 
 
 def cut(text: str, width: int) -> str:

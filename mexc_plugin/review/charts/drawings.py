@@ -142,7 +142,7 @@ def latency_heat(periods: Periods, *, width: int = WIDE) -> str:
     steps = _steps(most)
     names = [_step_name(steps, number) for number in range(len(steps))]
     rows = [
-        {"period": period, "took": band, "answers": names[_step_of(steps, count)]}
+        {"period": period, "took": band, "answers": names[bisect_right(steps, count) - 1]}
         for period, band, count in cells
     ]
     bands = _bands()
@@ -319,10 +319,6 @@ def _steps(most: int) -> list[int]:
     """Where each shade begins: factors of ten from 1, as many as there are shades for."""
     count = min(HEAT_STEPS, len(str(most)))
     return [10**power for power in range(count)]
-
-
-def _step_of(steps: Sequence[int], count: int) -> int:
-    return bisect_right(steps, count) - 1
 
 
 def _step_name(steps: Sequence[int], number: int) -> str:

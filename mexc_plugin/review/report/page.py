@@ -185,12 +185,7 @@ def _reason(reason: Reason) -> dict[str, Any]:
         "message": visible(reason.message or ""),
         "error": visible(reason.error_type or ""),
     }
-    return {
-        "outcome": reason.outcome,
-        **{name: words[name] for name in ("code", "message", "error")},
-        "attempts": reason.attempts,
-        "query": words,
-    }
+    return words | {"outcome": reason.outcome, "attempts": reason.attempts, "query": words}
 
 
 def _groups(groups: Groups) -> list[dict[str, Any]]:

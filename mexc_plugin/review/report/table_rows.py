@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from mexc_plugin.review.showing import age, duration
+from mexc_plugin.review.showing import age, duration, show_filled, show_time
 from mexc_plugin.review.text import visible
 from mexc_plugin.store.connect.rows import Row
 
@@ -17,7 +17,7 @@ COLUMNS = (
 def embed(row: Row) -> list[str | int | None]:
     """The values of COLUMNS; `took` in microseconds, `order` the id that it was asked for by."""
     texts = {
-        "asked at": time(row["requested_at"]),
+        "asked at": show_time(row["requested_at"]),
         "symbol": row["symbol"],
         "order": row["order_id"] or row["client_order_id"],
         "outcome": row["final_outcome"],
@@ -25,7 +25,7 @@ def embed(row: Row) -> list[str | int | None]:
         "code": row["venue_code"],
         "message": row["venue_message"],
         "error": row["error_type"],
-        "filled": show_filled(row),
+        "filled": show_filled(row) or None,
         "bot": row["bot"],
         "account": row["account"],
         "client order": row["client_order_id"],
@@ -38,7 +38,7 @@ def embed(row: Row) -> list[str | int | None]:
 def show(row: Row, now: datetime) -> dict[str, Any]:
     """A row of a short table."""
     return {
-        "time": time(row["requested_at"]),
+        "time": show_time(row["requested_at"]),
         "age": age(row["requested_at"], now),
         "took": duration(row["latency_us"]),
         "outcome": visible(str(row["final_outcome"])),
@@ -47,18 +47,6 @@ def show(row: Row, now: datetime) -> dict[str, Any]:
         "bot": _text(row["bot"]) or "",
         "cancel": _text(row["cancel_id"]),
     }
-
-
-def time(moment: datetime) -> str:
-    """To the millisecond; what a link asks for is the beginning of it."""
-    return moment.isoformat(sep=" ", timespec="milliseconds")
-
-
-def show_filled(row: Row) -> str | None:
-    """Filled of asked, as text."""
-    if row["filled"] is None and row["amount"] is None:
-        return None
-    return f"{row['filled'] or '?'}/{row['amount'] or '?'}"
 
 
 def _text(value: object) -> str | None:

@@ -13,13 +13,12 @@ from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.errors import ConfigError
 from mexc_plugin.review import query_string, times
 from mexc_plugin.review.query_string import OUTCOME_GROUPS, Asking
-from mexc_plugin.review.showing import KINDS
+from mexc_plugin.review.showing import KINDS, show_time
 from mexc_plugin.review.summary import summarize
 from mexc_plugin.review.web import headings, page_context, params, record_queries
 from mexc_plugin.review.web.data.cancel_story import Several
 from mexc_plugin.review.web.data.pages_of_rows import Listing
 from mexc_plugin.review.web.params import Nonsense, Query
-from mexc_plugin.review.web.rendering import show_time
 from mexc_plugin.store.read import bounded
 
 if TYPE_CHECKING:

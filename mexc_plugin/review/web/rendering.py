@@ -22,11 +22,6 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     return _environment().get_template(template).render(values)
 
 
-def show_time(value: datetime) -> str:
-    """A time of the record, as the pages write it."""
-    return value.isoformat(sep=" ", timespec="milliseconds")
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -42,7 +37,7 @@ def _environment() -> Environment:
         "duration": showing.duration,
         "iso": _iso,
         "kind": lambda outcome: showing.styled_as(showing.kind_of(outcome)),
-        "moment": show_time,
+        "moment": showing.show_time,
         "name_of": story.name_of,
         "news": _news,
         "number": lambda value: f"{value:,}",

@@ -15,7 +15,7 @@ from mexc_plugin.cli.options.display import clock, columns, full_ids, nothing_ma
 from mexc_plugin.cli.options.filter_options import filters as filter_options
 from mexc_plugin.cli.output.progress import await_first
 from mexc_plugin.cli.output.table import TABLE, Layout, stack, wrap
-from mexc_plugin.cli.output.terminal import Screen, cells, emit, say
+from mexc_plugin.cli.output.terminal import Screen, align, cells, emit, say, total_width
 from mexc_plugin.review.text import visible
 
 if TYPE_CHECKING:
@@ -188,14 +188,10 @@ class Picked:
     def _laid_out(self, texts: list[str]) -> Iterator[str]:
         """One line; where the terminal is too narrow for it, several that are not aligned."""
         most = self._screen.width
-        if most is not None and sum(self._widths) + 2 * (len(texts) - 1) > most:
+        if most is not None and total_width(self._widths) > most:
             yield from wrap(texts, most)
             return
-        padded = (
-            text + " " * (width - cells(text))
-            for text, width in zip(texts, self._widths, strict=True)
-        )
-        yield "  ".join(padded).rstrip()
+        yield align(texts, self._widths)
 
 
 class Lines:
