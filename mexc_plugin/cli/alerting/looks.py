@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -69,17 +70,15 @@ class Looker:
                 seen.short = short_ids.shortest(connection, seen.glance.ids())
 
 
-class Look(threading.Thread):
+def start(looker: Looker) -> "Future[Seen]":
     """A look that somebody else may wait for, or not."""
+    found: Future[Seen] = Future()
 
-    def __init__(self, looker: Looker) -> None:
-        super().__init__(name="mexc-plugin-look", daemon=True)
-        self._looker = looker
-        self.seen: Seen | None = None
-        self.bug: BaseException | None = None
-
-    def run(self) -> None:
+    def look() -> None:
         try:
-            self.seen = self._looker.look()
-        except BaseException as error:  # noqa: BLE001 - whoever waits for it raises it
-            self.bug = error
+            found.set_result(looker.look())
+        except BaseException as error:  # noqa: BLE001 - whoever asks for the result raises it
+            found.set_exception(error)
+
+    threading.Thread(target=look, name="mexc-plugin-look", daemon=True).start()
+    return found

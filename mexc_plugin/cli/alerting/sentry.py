@@ -13,13 +13,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mexc_plugin.cli.alerting import looks
 from mexc_plugin.cli.alerting.alarms import Alarms, News, Row
 from mexc_plugin.cli.alerting.calling import Caller
-from mexc_plugin.cli.alerting.looks import Look, Looker, Seen
+from mexc_plugin.cli.alerting.looks import Looker, Seen
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.review.text import encode, visible
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from mexc_plugin.store.read.statistics.glances import Glance
     from mexc_plugin.store.write.spool.backlog import Backlog
 
@@ -77,7 +80,7 @@ class Sentry(threading.Thread):
         self._database = database
         self._alarms = Alarms(plan.unresolved_after, LASTING)
         self._stopped = threading.Event()
-        self._look: Look | None = None
+        self._look: Future[Seen] | None = None
         self._began = -plan.every_s
         self._has_looked = False
 
@@ -99,11 +102,10 @@ class Sentry(threading.Thread):
         if self._look is None:
             if now - self._began >= self._plan.every_s:
                 self._began = now
-                self._look = Look(self._looker)
-                self._look.start()
-        elif not self._look.is_alive():
+                self._look = looks.start(self._looker)
+        elif self._look.done():
             look, self._look = self._look, None
-            self._take(look)
+            self._take(look.result())
         elif now - self._began > SLOW_S:
             self._find_trouble(
                 {**self.view.trouble, "database": f"{self._database} does not answer"}
@@ -114,10 +116,7 @@ class Sentry(threading.Thread):
             self.view, calls=tuple(f"{t.caller.name}: {t.last}" for t in self._told)
         )
 
-    def _take(self, look: Look) -> None:
-        if look.bug is not None:
-            raise look.bug
-        seen = look.seen or Seen()
+    def _take(self, seen: Seen) -> None:
         if seen.trouble is not None and not self._told and not self._has_looked:
             raise seen.trouble  # somebody has just started it, and sees why it ends
         glance = seen.glance

@@ -141,16 +141,11 @@ class _Counted:
 
 
 def _render(form: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
-    from mexc_plugin.cli.output.formats import Renderer, as_csv, as_json, as_jsonl
+    from mexc_plugin.cli.output.formats import RENDERERS
     from mexc_plugin.cli.output.grid import as_grid
 
-    renderers: dict[str, Renderer] = {
-        "table": as_grid,
-        "json": as_json,
-        "jsonl": as_jsonl,
-        "csv": as_csv,
-    }
-    return renderers[form](rows, columns, Screen.detect())
+    render = as_grid if form == "table" else RENDERERS[form]
+    return render(rows, columns, Screen.detect())
 
 
 def _describe(question: "Question") -> dict[str, str]:

@@ -201,13 +201,8 @@ def _lines(seen: "Overview") -> Iterator[dict[str, Any]]:
             yield from ({"section": name, "name": k, "value": v} for k, v in value.items())
         elif isinstance(value, list):
             for item in value:
-                *words, number = _make_row(item)
+                *words, number = item.values()
                 label = " ".join(str(word) for word in words if word is not None)
                 yield {"section": name, "name": label, "value": number}
         else:
             yield {"section": "total", "name": name, "value": value}
-
-
-def _make_row(item: dict[str, Any]) -> list[Any]:
-    """The words of an entry, and its number last."""
-    return list(item.values())

@@ -1,12 +1,11 @@
 """`db rebuild`: make the history of attempts again from the events."""
 
-import sys
-
 import click
 
 from mexc_plugin.cli.database.servers import opening
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
+from mexc_plugin.cli.output.progress import line
 from mexc_plugin.cli.output.terminal import emit, say
 from mexc_plugin.review.text import visible
 
@@ -31,20 +30,21 @@ def rebuild(database: Chosen, after: str) -> None:
     # What is not there is not made here.
     with queries.reading(database.url):
         done = after
-    shown = sys.stderr.isatty()
 
     def tell(cancel_id: str, changed: int) -> None:
         nonlocal done
         done = cancel_id or done
         if shown:
-            click.echo(f"\r{done}: {changed:,} rows made again …", err=True, nl=False)
+            shown.write(f"{done}: {changed:,} rows made again …")
 
     def note(key: tuple[str, int], what: str) -> None:
-        if shown:
-            click.echo("\r\x1b[K", err=True, nl=False)
         emit([visible(f"cancel {key[0]} attempt {key[1]}: the row {what}")])
 
-    with opening(database.url, read_only=False) as engine, engine.connect() as connection:
+    with (
+        opening(database.url, read_only=False) as engine,
+        engine.connect() as connection,
+        line("rebuilding") as shown,
+    ):
         queries.require_current(connection, database.url)
         connection.rollback()
         try:
@@ -53,7 +53,4 @@ def rebuild(database: Chosen, after: str) -> None:
             if done:
                 say(f"\ngo on with: mexc-plugin db rebuild --after {done}")
             raise
-        finally:
-            if shown:
-                click.echo("\r\x1b[K", err=True, nl=False)
     emit([f"{changed:,} {'row' if changed == 1 else 'rows'} made again"])

@@ -9,6 +9,7 @@ import click
 from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
+from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.output.terminal import emit, say
 
 if TYPE_CHECKING:
@@ -47,6 +48,16 @@ def say_unchecked(url: str) -> None:
             f"not compared, for want of the right SHOW VIEW: {', '.join(unseen)}; "
             "grants for an auditor: mexc-plugin db grants --role auditor"
         )
+
+
+def say_what_waits(database: Chosen, are: str) -> None:
+    """Name the events that wait in files. are: what they are meanwhile to whoever reads the database."""
+    from mexc_plugin.store.write.spool import spool_folder
+
+    waiting = spool_folder.files(database.url, database.spool)
+    if waiting:
+        files = count(len(waiting), "spool file waits", "spool files wait")
+        say(f"{files}, whose events {are} until: mexc-plugin audit recover")
 
 
 @contextlib.contextmanager

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mexc_plugin.audit.events import timestamp_text
-from mexc_plugin.cli.database.servers import reading
+from mexc_plugin.cli.database.servers import reading, say_what_waits
 from mexc_plugin.cli.exit_codes import Misuse
-from mexc_plugin.cli.exporting.exports import in_units, new_file, say_what_waits
+from mexc_plugin.cli.exporting.exports import in_units, new_file
 from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.options.naming import find_one
@@ -31,7 +31,7 @@ def export_bundle(database: Chosen, output: str, *, force: bool) -> None:
     began = time.monotonic()
     with _target(output, force=force) as (put, size), progress("exporting") as tell:
         done = bundle_writing.write(database.url, put, tell)
-    say_what_waits(database)
+    say_what_waits(database, "are not in it")
     if not done.notes:
         say(
             "no checkpoint is in it: nothing in it is signed; take one: mexc-plugin audit checkpoint"

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mexc_plugin.cli.database.servers import reading
+from mexc_plugin.cli.database.servers import reading, say_what_waits
 from mexc_plugin.cli.exit_codes import Misuse, Problem
 from mexc_plugin.cli.exporting.cursor import Cursor
 from mexc_plugin.cli.exporting.encoders import Csv, Encoder, Gzip, JsonLines, Parquet, Proofs
@@ -25,7 +25,6 @@ from mexc_plugin.store.read.queries import Filters
 from mexc_plugin.store.read.sequence_runs import Positions
 from mexc_plugin.store.schema import tables
 from mexc_plugin.store.verify import anchors
-from mexc_plugin.store.write.spool import spool_folder
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -148,7 +147,7 @@ def _to_file(database: Chosen, job: Job, part: Part, kept: dict[str, Any] | None
         size = part.publish()
         if cursor and isinstance(source, export_source.Events):
             cursor.commit(source.positions)
-        say_what_waits(database)
+        say_what_waits(database, "are not in it")
         say(run.summary(f"{part.path} ({in_units(size)})"))
 
 
@@ -161,7 +160,7 @@ def _to_stdout(database: Chosen, job: Job) -> None:
         sys.stdout.buffer.flush()
         if cursor and isinstance(source, export_source.Events):
             cursor.commit(source.positions)
-        say_what_waits(database)
+        say_what_waits(database, "are not in it")
         say(run.summary("stdout"))
 
 
@@ -250,14 +249,6 @@ class _Run:
     def _cut(self) -> None:
         if self._gzip:
             self._gzip.cut()
-
-
-def say_what_waits(database: Chosen) -> None:
-    """Name the events that are in no export yet, because they wait in files."""
-    waiting = len(spool_folder.files(database.url, database.spool))
-    if waiting:
-        files = "spool file waits" if waiting == 1 else "spool files wait"
-        say(f"{waiting} {files}, whose events are not in it until: mexc-plugin audit recover")
 
 
 def in_units(size: int) -> str:

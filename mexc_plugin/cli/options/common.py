@@ -148,17 +148,14 @@ def ship_to(command: Decorated) -> Decorated:
     )(command)
 
 
-def output(
-    *formats: str, piped: str = "jsonl", terminal: str = "table"
-) -> Callable[[Decorated], Decorated]:
+def output(*formats: str, piped: str = "jsonl") -> Callable[[Decorated], Decorated]:
     """Add `--format`, `--json`, `--csv`; the command is called with `form`, one of the formats."""
 
     def settle(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
-        return named_format(ctx, param, value) or (terminal if sys.stdout.isatty() else piped)
+        return named_format(ctx, param, value) or ("table" if sys.stdout.isatty() else piped)
 
-    words = f"How to print. Default: {terminal} on a terminal, {piped} elsewhere."
-    if terminal == piped:
-        words = f"How to print. Default: {terminal}."
+    elsewhere = "" if piped == "table" else f" on a terminal, {piped} elsewhere"
+    words = f"How to print. Default: table{elsewhere}."
     return format_option(formats or FORMATS, settle, words)
 
 

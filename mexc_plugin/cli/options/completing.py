@@ -5,13 +5,14 @@ they are given up after a moment, and what is wrong with a database is nothing t
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
 Completed = list[CompletionItem]
@@ -60,15 +61,13 @@ def complete_cancels(ctx: click.Context, _param: click.Parameter, incomplete: st
 
 
 def _ask(ctx: click.Context, question: "Callable[[Connection], list[str]]") -> list[str]:
-    with contextlib.suppress(Exception):
-        return list(_answers(ctx, question))
-    return []
-
-
-def _answers(ctx: click.Context, question: "Callable[[Connection], list[str]]") -> Iterator[str]:
     from mexc_plugin.store.connect import query_timeout
     from mexc_plugin.store.read import queries
 
-    url = ctx.params["database"].url
-    with queries.reading(url) as connection, query_timeout.stopped_after(connection, PATIENCE_S):
-        yield from question(connection)
+    with (
+        contextlib.suppress(Exception),
+        queries.reading(ctx.params["database"].url) as connection,
+        query_timeout.stopped_after(connection, PATIENCE_S),
+    ):
+        return question(connection)
+    return []

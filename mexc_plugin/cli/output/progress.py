@@ -39,18 +39,19 @@ class Line:
         self._shown = now
         rate = rows / max(now - self._began, 1e-9)
         share = min(1.0, max(0.0, share))
-        self._write(with_bar(self._label, share, f"{rows:,} rows, {rate:,.0f}/s", _columns()))
+        self.write(with_bar(self._label, share, f"{rows:,} rows, {rate:,.0f}/s", _columns()))
 
     def tick(self) -> None:
         """Say how long it has taken, where nobody knows how long it will."""
-        self._write(cut(f"{self._label} {time.monotonic() - self._began:.0f} s …", _columns()))
+        self.write(cut(f"{self._label} {time.monotonic() - self._began:.0f} s …", _columns()))
 
     def clear(self) -> None:
         """Take the line away."""
-        self._write("")
+        self.write("")
 
     @staticmethod
-    def _write(text: str) -> None:
+    def write(text: str) -> None:
+        """Put a text in its place, without an end of a line."""
         click.echo(f"\r{text}\x1b[K", err=True, nl=False)
 
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from mexc_plugin.store.verify.findings import Finding
 
 
+DEGREES = ("broken", "doubtful", "noted")
+
+
 class Looked(Protocol):
     """What was verified: how many events of how many writers."""
 
@@ -22,31 +25,16 @@ class Looked(Protocol):
 
 
 class Counted:
-    """Findings, counted by degree as they pass."""
+    """Findings as they pass. degrees: how many were `broken`, `doubtful` and `noted`."""
 
     def __init__(self, findings: Iterable["Finding"]) -> None:
         self._findings = findings
-        self._counts: Counter[str] = Counter()
+        self.degrees: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator["Finding"]:
         for finding in self._findings:
-            self._counts[finding.degree.value] += 1
+            self.degrees[finding.degree.value] += 1
             yield finding
-
-    @property
-    def broken(self) -> int:
-        """How many were of that degree."""
-        return self._counts["broken"]
-
-    @property
-    def doubtful(self) -> int:
-        """How many were of that degree."""
-        return self._counts["doubtful"]
-
-    @property
-    def noted(self) -> int:
-        """How many were of that degree."""
-        return self._counts["noted"]
 
 
 Show = Callable[[Counted, Looked], Iterator[str]]
@@ -84,13 +72,8 @@ def _where(finding: "Finding") -> str:
 
 
 def _result(findings: Counted) -> str:
-    counts = [
-        f"{number} {name}"
-        for name, number in (("broken", findings.broken), ("doubtful", findings.doubtful))
-        if number
-    ]
-    noted = [f"{findings.noted} noted"] if findings.noted else []
-    return ", ".join([*([] if findings.broken else ["whole"]), *counts, *noted])
+    counts = [f"{findings.degrees[name]} {name}" for name in DEGREES if findings.degrees[name]]
+    return ", ".join(counts if findings.degrees["broken"] else ["whole", *counts])
 
 
 def as_json(findings: Counted, plan: Looked) -> Iterator[str]:
@@ -102,10 +85,8 @@ def as_json(findings: Counted, plan: Looked) -> Iterator[str]:
     totals = {
         "events": plan.events,
         "writers": plan.writers,
-        "broken": findings.broken,
-        "doubtful": findings.doubtful,
-        "noted": findings.noted,
-        "whole": findings.broken == 0,
+        **{name: findings.degrees[name] for name in DEGREES},
+        "whole": findings.degrees["broken"] == 0,
     }
     yield ", " + encode(totals)[1:]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from mexc_plugin.cli.database.servers import reading, say_unchecked
+from mexc_plugin.cli.database.servers import reading, say_unchecked, say_what_waits
 from mexc_plugin.cli.exit_codes import Exit, Misuse, Problem
 from mexc_plugin.cli.options import common
 from mexc_plugin.cli.options.common import Chosen
@@ -97,9 +97,9 @@ def verify(
         findings = _verify_database(database.url, witnesses, show, since, quick=quick, jobs=jobs)
     _say_what_is_covered(witnesses)
     if file is None:
-        _say_what_waits(database)
+        say_what_waits(database, "are gaps here")
         say_unchecked(database.url)
-    if findings.broken or (strict and findings.doubtful):
+    if findings.degrees["broken"] or (strict and findings.degrees["doubtful"]):
         raise click.exceptions.Exit(Exit.ATTENTION)
 
 
@@ -209,12 +209,3 @@ def _say_what_is_covered(witnesses: "Witnesses") -> None:
         say(
             f"compared with {number} from elsewhere, the newest of {timestamp_text(newest)[:19]} UTC"
         )
-
-
-def _say_what_waits(database: Chosen) -> None:
-    from mexc_plugin.store.write.spool import spool_folder
-
-    waiting = spool_folder.files(database.url, database.spool)
-    if waiting:
-        files = count(len(waiting), "spool file waits", "spool files wait")
-        say(f"{files}, whose events are gaps here until: mexc-plugin audit recover")

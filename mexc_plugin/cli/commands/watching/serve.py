@@ -67,7 +67,8 @@ def serve(
     from mexc_plugin.store.write.spool import backlog
 
     serving = _room()
-    _require_readable(database.url)
+    with reading(database.url):
+        pass  # what every page would say is said at once
 
     def announce(url: str) -> None:
         if host not in LOOPBACK:
@@ -125,12 +126,6 @@ def _room() -> Any:  # noqa: ANN401 - a module
             f"{error.name} is not installed; run: {distributions.install_command('web')}"
         ) from None
     return serving
-
-
-def _require_readable(url: str) -> None:
-    """Say at once what every page would say."""
-    with reading(url):
-        pass
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:
