@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mexc_plugin.audit.redaction import Redactor
-from mexc_plugin.hosting.checks import Finding
+from mexc_plugin.hosting.checks import Finding, alarm
 
 PATH = "/api/v3/apiKeyInfo"
 TIMEOUT_S = 5
@@ -156,4 +156,4 @@ def _lifetime(said: object) -> Finding:
 
 
 def _alarm(text: str) -> Finding:
-    return Finding(f"key: {text}", needs_attention=True)
+    return alarm(f"key: {text}")

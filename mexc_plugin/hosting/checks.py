@@ -40,6 +40,11 @@ class Finding:
     is_note: bool = False
 
 
+def alarm(text: str) -> Finding:
+    """A finding that needs attention."""
+    return Finding(text, needs_attention=True)
+
+
 def settings(environ: Mapping[str, str], url: str, named: Path | None) -> Iterator[Finding]:
     """Only what would keep an exchange from being constructed: a variable that cannot be meant, a key that cannot be read.
 
@@ -48,7 +53,7 @@ def settings(environ: Mapping[str, str], url: str, named: Path | None) -> Iterat
     try:
         writer_keys.load(config.resolve({"url": url, "spool": named}, environ).key)
     except ConfigError as error:
-        yield Finding(f"settings: {error}", needs_attention=True)
+        yield alarm(f"settings: {error}")
 
 
 def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -57,14 +62,13 @@ def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Find
     if command:
         environ = starting.with_adapter(environ)
         if refusal := why_not.find(command, environ):
-            yield Finding(refusal, needs_attention=True)
+            yield alarm(refusal)
             return
         found = launched_programs.interpreter_of(command, environ.get("PATH"))
         if found is None:
-            yield Finding(
+            yield alarm(
                 f"{command[0]}: it cannot be seen which Python this starts, if any; "
-                "name the Python or the script itself",
-                needs_attention=True,
+                "name the Python or the script itself"
             )
             return
         interpreter = found
@@ -74,7 +78,7 @@ def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Find
     if Path(interpreter.path).parent != Path(sys.executable).parent:
         yield from _owners(distributions.owners("ccxt"), sys.executable)
     if report.error:
-        yield Finding(f"{interpreter.path}: {report.error}", needs_attention=True)
+        yield alarm(f"{interpreter.path}: {report.error}")
         return
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     yield Finding(f"versions: {versions} ({interpreter.path})")
@@ -83,11 +87,10 @@ def adapter(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Find
 
 def _owners(owners: Mapping[str, str], python: str) -> Iterator[Finding]:
     if len(owners) > 1:
-        yield Finding(
+        yield alarm(
             f"{' and '.join(owners)} own the package ccxt of {python}: the last one installed has "
             "overwritten the others' files; make the environment anew with the one that the bot asks "
-            f"for, and install mexc-plugin with: pip install --no-deps {distributions.source()}",
-            needs_attention=True,
+            f"for, and install mexc-plugin with: pip install --no-deps {distributions.source()}"
         )
 
 
@@ -95,7 +98,7 @@ def _classes(
     report: probe.Report, interpreter: launched_programs.Interpreter, *, below_run: bool
 ) -> Iterator[Finding]:
     if not report.classes:
-        yield Finding(f"ccxt is not installed for {interpreter.path}", needs_attention=True)
+        yield alarm(f"ccxt is not installed for {interpreter.path}")
     own = [f"{name}.mexc" for name, found in report.classes.items() if not probe.is_ours(found)]
     for name, found in report.classes.items():
         if probe.is_ours(found):
@@ -122,13 +125,12 @@ def database(url: str, chosen_by: str) -> Iterator[Finding]:
     try:
         missing, unseen, doubts = _missing_unseen_and_doubts(url)
     except MexcPluginError as error:
-        yield Finding(f"database: {error} ({chosen_by})", needs_attention=True)
+        yield alarm(f"database: {error} ({chosen_by})")
         return
     yield Finding(f"database: {name}, which can be written ({chosen_by})")
     for message in missing:
-        yield Finding(
-            f"guards: {message}; restore it with: {restoring.COMMAND}, then: mexc-plugin audit verify",
-            needs_attention=True,
+        yield alarm(
+            f"guards: {message}; restore it with: {restoring.COMMAND}, then: mexc-plugin audit verify"
         )
     if unseen:
         yield Finding(
@@ -138,7 +140,7 @@ def database(url: str, chosen_by: str) -> Iterator[Finding]:
     if not missing:
         yield from _try_guards(guard_trials.try_guards(url))
     for message in doubts:
-        yield Finding(f"server: {message}", needs_attention=True)
+        yield alarm(f"server: {message}")
     if path is not None:
         yield from _modes(str(path))
 
@@ -170,7 +172,7 @@ def _missing_unseen_and_doubts(url: str) -> tuple[list[str], Sequence[str], list
 
 def _try_guards(trials: "Trials") -> Iterator[Finding]:
     for fault in trials.faults:
-        yield Finding(f"guards: {fault}", needs_attention=True)
+        yield alarm(f"guards: {fault}")
     if not trials.faults:
         refused = ", ".join(sorted(trials.refused))
         tried = f", and refused what was tried: {refused}" if refused else ""
@@ -189,12 +191,11 @@ def _absent(url: str, name: str, chosen_by: str) -> Iterator[Finding]:
         if path is not None:
             spool_folder.try_to_write(path.parent, make=False)
     except MexcPluginError as error:
-        yield Finding(f"database: {error} ({chosen_by})", needs_attention=True)
+        yield alarm(f"database: {error} ({chosen_by})")
     except OSError as error:
-        yield Finding(
+        yield alarm(
             f"database: {name} is not to be seen, and its folder cannot be written ({error.strerror}); "
-            f"correct the folder's owner or mode, or name another database ({chosen_by})",
-            needs_attention=True,
+            f"correct the folder's owner or mode, or name another database ({chosen_by})"
         )
     else:
         yield Finding(
@@ -213,10 +214,7 @@ def _modes(path: str) -> Iterator[Finding]:
             if mode & OTHERS:
                 exposed.append(f"{name} has mode {mode:04o}")
     if exposed:
-        yield Finding(
-            f"file mode: {', '.join(exposed)}; others may read it: run chmod 600 on it",
-            needs_attention=True,
-        )
+        yield alarm(f"file mode: {', '.join(exposed)}; others may read it: run chmod 600 on it")
     else:
         yield Finding(f"file mode: {' and '.join(sorted({*modes}))}, for its owner only")
 
@@ -240,12 +238,11 @@ def spool(url: str, named: Path | None = None) -> Iterator[Finding]:
         folder, _ = spool_folder.place(url, named)
         spool_folder.try_to_write(folder, make=False)
     except ConfigError as error:
-        yield Finding(f"spool: {error}; {LOST}", needs_attention=True)
+        yield alarm(f"spool: {error}; {LOST}")
     except OSError as error:
-        yield Finding(
+        yield alarm(
             f"spool: {folder} cannot be written ({error.strerror}); {LOST}; "
-            f"name another folder with {config.SPOOL_VARIABLE}",
-            needs_attention=True,
+            f"name another folder with {config.SPOOL_VARIABLE}"
         )
     else:
         if not waiting:
@@ -261,16 +258,14 @@ def _waiting(files: Sequence[Path]) -> Iterator[Finding]:
             events += len(spool_replay.read(path).events)
             readable.append(path)
         except OSError as error:
-            yield Finding(
-                f"spool: {path} cannot be read ({error.strerror}); look as the user whose bot wrote it",
-                needs_attention=True,
+            yield alarm(
+                f"spool: {path} cannot be read ({error.strerror}); look as the user whose bot wrote it"
             )
     if readable:
         folders = " and ".join(sorted({str(path.parent) for path in readable}))
-        yield Finding(
+        yield alarm(
             f"spool: {events} event(s) in {len(readable)} file(s) in {folders} wait for the "
-            "database; the next exchange stores them, or: mexc-plugin audit recover",
-            needs_attention=True,
+            "database; the next exchange stores them, or: mexc-plugin audit recover"
         )
 
 
@@ -282,17 +277,12 @@ def clock(base_url: str) -> Iterator[Finding]:
         offset, uncertainty = clocks.offset_ms(base_url)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        yield Finding(
-            f"clock: not compared, {base_url} cannot be reached: {reason}", needs_attention=True
-        )
+        yield alarm(f"clock: not compared, {base_url} cannot be reached: {reason}")
         return
     side = "ahead of" if offset > 0 else "behind"
     text = f"clock: {abs(offset):.0f} ms {side} {base_url} (± {uncertainty:.0f} ms)"
     if abs(offset) - uncertainty > CLOCK_TOLERANCE_MS:
-        yield Finding(
-            f"{text}; the venue refuses what is 1 s ahead: let NTP set the clock",
-            needs_attention=True,
-        )
+        yield alarm(f"{text}; the venue refuses what is 1 s ahead: let NTP set the clock")
     elif uncertainty > CLOCK_TOLERANCE_MS:
         yield Finding(f"{text}; its answers take too long to tell", is_note=True)
     else:

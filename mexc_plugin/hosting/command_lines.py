@@ -143,7 +143,7 @@ def _text(shell: Reading, text: str, arguments: tuple[str, ...]) -> Iterator[Rea
     if not commands:
         yield shell
         return
-    passage = replace(shell.passage, expands=PYTHONPATH not in shell.passage.lost)
+    passage = _expanding(shell.passage)
     end = max((n for n, words in enumerate(commands) if words[0] not in _AFTERWARDS), default=0)
     for number, command in enumerate(commands):
         given = (part for word in command for part in (arguments if word == "$@" else (word,)))

@@ -74,16 +74,7 @@ def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> Report:
     program = PROGRAM.replace("{owners}", inspect.getsource(distributions.owners))
     command = [interpreter.path, *interpreter.options, "-c", program]
     try:
-        done = subprocess.run(  # noqa: S603 - the user's own interpreter
-            command,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        done = _run(command, environ, TIMEOUT_S)
     except OSError as error:
         return Report(error=f"{interpreter.path}: {error.strerror}")
     except subprocess.TimeoutExpired:
@@ -105,21 +96,33 @@ def keeps_entry(shell: Sequence[str], environ: Mapping[str, str], entry: str) ->
     """
     marker = "mexc-plugin-path="
     try:
-        done = subprocess.run(  # noqa: S603 - the user's own shell
-            [*shell, "-c", f'printf "\\n%s%s\\n" "{marker}" "$PYTHONPATH"'],
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SHELL_TIMEOUT_S,
-            check=False,
-            start_new_session=True,  # an interactive one would take the terminal away
-        )
+        # In a session of its own: an interactive one would take the terminal away.
+        command = [*shell, "-c", f'printf "\\n%s%s\\n" "{marker}" "$PYTHONPATH"']
+        done = _run(command, environ, SHELL_TIMEOUT_S, start_new_session=True)
     except (OSError, subprocess.TimeoutExpired):
         return None
     answers = [line for line in done.stdout.splitlines() if line.startswith(marker)]
     return entry in answers[-1].removeprefix(marker).split(os.pathsep) if answers else None
+
+
+def _run(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    timeout_s: float,
+    *,
+    start_new_session: bool = False,
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603 - the user's own interpreter, or shell
+        command,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout_s,
+        check=False,
+        start_new_session=start_new_session,
+    )
 
 
 def _last_words(stderr: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mexc_plugin.errors import MexcPluginError, StoreError, StoreMissing
-from mexc_plugin.hosting.checks import Finding
+from mexc_plugin.hosting.checks import Finding, alarm
 from mexc_plugin.store.connect import engine as engines
 from mexc_plugin.store.connect.error_messages import name_of
 from mexc_plugin.store.read import places, queries
@@ -67,7 +67,7 @@ def findings(source: str, target: str | None) -> Iterator[Finding]:
     try:
         lag = measure_lag(source, target)
     except MexcPluginError as error:
-        yield Finding(f"shipping: {error}", needs_attention=True)
+        yield alarm(f"shipping: {error}")
         return
     if not lag.events:
         yield Finding(f"shipping: {name} has all events")
