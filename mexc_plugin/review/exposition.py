@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from mexc_plugin.audit.outcome import UNRESOLVED, Outcome
 
 if TYPE_CHECKING:
+    from mexc_plugin.shipping.lag import Lag, Shipped
     from mexc_plugin.store.read.statistics.gauges import Answered, Gauges
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -36,29 +37,14 @@ class Waiting(Protocol):
     def kept_aside(self) -> int: ...
 
 
-class Behind(Protocol):
-    """What a target lacks: see `shipping.lag`."""
-
-    @property
-    def events(self) -> int: ...
-    @property
-    def oldest_ns(self) -> int | None: ...
-
-
-class Shipped(Protocol):
-    """How far a target is; None where it cannot be read."""
-
-    @property
-    def lag(self) -> Behind | None: ...
-
-
 # What is known beside the record: spools, and the target that it is shipped to, where there is one.
-Outside = tuple[Waiting, Shipped | None]
+Outside = tuple[Waiting, "Shipped | None"]
 
 
-def expose(gauges: "Gauges | None", waiting: Waiting | None, shipped: Shipped | None = None) -> str:
+def expose(
+    gauges: "Gauges | None", waiting: Waiting | None, shipped: "Shipped | None" = None
+) -> str:
     """The whole text. gauges: None where the record cannot be read; waiting: None where nobody looked;
-
     shipped: None where nothing is shipped.
     """
     lines = [
@@ -81,7 +67,7 @@ def _spool(waiting: Waiting) -> Iterator[str]:
     )
 
 
-def _shipping(lag: Behind | None) -> Iterator[str]:
+def _shipping(lag: "Lag | None") -> Iterator[str]:
     yield from _gauge(
         "ship_target_readable", "Whether it could be seen what the target has.", lag is not None
     )

@@ -33,17 +33,8 @@ _PICKS: dict[str, Any] = {
 }
 # Said once above the events of a cancel; native_symbol beside the symbol.
 FACTS = (
-    *(
-        "symbol",
-        "native_symbol",
-        "market_type",
-        "order_id",
-        "client_order_id",
-        "bot",
-        "account",
-        "host",
-    ),
-    *("side", "type", "price", "amount", "filled"),
+    *("symbol", "native_symbol", "market_type", "order_id", "client_order_id", "bot"),
+    *("account", "host", "side", "type", "price", "amount", "filled"),
 )
 # Whoever watches the same rows asks for them within this time, and gets the same answer.
 TOGETHER_S = 0.4
