@@ -1,6 +1,6 @@
 """`cancel`: cancel orders through the adapter, as a bot would."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -130,8 +130,7 @@ def _as_lines(cancelled: Orders) -> list[str]:
     return lines
 
 
-def _as_json(cancelled: Orders) -> list[str]:
-    return [encode(order) for order in cancelled]
-
-
-_FORMATS = {"table": _as_lines, "json": _as_json}
+_FORMATS: dict[str, Callable[[Orders], Iterable[str]]] = {
+    "table": _as_lines,
+    "json": lambda cancelled: map(encode, cancelled),
+}

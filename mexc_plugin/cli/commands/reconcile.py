@@ -1,6 +1,7 @@
 """`audit reconcile` and `audit recover`: make the record as complete as it can be."""
 
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -163,14 +164,8 @@ def _as_lines(results: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _as_json(results: list[dict[str, Any]]) -> list[str]:
-
-    return ["[" + ",\n ".join(map(encode, results)) + "]"]
-
-
-def _as_jsonl(results: list[dict[str, Any]]) -> list[str]:
-
-    return [encode(result) for result in results]
-
-
-_FORMATS = {"table": _as_lines, "json": _as_json, "jsonl": _as_jsonl}
+_FORMATS: dict[str, Callable[[list[dict[str, Any]]], Iterable[str]]] = {
+    "table": _as_lines,
+    "json": lambda results: ["[" + ",\n ".join(map(encode, results)) + "]"],
+    "jsonl": lambda results: map(encode, results),
+}

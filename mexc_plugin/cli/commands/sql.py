@@ -74,14 +74,18 @@ def sql(
     from mexc_plugin.store.read import own_sql, questions
 
     if name is None or listing:
-        _refuse_rest(name, given, show)
+        if name is not None or given or show:
+            raise Misuse(
+                "--list lists all questions: it goes with no name, no --param and no --show"
+            )
         columns = TITLES if form == "table" else LISTED
         emit(_render(form, map(_describe, questions.catalogue().values()), columns))
         if form == "table":
             say("what one asks for, and its SQL: mexc-plugin audit sql NAME --show")
         return
     if not re.fullmatch(NAME, name):
-        _refuse_with_sql(given, show)
+        if given or show:
+            raise Misuse("--param and --show are for questions; write values into your own SQL")
         statement = _statement(name)
         _answer(lambda connection: own_sql.ask(connection, statement, timeout), database.url, form)
         return
@@ -122,11 +126,6 @@ def _statement(given: str) -> str:
     return given
 
 
-def _refuse_with_sql(given: tuple[str, ...], show: bool) -> None:
-    if given or show:
-        raise Misuse("--param and --show are for questions; write values into your own SQL")
-
-
 class _Counted:
     """Rows, counted as they pass."""
 
@@ -154,11 +153,6 @@ def _describe(question: "Question") -> dict[str, str]:
         for parameter in question.parameters
     )
     return {"name": question.name, "title": question.title, "parameters": " ".join(parameters)}
-
-
-def _refuse_rest(name: str | None, given: tuple[str, ...], show: bool) -> None:
-    if name is not None or given or show:
-        raise Misuse("--list lists all questions: it goes with no name, no --param and no --show")
 
 
 def _values(ctx: click.Context, question: "Question", given: tuple[str, ...]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Cursor:
         self._fd = _lock(path)
         try:
             self._settle()
-            content = self._content()
+            content = path.read_bytes().strip()
             self.base = hashlib.sha256(content).hexdigest()
             self.positions = Positions.read(json.loads(content)) if content else Positions()
         except (ValueError, RecursionError):
@@ -55,9 +55,6 @@ class Cursor:
         with contextlib.suppress(OSError):
             if self.path.stat().st_size == 0:
                 self.path.unlink()  # made to be locked; nothing was exported
-
-    def _content(self) -> bytes:
-        return self.path.read_bytes().strip()
 
     def _settle(self) -> None:
         """Finish what an export was killed in the middle of."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mexc_plugin.audit.outcome import FAILED, UNRESOLVED
 from mexc_plugin.review.charts import periods
@@ -72,8 +72,8 @@ def _choose_rows(
     known = {
         (row["cancel_id"], row["attempt"]): row for row in (*still_open, *slowest, *failed, *newest)
     }
-    return sorted(known.values(), key=_newest, reverse=True)
-
-
-def _newest(row: Row) -> tuple[Any, ...]:
-    return row["requested_at"], row["cancel_id"], row["attempt"]
+    return sorted(
+        known.values(),
+        key=lambda row: (row["requested_at"], row["cancel_id"], row["attempt"]),
+        reverse=True,
+    )

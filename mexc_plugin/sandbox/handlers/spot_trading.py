@@ -123,9 +123,7 @@ def _cancel_one(venue: Venue, api_key: str, call: Call) -> Cancelled:
 def _cancel_item(venue: Venue, call: Call, cancelled: Cancelled) -> dict[str, Json]:
     settings = venue.settings
     cancel_id = call.text("newClientOrderId") or secrets.token_hex(12)
-    return order_json.cancelled_order(
-        cancelled, cancel_id, settings.answer_style, settings.id_style
-    )
+    return order_json.CANCELLED[settings.answer_style](cancelled, cancel_id, settings.id_style)
 
 
 def _margin_answer(venue: Venue, done: list[Cancelled]) -> Answer:

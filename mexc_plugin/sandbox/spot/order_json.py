@@ -19,13 +19,6 @@ def order_id_json(order_id: str, style: IdStyle) -> str | int:
     return int(order_id) if style is IdStyle.NUMERIC else order_id
 
 
-def cancelled_order(
-    cancelled: Cancelled, cancel_id: str, style: AnswerStyle, ids: IdStyle
-) -> dict[str, Json]:
-    """One item of an answer to a spot cancel; `cancel_id` is the id of the cancel itself."""
-    return _CANCEL[style](cancelled, cancel_id, ids)
-
-
 def _page(order: Order, status: Status, cancel_id: str, ids: IdStyle) -> dict[str, Json]:
     return {
         "symbol": order.symbol,
@@ -59,7 +52,8 @@ def _short(order: Order, ids: IdStyle) -> dict[str, Json]:
     }
 
 
-_CANCEL: Mapping[AnswerStyle, Callable[[Cancelled, str, IdStyle], dict[str, Json]]] = {
+# One item of an answer to a spot cancel, from the order and the id of the cancel itself.
+CANCELLED: Mapping[AnswerStyle, Callable[[Cancelled, str, IdStyle], dict[str, Json]]] = {
     AnswerStyle.PAGE: lambda c, cid, ids: _page(c.after, c.after.status, cid, ids),
     AnswerStyle.PAGE_2026: lambda c, cid, ids: _page_2026(c.after, c.after.status, cid, ids),
     AnswerStyle.PRE_CANCEL: lambda c, cid, ids: _page(c.after, c.before.status, cid, ids),
