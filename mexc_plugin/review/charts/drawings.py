@@ -16,7 +16,7 @@ import io
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -66,23 +66,13 @@ def outcomes_over_time(periods: Periods, *, width: int = WIDE, link: Link | None
     """
     alt = altair()
 
-    rows = [
-        {"period": period, "series": name, "order": order, "attempts": count}
-        | ({"link": link(period, name)} if link else {})
-        for period, tally in periods
-        for order, (name, count) in enumerate(series(tally).items())
-        if count
-    ]
-    base = _chart(rows)
-    encoding: dict[str, Any] = {
-        "x": _time_axis(periods, width),
-        "y": alt.Y("attempts:Q", title="attempts", axis=alt.Axis(tickMinStep=1, format="~s")),
-        "color": _series_colours(),
-        "order": alt.Order("order:Q"),
-    }
-    if link:
-        encoding["href"] = "link:N"
-    chart = base.mark_bar().encode(**encoding)
+    chart = _bars(
+        "period",
+        [(period, period, tally) for period, tally in periods],
+        link,
+        x=_time_axis(periods, width),
+        y=alt.Y("attempts:Q", title="attempts", axis=alt.Axis(tickMinStep=1, format="~s")),
+    )
     return _draw(
         chart,
         width,
@@ -178,24 +168,15 @@ def outcomes_of(groups: Groups, what: str, *, width: int = WIDE, link: Link | No
     alt = altair()
 
     names = [_label(name) for name, _ in groups]
-    rows = [
-        {"group": _label(name), "series": series_name, "order": order, "attempts": count}
-        | ({"link": link(name or "", series_name)} if link else {})
-        for name, tally in groups
-        for order, (series_name, count) in enumerate(series(tally).items())
-        if count
-    ]
-    encoding: dict[str, Any] = {
-        "y": alt.Y("group:N", title=None, sort=names, axis=alt.Axis(labelLimit=160, grid=False)),
-        "x": alt.X(
+    chart = _bars(
+        "group",
+        [(_label(name), name or "", tally) for name, tally in groups],
+        link,
+        y=alt.Y("group:N", title=None, sort=names, axis=alt.Axis(labelLimit=160, grid=False)),
+        x=alt.X(
             "attempts:Q", title="attempts", axis=alt.Axis(tickMinStep=1, format="~s", tickCount=5)
         ),
-        "color": _series_colours(),
-        "order": alt.Order("order:Q"),
-    }
-    if link:
-        encoding["href"] = "link:N"
-    chart = _chart(rows).mark_bar().encode(**encoding)
+    )
     told = "; ".join(f"{_label(name)}: {_describe(tally)}" for name, tally in groups[:5])
     return _draw(chart, width, f"Outcomes by {what}", told or "Nothing.", step=22)
 
@@ -235,14 +216,25 @@ def _time_axis(periods: Periods, width: int) -> Any:  # noqa: ANN401 - altair's
     return alt.X("period:O", title=title, axis=axis, scale=scale, sort=names)
 
 
-def _series_colours() -> Any:  # noqa: ANN401 - altair's
+def _bars(what: str, bars: Iterable[tuple[str, str, Tally]], link: Link | None, **axes: Any) -> Any:  # noqa: ANN401 - altair's
+    """A bar for each name, stacked by kind. Beside the name: what its link asks for, and its tally."""
     alt = altair()
 
-    names = list(KINDS)
-    colours = [_colour(styled_as(name)) for name in names]
-    return alt.Color(
-        "series:N", title=None, sort=names, scale=alt.Scale(domain=names, range=colours)
-    )
+    rows = [
+        {what: name, "series": kind, "order": order, "attempts": count}
+        | ({"link": link(wanted, kind)} if link else {})
+        for name, wanted, tally in bars
+        for order, (kind, count) in enumerate(series(tally).items())
+        if count
+    ]
+    kinds = list(KINDS)
+    scale = alt.Scale(domain=kinds, range=[_colour(styled_as(kind)) for kind in kinds])
+    encoding = {
+        "color": alt.Color("series:N", title=None, sort=kinds, scale=scale),
+        "order": alt.Order("order:Q"),
+        **({"href": "link:N"} if link else {}),
+    }
+    return _chart(rows).mark_bar().encode(**axes, **encoding)
 
 
 def _draw(chart: Any, width: int, title: str, told: str, step: int | None = None) -> str:  # noqa: ANN401 - altair's
