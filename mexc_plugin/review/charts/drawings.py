@@ -167,17 +167,17 @@ def outcomes_of(groups: Groups, what: str, *, width: int = WIDE, link: Link | No
     """Horizontal bars: what became of the attempts of each bot, symbol or account."""
     alt = altair()
 
-    names = [_label(name) for name, _ in groups]
+    names = [label(name) for name, _ in groups]
     chart = _bars(
         "group",
-        [(_label(name), name or "", tally) for name, tally in groups],
+        [(label(name), name or "", tally) for name, tally in groups],
         link,
         y=alt.Y("group:N", title=None, sort=names, axis=alt.Axis(labelLimit=160, grid=False)),
         x=alt.X(
             "attempts:Q", title="attempts", axis=alt.Axis(tickMinStep=1, format="~s", tickCount=5)
         ),
     )
-    told = "; ".join(f"{_label(name)}: {_describe(tally)}" for name, tally in groups[:5])
+    told = "; ".join(f"{label(name)}: {_describe(tally)}" for name, tally in groups[:5])
     return _draw(chart, width, f"Outcomes by {what}", told or "Nothing.", step=22)
 
 
@@ -282,7 +282,8 @@ def _range(periods: Periods) -> str:
     return f"{periods[0][0]} to {periods[-1][0]} UTC" if periods else "no time"
 
 
-def _label(name: str | None) -> str:
+def label(name: str | None) -> str:
+    """What a bot, symbol or account is called; None is those that have none."""
     return "(none)" if name is None else visible(name)
 
 

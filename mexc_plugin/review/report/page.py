@@ -191,7 +191,7 @@ def _reason(reason: Reason) -> dict[str, Any]:
 def _groups(groups: Groups) -> list[dict[str, Any]]:
     return [
         {
-            "name": "(none)" if name is None else visible(name),
+            "name": drawings.label(name),
             "key": visible(name or ""),
             **_figures(tally),
         }

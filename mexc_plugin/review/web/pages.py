@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -103,8 +102,6 @@ async def cancel(request: Request) -> Response:
             told=summarize(found.attempts, lambda moment: f"{show_time(moment)} UTC"),
             back=_list_before(request),
         )
-    if not found.ids:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"no cancel {name!r} is on record")
     return page_context.page(request, "choice.html", wanted=name, found=found.ids, more=found.more)
 
 

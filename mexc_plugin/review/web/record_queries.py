@@ -1,8 +1,10 @@
 """What pages and JSON both answer: the record asked for what a request means."""
 
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from mexc_plugin.audit import naive_utc
@@ -36,10 +38,13 @@ async def open_cancels(request: Request, query: Query, *, counted: bool = False)
 
 
 async def tell_story(request: Request, name: str) -> Story | Several:
-    """One cancel, by any of its names."""
-    return await page_context.of(request).reader.ask(
+    """One cancel, by any of its names. Raises HTTPException where there is none."""
+    found = await page_context.of(request).reader.ask(
         lambda connection: cancel_story.read(connection, name)
     )
+    if isinstance(found, Several) and not found.ids:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"no cancel {name!r} is on record")
+    return found
 
 
 def read_filters(query: Query) -> "Filters":

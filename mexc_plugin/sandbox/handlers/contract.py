@@ -155,7 +155,7 @@ def body_object(call: Call) -> dict[str, Json]:
 
 
 def get_order(venue: Venue, api_key: str, call: Call) -> Answer:
-    return ok(_order_json(venue, _own_order(venue, api_key, call.path_params["order_id"])))
+    return ok(_order_json(venue, own_order(venue, api_key, call.path_params["order_id"])))
 
 
 def get_external(venue: Venue, api_key: str, call: Call) -> Answer:
@@ -168,7 +168,7 @@ def get_external(venue: Venue, api_key: str, call: Call) -> Answer:
 
 def batch_query(venue: Venue, api_key: str, call: Call) -> Answer:
     ids = call.need("order_ids").split(",")
-    return ok([_order_json(venue, _own_order(venue, api_key, each)) for each in ids])
+    return ok([_order_json(venue, own_order(venue, api_key, each)) for each in ids])
 
 
 def list_orders(
@@ -205,7 +205,7 @@ def assets(venue: Venue, api_key: str, _call: Call) -> Answer:
     )
 
 
-def _own_order(venue: Venue, api_key: str, order_id: str) -> FuturesOrder:
+def own_order(venue: Venue, api_key: str, order_id: str) -> FuturesOrder:
     try:
         order = venue.futures.order(order_id)
     except KeyError:

@@ -7,7 +7,7 @@ the other changes with no data. What positions and stop-loss settings do is not 
 from decimal import Decimal
 
 from mexc_plugin.sandbox.futures_state import BUYS, Change, Family
-from mexc_plugin.sandbox.handlers.contract import body_object, ok
+from mexc_plugin.sandbox.handlers.contract import body_object, ok, own_order
 from mexc_plugin.sandbox.markets import contract_of
 from mexc_plugin.sandbox.messages import Answer, Call, decimal_of
 from mexc_plugin.sandbox.simulated_venue import Venue
@@ -29,10 +29,7 @@ def change_limit_order(venue: Venue, api_key: str, call: Call) -> Answer:
 def chase_limit_order(venue: Venue, api_key: str, call: Call) -> Answer:
     """``{"orderId"}``: the order is placed anew at the best price of its own side."""
     order_id = _id(body_object(call), "orderId")
-    try:
-        asked = venue.futures.order(order_id).asked
-    except KeyError:
-        raise RefusedError(Reason.CONTRACT_NO_ORDER) from None
+    asked = own_order(venue, api_key, order_id).asked
     index = contract_of(asked.symbol).index
     best, _ = index.bid if asked.side in BUYS else index.ask
     return _replace(venue, api_key, order_id, Change(price=best))
