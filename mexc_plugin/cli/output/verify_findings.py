@@ -2,26 +2,22 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.review.text import encode, visible
 
 if TYPE_CHECKING:
+    from mexc_plugin.evidence.offline.bundle_verifying import BundleCheck
+    from mexc_plugin.evidence.offline.proof_verifying import ProofCheck
+    from mexc_plugin.evidence.verifying import Plan
     from mexc_plugin.store.verify.findings import Finding
+
+    # What was verified: how many events of how many writers.
+    Looked = Plan | BundleCheck | ProofCheck
 
 
 DEGREES = ("broken", "doubtful", "noted")
-
-
-class Looked(Protocol):
-    """What was verified: how many events of how many writers."""
-
-    @property
-    def events(self) -> int: ...
-
-    @property
-    def writers(self) -> int: ...
 
 
 class Counted:
@@ -37,10 +33,10 @@ class Counted:
             yield finding
 
 
-Show = Callable[[Counted, Looked], Iterator[str]]
+Show = Callable[[Counted, "Looked"], Iterator[str]]
 
 
-def as_text(findings: Counted, plan: Looked, looked: str) -> Iterator[str]:
+def as_text(findings: Counted, plan: "Looked", looked: str) -> Iterator[str]:
     """A line for each; the first of each kind is explained. looked: what it was not looked beyond."""
     from mexc_plugin.evidence.words import advice, meaning
 
@@ -76,7 +72,7 @@ def _result(findings: Counted) -> str:
     return ", ".join(counts if findings.degrees["broken"] else ["whole", *counts])
 
 
-def as_json(findings: Counted, plan: Looked) -> Iterator[str]:
+def as_json(findings: Counted, plan: "Looked") -> Iterator[str]:
     """One object, in pieces."""
     from mexc_plugin.cli.output.formats import array
 
