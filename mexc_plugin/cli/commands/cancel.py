@@ -8,7 +8,6 @@ import click
 from mexc_plugin.audit.outcome import UNRESOLVED
 from mexc_plugin.cli.exit_codes import Alarm, Problem
 from mexc_plugin.cli.options import common, exchange_options
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import Screen, emit
 from mexc_plugin.config import FAILURE_POLICIES
 from mexc_plugin.review.text import encode, visible
@@ -41,7 +40,7 @@ def cancel(
     on_failure: str,
     force: bool,
     form: str,
-    database: Chosen,
+    database: common.Chosen,
 ) -> None:
     """Cancel the orders ORDER_ID... of SYMBOL (LTC/BTC) and put that on record.
 
@@ -89,7 +88,7 @@ def _outcome(order: Mapping[str, Any]) -> str | None:
     return info.get("outcome") if order["status"] == "rejected" and isinstance(info, dict) else None
 
 
-def _report_failures(cancelled: Orders, database: Chosen, *, by_client: bool) -> None:
+def _report_failures(cancelled: Orders, database: common.Chosen, *, by_client: bool) -> None:
     """Raise Alarm when nobody knows what happened to one, Problem when one failed."""
     failed = [order for order in cancelled if _outcome(order) is not None]
     unknown = [order for order in failed if _outcome(order) in UNRESOLVED]

@@ -10,7 +10,6 @@ from mexc_plugin.cli.database.rebuild import rebuild
 from mexc_plugin.cli.database.servers import by, grants, opening, partitions, say_unchecked
 from mexc_plugin.cli.exit_codes import Alarm, Exit, Misuse, in_words
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.progress import progress
 from mexc_plugin.cli.output.terminal import emit, say
 from mexc_plugin.config import URL_VARIABLE
@@ -55,7 +54,7 @@ db.add_command(rebuild)
 )
 @by("month")
 @common.database
-def upgrade(database: Chosen, partitioned: bool, period: str | None) -> None:
+def upgrade(database: common.Chosen, partitioned: bool, period: str | None) -> None:
     """Bring the database to this program's schema; make it if it is a new SQLite file.
 
     Also prepares a database that holds other tables: it touches none of them.
@@ -86,7 +85,7 @@ def upgrade(database: Chosen, partitioned: bool, period: str | None) -> None:
 
 @db.command()
 @common.database
-def current(database: Chosen) -> None:
+def current(database: common.Chosen) -> None:
     """Print the database's revision, and how it stands to this program."""
     from mexc_plugin.store.schema import migrate, tables
 
@@ -102,7 +101,7 @@ def current(database: Chosen) -> None:
     help="First make guards and views again that are missing or changed, as the tables' owner.",
 )
 @common.database
-def check(database: Chosen, restore: bool) -> None:
+def check(database: common.Chosen, restore: bool) -> None:
     """Check schema, guards and the server's durability; exit 3 with what to do if not fine.
 
     Guards are also tried: what they have to refuse, on rows of the check's own, which it takes back.
@@ -125,7 +124,7 @@ def check(database: Chosen, restore: bool) -> None:
 
 @db.command()
 @common.database
-def path(database: Chosen) -> None:
+def path(database: common.Chosen) -> None:
     """Print which database commands and bots use here; why goes to stderr."""
     from mexc_plugin.store.connect.engine import sqlite_path
     from mexc_plugin.store.connect.error_messages import name_of

@@ -9,7 +9,6 @@ from click.core import ParameterSource
 
 from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.filter_options import filters as filter_options
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def export(
     bundle: str | None,
     resume: bool,
     force: bool,
-    database: Chosen,
+    database: common.Chosen,
 ) -> None:
     """Export the record to a file: jsonl, csv or parquet, as its name ends.
 

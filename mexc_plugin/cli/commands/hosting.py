@@ -8,7 +8,6 @@ import click
 
 from mexc_plugin.cli.exit_codes import Exit, Problem
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import Screen, emit
 from mexc_plugin.review.text import visible
 
@@ -95,7 +94,9 @@ def run(
 @common.spool
 @common.database
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def doctor(database: Chosen, target: str | None, base_url: str, command: tuple[str, ...]) -> None:
+def doctor(
+    database: common.Chosen, target: str | None, base_url: str, command: tuple[str, ...]
+) -> None:
     """Say how the adapter, the database and the clock stand: ok, attention, or a note to read.
 
     Exit 3 when one needs attention.
@@ -117,7 +118,7 @@ def doctor(database: Chosen, target: str | None, base_url: str, command: tuple[s
 
 
 def _findings(
-    database: Chosen, target: str | None, base_url: str, command: tuple[str, ...]
+    database: common.Chosen, target: str | None, base_url: str, command: tuple[str, ...]
 ) -> "Iterator[Finding]":
     from mexc_plugin.cli.options import exchange_options
     from mexc_plugin.hosting import api_key, checks

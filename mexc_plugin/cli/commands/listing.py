@@ -11,7 +11,6 @@ from click.core import ParameterSource
 from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.exit_codes import Exit
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import (
     clock,
     columns,
@@ -53,7 +52,7 @@ MOST_ROWS = 1_000_000_000
 @click.pass_context
 def list_(
     ctx: click.Context,
-    database: Chosen,
+    database: common.Chosen,
     form: str,
     filters: "Filters",
     columns: list[str] | None,

@@ -9,7 +9,6 @@ import click
 
 from mexc_plugin.cli.exit_codes import Alarm, Exit, Problem
 from mexc_plugin.cli.options import common, exchange_options
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.completing import complete_cancels
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.options.filter_options import storable
@@ -31,7 +30,7 @@ from mexc_plugin.review.text import encode, visible
 @common.output("table", "json", "jsonl")
 @common.database
 def reconcile(
-    dry_run: bool, cancel_id: str | None, base_url: str | None, form: str, database: Chosen
+    dry_run: bool, cancel_id: str | None, base_url: str | None, form: str, database: common.Chosen
 ) -> None:
     """Ask the venue about every cancel of the account whose outcome is unknown or pending.
 
@@ -76,7 +75,7 @@ def reconcile(
 @click.command(short_help="Bring events from spool files into the database.")
 @common.spool
 @common.database
-def recover(database: Chosen) -> None:
+def recover(database: common.Chosen) -> None:
     """Bring events that wait in spool files into the database, as a bot does when it starts.
 
     Files of bots that still run are left to them; where another one is left, or another row is in the place of an event,

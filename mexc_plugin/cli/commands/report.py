@@ -9,7 +9,6 @@ from mexc_plugin.audit import naive_utc
 from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.filter_options import filters as filter_options
 from mexc_plugin.cli.output.progress import waiting
 from mexc_plugin.cli.output.terminal import emit, say
@@ -28,7 +27,9 @@ TITLE = "Cancels on record"
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @filter_options
 @common.database
-def report(filters: "Filters", output: str, title: str, force: bool, database: Chosen) -> None:
+def report(
+    filters: "Filters", output: str, title: str, force: bool, database: common.Chosen
+) -> None:
     """Write one self-contained HTML page: charts, figures, and the rows behind them.
 
     It opens offline, in light and dark, on a phone and on paper. Filters are those of `audit list`.

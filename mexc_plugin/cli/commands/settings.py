@@ -8,7 +8,6 @@ import click
 
 from mexc_plugin import settings_file
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.formats import RENDERERS
 from mexc_plugin.cli.output.grid import as_grid
 from mexc_plugin.cli.output.terminal import Screen, emit, say
@@ -21,7 +20,7 @@ COLUMNS = ("setting", "value", "from", "variable")
 @common.output("table", "json", "jsonl", "csv")
 @common.spool
 @common.database
-def config(database: Chosen, form: str) -> None:
+def config(database: common.Chosen, form: str) -> None:
     """Print each setting, where it comes from, and the variable that would set it. No passwords.
 
     What a bot says itself, in options["audit"] or in install(), beats all of these.
@@ -35,7 +34,7 @@ def config(database: Chosen, form: str) -> None:
     say(_file_in_words())
 
 
-def _rows(database: Chosen) -> Iterator[dict[str, Any]]:
+def _rows(database: common.Chosen) -> Iterator[dict[str, Any]]:
     from mexc_plugin.store.connect.error_messages import name_of
     from mexc_plugin.store.write.spool import spool_folder
 

@@ -8,7 +8,6 @@ import click
 from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.exit_codes import Exit
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.completing import complete_cancels
 from mexc_plugin.cli.options.display import clock, count, pager
 from mexc_plugin.cli.options.filter_options import storable
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 @pager
 @common.output("table", "json", "jsonl")
 @common.database
-def show(cancel_id: str, database: Chosen, form: str, utc: bool, pager: bool) -> None:
+def show(cancel_id: str, database: common.Chosen, form: str, utc: bool, pager: bool) -> None:
     """Tell what happened to one cancel, then every event, oldest first, then the raw words.
 
     CANCEL_ID is an id from `audit list`, or as much of its beginning as names only one; an order's

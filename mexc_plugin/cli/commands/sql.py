@@ -11,7 +11,6 @@ import click
 from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.completing import complete_questions
 from mexc_plugin.cli.output.terminal import Screen, emit, say
 
@@ -61,7 +60,7 @@ def sql(
     listing: bool,
     show: bool,
     timeout: int,
-    database: Chosen,
+    database: common.Chosen,
     form: str,
 ) -> None:
     """Answer a question that auditors ask, or your own SQL; without either, list the questions.

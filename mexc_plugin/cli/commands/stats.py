@@ -11,7 +11,6 @@ from mexc_plugin.audit import naive_utc
 from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import clock, nothing_matches
 from mexc_plugin.cli.options.filter_options import filters as filter_options
 from mexc_plugin.cli.output.progress import waiting
@@ -33,7 +32,9 @@ MOST_REASONS = 20
 @clock
 @common.output("table", "json", "csv", piped="json")
 @common.database
-def stats(filters: "Filters", by: str | None, utc: bool, database: Chosen, form: str) -> None:
+def stats(
+    filters: "Filters", by: str | None, utc: bool, database: common.Chosen, form: str
+) -> None:
     """Count cancels: outcomes, failures and their reasons, latencies, bursts, repetitions.
 
     Every attempt counts once, in the hour or day of its request, by its final outcome. Filters are

@@ -4,7 +4,6 @@ import click
 
 from mexc_plugin.cli.database.servers import opening
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.progress import line
 from mexc_plugin.cli.output.terminal import emit, say
 from mexc_plugin.review.text import visible
@@ -18,7 +17,7 @@ from mexc_plugin.review.text import visible
     help="Go on behind this cancel, where a run before was ended.",
 )
 @common.database
-def rebuild(database: Chosen, after: str) -> None:
+def rebuild(database: common.Chosen, after: str) -> None:
     """Make every row of `cancel_history` again that is not as its events say.
 
     The events are the record, and stay as they are. Bots record meanwhile. Needs the rights of the

@@ -8,7 +8,6 @@ import click
 
 from mexc_plugin.cli.exit_codes import Misuse
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.output.terminal import emit, say
 
@@ -50,7 +49,7 @@ def say_unchecked(url: str) -> None:
         )
 
 
-def say_what_waits(database: Chosen, are: str) -> None:
+def say_what_waits(database: common.Chosen, are: str) -> None:
     """Name the events that wait in files. are: what they are meanwhile to whoever reads the database."""
     from mexc_plugin.store.write.spool import spool_folder
 
@@ -98,7 +97,7 @@ def _in_words(found: "Standby") -> str:
     help="The account: a role on PostgreSQL, user or user@host on MySQL. Default: the role's name.",
 )
 @common.database
-def grants(database: Chosen, role: str, account: str | None) -> None:
+def grants(database: common.Chosen, role: str, account: str | None) -> None:
     """Print the least-privilege GRANTs for a bot's or an auditor's account.
 
     Touches no server: the owner of the tables runs them, after `db upgrade`.
@@ -129,7 +128,7 @@ def by(default: str) -> Callable[[Any], Any]:
     "Default: 12, by week 3, by day 1.",
 )
 @common.database
-def partitions(database: Chosen, period: str | None, months: int | None) -> None:
+def partitions(database: common.Chosen, period: str | None, months: int | None) -> None:
     """Make the partitions of the time to come, and list all. PostgreSQL, partitioned, only.
 
     With --by those of another length that begin later and are empty are made anew.

@@ -10,7 +10,6 @@ import click
 from mexc_plugin.audit import naive_utc
 from mexc_plugin.cli.exit_codes import Alarm, Misuse
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.output.progress import progress
 from mexc_plugin.cli.output.terminal import emit, say
@@ -50,7 +49,7 @@ _SHOWN = 5
 @common.spool
 @common.database
 def archive(
-    database: Chosen, before: datetime, output: str, key: str, yes: bool, parquet: bool
+    database: common.Chosen, before: datetime, output: str, key: str, yes: bool, parquet: bool
 ) -> None:
     """Take what happened before a time out of the record, as the tables' owner.
 
@@ -113,7 +112,7 @@ def _folder(name: str) -> Path:
     return folder
 
 
-def _require_settled(database: Chosen) -> None:
+def _require_settled(database: common.Chosen) -> None:
     from mexc_plugin.store.write.spool import spool_folder
 
     if spool_folder.files(database.url, database.spool):

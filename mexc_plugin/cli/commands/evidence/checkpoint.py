@@ -9,7 +9,6 @@ import click
 
 from mexc_plugin.cli.exit_codes import Exit, Misuse, Problem
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.output.terminal import say
 from mexc_plugin.review.text import visible
@@ -35,7 +34,7 @@ READABLE = 0o644  # by everybody: it holds no secret
     "time, or - for stdout. May be given several times.",
 )
 @common.database
-def checkpoint(key: str, places: tuple[str, ...], database: Chosen) -> None:
+def checkpoint(key: str, places: tuple[str, ...], database: common.Chosen) -> None:
     """State every writer's last event and hash, sign that, and keep it where it is named.
 
     Whoever has a checkpoint sees with `audit verify --checkpoint` what was changed or removed of

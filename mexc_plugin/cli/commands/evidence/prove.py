@@ -3,7 +3,6 @@
 import click
 
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.completing import complete_cancels
 from mexc_plugin.cli.options.filter_options import storable
 
@@ -23,7 +22,7 @@ from mexc_plugin.cli.options.filter_options import storable
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @common.database
 def prove(
-    cancel_id: str, output: str, public_keys: tuple[str, ...], force: bool, database: Chosen
+    cancel_id: str, output: str, public_keys: tuple[str, ...], force: bool, database: common.Chosen
 ) -> None:
     """Write the proof of one cancel: its events, and only hashes from there to a signed checkpoint.
 

@@ -15,7 +15,6 @@ import click
 from mexc_plugin.cli.database.servers import reading, say_unchecked, say_what_waits
 from mexc_plugin.cli.exit_codes import Exit, Misuse, Problem
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.output.progress import progress
 from mexc_plugin.cli.output.terminal import emit, say
@@ -65,7 +64,7 @@ _SQLITE = b"SQLite format 3\0"
 @common.database
 def verify(
     file: str | None,
-    database: Chosen,
+    database: common.Chosen,
     form: str,
     quick: bool,
     since: datetime | None,

@@ -6,7 +6,6 @@ import click
 
 from mexc_plugin.audit import naive_utc
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import emit
 
 # node_exporter is another user's, and what is in there is counts and times.
@@ -27,7 +26,7 @@ PATIENCE_S = 30.0
 @common.ship_to
 @common.database
 @common.spool
-def metrics(database: Chosen, target: str | None, output: str) -> None:
+def metrics(database: common.Chosen, target: str | None, output: str) -> None:
     """Print the state of the record for Prometheus: outcomes, latency, unresolved, spool, losses.
 
     It costs what the attempts of today cost, however large the record is. Where the record cannot be

@@ -13,7 +13,6 @@ from mexc_plugin import distributions
 from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.exit_codes import Misuse, Problem
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.output.terminal import say
 
 TOKEN_VARIABLE = "MEXC_PLUGIN_AUTH_TOKEN"  # noqa: S105 - a name
@@ -48,7 +47,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @common.database
 @common.spool
 def serve(
-    database: Chosen,
+    database: common.Chosen,
     target: str | None,
     host: str,
     port: int,

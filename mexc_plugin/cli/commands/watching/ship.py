@@ -7,7 +7,6 @@ import click
 
 from mexc_plugin.cli.exit_codes import Exit, Misuse
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.output.terminal import emit, say
 from mexc_plugin.review.text import encode, visible
@@ -37,7 +36,7 @@ BUSY = 0.1
 @click.option("--status", is_flag=True, help="Copy nothing; print how far the target is behind.")
 @common.output("table", "json", piped="table")
 @common.database
-def ship(database: Chosen, target: str, follow: bool, status: bool, form: str) -> None:
+def ship(database: common.Chosen, target: str, follow: bool, status: bool, form: str) -> None:
     """Copy events that the database --to lacks, each once, by writer and sequence.
 
     What does not follow from the event before it is not copied, nor anything behind it of its writer: exit 3.

@@ -10,7 +10,6 @@ import click
 
 from mexc_plugin.cli.database.servers import reading
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import clock, columns, full_ids, nothing_matches
 from mexc_plugin.cli.options.filter_options import filters as filter_options
 from mexc_plugin.cli.output.progress import await_first
@@ -52,7 +51,7 @@ def tail(
     full_ids: bool,
     utc: bool,
     form: str,
-    database: Chosen,
+    database: common.Chosen,
 ) -> None:
     """Show the newest attempts, oldest of them first; with -f follow what comes, until Ctrl-C.
 

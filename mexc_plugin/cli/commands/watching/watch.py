@@ -14,7 +14,6 @@ from mexc_plugin.cli.alerting.calling import Caller, Execute, Webhook
 from mexc_plugin.cli.alerting.looks import Looker
 from mexc_plugin.cli.alerting.sentry import Plan, Sentry, View
 from mexc_plugin.cli.options import common
-from mexc_plugin.cli.options.common import Chosen
 from mexc_plugin.cli.options.display import clock
 from mexc_plugin.cli.output.terminal import Screen, emit, say
 from mexc_plugin.review.text import visible
@@ -78,7 +77,7 @@ def _check_with(make: Callable[[str], Any]) -> Callable[..., Any]:
 @common.database
 @common.spool
 def watch(
-    database: Chosen,
+    database: common.Chosen,
     execute: Execute | None,
     webhook: Webhook | None,
     unresolved_after: timedelta,
