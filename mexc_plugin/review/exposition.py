@@ -74,11 +74,10 @@ def _shipping(lag: "Lag | None") -> Iterator[str]:
     if lag is None:
         return
     yield from _gauge("ship_lag_events", "Events that the target lacks.", lag.events)
-    yield from _family(
+    yield from _gauge(
         "ship_oldest_timestamp_seconds",
-        "gauge",
         "When the oldest event happened that the target lacks; absent where it has all.",
-        [] if lag.oldest_ns is None else [("", lag.oldest_ns / 1e9)],
+        None if lag.oldest_ns is None else lag.oldest_ns / 1e9,
     )
 
 
@@ -91,11 +90,10 @@ def _of_the_record(gauges: "Gauges") -> Iterator[str]:
         "Attempts that nobody knows the end of.",
         (_label(outcome, gauges.open.get(outcome, 0)) for outcome in sorted(UNRESOLVED)),
     )
-    yield from _family(
+    yield from _gauge(
         "unresolved_oldest_timestamp_seconds",
-        "gauge",
         "When the oldest unresolved attempt was asked for; absent where there is none.",
-        [("", _seconds(gauges.oldest))] if gauges.oldest else [],
+        _seconds(gauges.oldest) if gauges.oldest else None,
     )
     yield from _family(
         "newest_attempt_timestamp_seconds",
@@ -103,11 +101,10 @@ def _of_the_record(gauges: "Gauges") -> Iterator[str]:
         "When the newest attempt of each final outcome was asked for; absent where there is none.",
         _times(gauges.newest),
     )
-    yield from _family(
+    yield from _gauge(
         "last_event_timestamp_seconds",
-        "gauge",
         "When the newest event of any kind happened; absent in an empty record.",
-        [] if gauges.last_event_ns is None else [("", gauges.last_event_ns / 1e9)],
+        None if gauges.last_event_ns is None else gauges.last_event_ns / 1e9,
     )
     yield from _gauge(
         "lost_events",
@@ -157,8 +154,8 @@ def _seconds(moment: datetime) -> float:
     return moment.replace(tzinfo=UTC).timestamp()
 
 
-def _gauge(name: str, words: str, value: float) -> Iterator[str]:
-    return _family(name, "gauge", words, [("", value)])
+def _gauge(name: str, words: str, value: float | None) -> Iterator[str]:
+    return _family(name, "gauge", words, [] if value is None else [("", value)])
 
 
 def _family(name: str, kind: str, words: str, samples: Samples) -> Iterator[str]:

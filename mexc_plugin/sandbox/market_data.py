@@ -109,7 +109,6 @@ def day_ticker(market: Market, now_ms: int) -> dict[str, Json]:
     opened = price_at(market, now_ms - DAY_MS)
     change = market.mid - opened
     reach = market.mid / 50
-    (bid, bid_quantity), (ask, ask_quantity) = market.bid, market.ask
     volume = market.level_quantity * 1000
     return {
         "symbol": market.symbol,
@@ -117,10 +116,7 @@ def day_ticker(market: Market, now_ms: int) -> dict[str, Json]:
         "priceChangePercent": plain(round(change / opened, 6)),
         "prevClosePrice": plain(opened),
         "lastPrice": plain(market.mid),
-        "bidPrice": plain(bid),
-        "bidQty": plain(bid_quantity),
-        "askPrice": plain(ask),
-        "askQty": plain(ask_quantity),
+        **book_ticker(market),
         "openPrice": plain(opened),
         "highPrice": plain(market.mid + reach),
         "lowPrice": plain(market.mid - reach),
