@@ -64,8 +64,7 @@ class Part:
 
     def keep(self, export: dict[str, Any]) -> None:
         """Make everything up to here durable, and remember that the export came so far."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self.settle()
         write_whole(self.state, {"bytes": self._file.tell(), "export": export})
         self.kept = export
 
