@@ -13,15 +13,8 @@ LIBRARIES = ("altair", "jinja2", "vl_convert")
 
 def require() -> None:
     """Raise ConfigError where a library is missing that draws or fills in the page."""
-    missing = [name for name in LIBRARIES if not _is_there(name)]
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
     if missing:
         raise ConfigError(
             f"the report needs {', '.join(missing)}; run: {distributions.install_command('report')}"
         )
-
-
-def _is_there(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ValueError:  # somebody keeps it from being imported
-        return False
