@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mexc_plugin.audit.outcome import FAILED
+from mexc_plugin.cli.options.display import count
 from mexc_plugin.review.text import visible
 
 Row = Mapping[str, Any]
@@ -60,10 +61,11 @@ class News:
         """One sentence for people."""
         parts = []
         if self.failed_count:
-            parts.append(f"{_cancels(self.failed_count)} failed")
+            parts.append(f"{count(self.failed_count, 'cancel', 'cancels')} failed")
         if self.overdue_count:
             seconds = f"{unresolved_after.total_seconds():g}"
-            parts.append(f"{_cancels(self.overdue_count)} unresolved for more than {seconds} s")
+            overdue = count(self.overdue_count, "cancel", "cancels")
+            parts.append(f"{overdue} unresolved for more than {seconds} s")
         return "; ".join([*parts, *self.trouble.values()])
 
     def document(self, at: datetime, database: str, host: str, after: timedelta) -> dict[str, Any]:
@@ -159,7 +161,3 @@ def _cut(message: str) -> str:
 
 def _key(row: Row) -> Told:
     return str(row["cancel_id"]), int(row["attempt"]), str(row["final_outcome"])
-
-
-def _cancels(number: int) -> str:
-    return f"{number:,} cancel{'' if number == 1 else 's'}"

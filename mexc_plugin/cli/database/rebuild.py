@@ -4,6 +4,7 @@ import click
 
 from mexc_plugin.cli.database.servers import opening
 from mexc_plugin.cli.options import common
+from mexc_plugin.cli.options.display import count
 from mexc_plugin.cli.output.progress import line
 from mexc_plugin.cli.output.terminal import emit, say
 from mexc_plugin.review.text import visible
@@ -52,4 +53,4 @@ def rebuild(database: common.Chosen, after: str) -> None:
             if done:
                 say(f"\ngo on with: mexc-plugin db rebuild --after {done}")
             raise
-    emit([f"{changed:,} {'row' if changed == 1 else 'rows'} made again"])
+    emit([f"{count(changed, 'row', 'rows')} made again"])

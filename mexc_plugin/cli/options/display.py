@@ -44,17 +44,6 @@ def zone_of(ctx: click.Context | None) -> tzinfo | None:
     return None if ctx is not None and ctx.meta.get(_LOCAL) else UTC
 
 
-def columns(command: Any) -> Any:  # noqa: ANN401 - click's
-    """Add `--columns`; the command is called with `columns`, a list of names or None."""
-    return click.option(
-        "--columns",
-        metavar="A,B,C",
-        callback=_columns,
-        shell_complete=complete_columns,
-        help="Only these columns, in this order.",
-    )(command)
-
-
 def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
     """Names of columns, each once; what is unknown is refused with the names that there are."""
     if value is None:
@@ -71,13 +60,24 @@ def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> l
     return names
 
 
-def full_ids(command: Any) -> Any:  # noqa: ANN401 - click's
-    """Add `--full-ids`; the command is called with `full_ids`."""
-    return click.option(
-        "--full-ids",
-        is_flag=True,
-        help="Ids of cancels as they are, also on a terminal, where the shortest that is unique does.",
-    )(command)
+# Each is a decorator; the command is called with `columns`, a list of names or None, `full_ids`, `pager`.
+columns = click.option(
+    "--columns",
+    metavar="A,B,C",
+    callback=_columns,
+    shell_complete=complete_columns,
+    help="Only these columns, in this order.",
+)
+full_ids = click.option(
+    "--full-ids",
+    is_flag=True,
+    help="Ids of cancels as they are, also on a terminal, where the shortest that is unique does.",
+)
+pager = click.option(
+    "--pager/--no-pager",
+    default=True,
+    help="On a terminal, read what is longer than it with $MEXC_PLUGIN_PAGER or $PAGER.",
+)
 
 
 @contextlib.contextmanager
@@ -91,15 +91,6 @@ def ids_as_shown(url: str, *, short: bool) -> "Iterator[Callable[[Iterable[Row]]
     # The rows may still be streamed over theirs.
     with queries.reading(url) as connection:
         yield functools.partial(short_ids.shorten, connection)
-
-
-def pager(command: Any) -> Any:  # noqa: ANN401 - click's
-    """Add `--pager/--no-pager`; the command is called with `pager`."""
-    return click.option(
-        "--pager/--no-pager",
-        default=True,
-        help="On a terminal, read what is longer than it with $MEXC_PLUGIN_PAGER or $PAGER.",
-    )(command)
 
 
 def nothing_matches(filters: "Filters", *, utc: bool = True) -> str:

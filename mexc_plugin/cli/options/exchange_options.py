@@ -11,16 +11,6 @@ KEY_VARIABLE = "MEXC_API_KEY"
 SECRET_VARIABLE = "MEXC_API_SECRET"  # noqa: S105 - the name of one, not one
 
 
-def base_url(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--base-url`; the command is called with `base_url`, an address or None."""
-    return click.option(
-        "--base-url",
-        metavar="URL",
-        callback=_check,
-        help="A sandbox to talk to. Default: the real venue.",
-    )(command)
-
-
 def credentials() -> dict[str, str]:
     """The key and secret of the environment, as ccxt names them. Raises UsageError."""
     found = {"apiKey": os.environ.get(KEY_VARIABLE), "secret": os.environ.get(SECRET_VARIABLE)}
@@ -61,3 +51,12 @@ def _check(_ctx: click.Context, _param: click.Parameter, value: str | None) -> s
     if not usable:
         raise click.BadParameter("write it like http://127.0.0.1:8080")
     return value.rstrip("/")
+
+
+# A decorator; the command is called with `base_url`, an address or None.
+base_url = click.option(
+    "--base-url",
+    metavar="URL",
+    callback=_check,
+    help="A sandbox to talk to. Default: the real venue.",
+)
