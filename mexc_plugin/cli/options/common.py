@@ -207,39 +207,35 @@ def named_format(ctx: click.Context, param: click.Parameter, value: str | None) 
     return next(iter(asked), None)
 
 
-class Moment(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    """A time on the command line, read in the zone that is shown; the command gets naive UTC."""
+class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """A value that is read out of words. What is wrong with them is said by the ValueError of `parse`."""
 
     name = "time"
 
-    def convert(
-        self,
-        value: object,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            return times.moment(str(value), _now(ctx), zone_of(ctx))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Length(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    """A length of time on the command line, at least a second; the command gets a timedelta."""
-
-    name = "time"
+    def parse(self, text: str, ctx: click.Context | None) -> object:
+        raise NotImplementedError
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
+    ) -> object:
         try:
-            return timedelta(seconds=max(1, times.length_s(str(value))))
+            return self.parse(value, ctx) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Moment(Parsed):
+    """A time on the command line, read in the zone that is shown; the command gets naive UTC."""
+
+    def parse(self, text: str, ctx: click.Context | None) -> datetime:
+        return times.moment(text, _now(ctx), zone_of(ctx))
+
+
+class Length(Parsed):
+    """A length of time on the command line, at least a second; the command gets a timedelta."""
+
+    def parse(self, text: str, _ctx: click.Context | None) -> timedelta:
+        return timedelta(seconds=max(1, times.length_s(text)))
 
 
 def _now(ctx: click.Context | None) -> datetime:

@@ -17,18 +17,13 @@ if TYPE_CHECKING:
 MOST_VALUES = 1_000
 
 
-class Duration(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+class Duration(common.Parsed):
     """A length of time on the command line; the command gets microseconds."""
 
     name = "duration"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        try:
-            return value if isinstance(value, int) else times.duration_us(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    def parse(self, text: str, _ctx: click.Context | None) -> int:
+        return times.duration_us(text)
 
 
 def _plain(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
