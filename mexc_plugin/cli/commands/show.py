@@ -1,6 +1,6 @@
 """`audit show`: one cancel, in a sentence, event by event, and in the raw words of both sides."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -46,26 +46,15 @@ def show(cancel_id: str, database: common.Chosen, form: str, utc: bool, pager: b
         attempts = queries.attempts(connection, found)
         events = list(queries.events(connection, found))
         findings = neighbours.findings(connection, events)
-    screen = Screen.detect(utc=utc)
     if form == "table":
-        lines = as_text(events, findings, attempts, screen)
+        lines = as_text(events, findings, attempts, Screen.detect(utc=utc))
     else:
-        lines = RENDERERS[form](events, findings, screen)
+        documents = (check_event(row, findings) for row in events)
+        lines = array(documents) if form == "json" else map(encode, documents)
     emit_paged(lines, wanted=pager)
     if broken := sum(map(len, findings.values())):
         say(f"the chain is broken here: {count(broken, 'finding', 'findings')}")
         raise click.exceptions.Exit(Exit.ATTENTION)
-
-
-def as_json(rows: Iterable[Row], findings: Findings, _screen: Screen) -> Iterator[str]:
-    """One array of documents."""
-    return array(check_event(row, findings) for row in rows)
-
-
-def as_jsonl(rows: Iterable[Row], findings: Findings, _screen: Screen) -> Iterator[str]:
-    """One document a line."""
-    for row in rows:
-        yield encode(check_event(row, findings))
 
 
 def as_text(
@@ -99,12 +88,6 @@ def _sentence(line: str, screen: Screen) -> Iterator[str]:
         yield line
     else:
         yield from wrap(line.split(" "), screen.width, gap=" ", indent="")
-
-
-RENDERERS: dict[str, Callable[[Iterable[Row], Findings, Screen], Iterator[str]]] = {
-    "json": as_json,
-    "jsonl": as_jsonl,
-}
 
 
 def _what(row: Row) -> str:

@@ -1,6 +1,6 @@
 """`audit stats`: how many, what became of them, how long it took."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ def stats(
             now = naive_utc.now()
             with waiting("counting"):
                 seen = overview.read(connection, filters, now)
-            emit({"table": _render, "json": _as_json, "csv": _as_csv}[form](seen, screen))
+            emit(_render(form, seen, screen))
             found = bool(seen.total.attempts)
     if not found:
         say(nothing_matches(filters, utc=utc))
@@ -112,7 +112,19 @@ def _readable(row: dict[str, Any]) -> dict[str, Any]:
     return shown | {name.removesuffix("_us"): duration(row[name]) for name in LATENCIES}
 
 
-def _render(seen: "Overview", screen: Screen) -> Iterator[str]:
+def _render(form: str, seen: "Overview", screen: Screen) -> Iterable[str]:
+    from mexc_plugin.cli.output.formats import RENDERERS
+    from mexc_plugin.review.text import encode
+
+    if form == "table":
+        return _as_text(seen, screen)
+    if form == "json":
+        return [encode(document(seen))]
+    # One figure a line: its section, its name, its value.
+    return RENDERERS["csv"](_lines(seen), ("section", "name", "value"), screen)
+
+
+def _as_text(seen: "Overview", screen: Screen) -> Iterator[str]:
     """Sections for people; one with nothing in it is left out."""
     from mexc_plugin.cli.output.grid import as_grid
     from mexc_plugin.review.figures import figures
@@ -181,19 +193,6 @@ def document(seen: "Overview") -> dict[str, Any]:
         "repeated_orders": seen.repetitions.orders,
         "repeated": [asdict(one) for one in seen.repetitions.most],
     }
-
-
-def _as_json(seen: "Overview", _screen: Screen) -> Iterator[str]:
-    from mexc_plugin.review.text import encode
-
-    yield encode(document(seen))
-
-
-def _as_csv(seen: "Overview", screen: Screen) -> Iterator[str]:
-    """One figure a line: its section, its name, its value."""
-    from mexc_plugin.cli.output.formats import RENDERERS
-
-    return RENDERERS["csv"](_lines(seen), ("section", "name", "value"), screen)
 
 
 def _lines(seen: "Overview") -> Iterator[dict[str, Any]]:
