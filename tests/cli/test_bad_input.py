@@ -300,8 +300,10 @@ def test_a_closed_stdout_ends_a_command_quietly(ledger, url, tmp_path, name):
     assert found.returncode in (Exit.FINE, Exit.FAILED) or name == "verify"
 
 
-@pytest.mark.parametrize("value", ["'abc'", "x'ff00'", "1e300"])
-@pytest.mark.parametrize("column", ["latency_us", "final_outcome", "symbol", "requested_at"])
+@pytest.mark.parametrize("value", ["'abc'", "''", "x'ff00'", "1e300"])
+@pytest.mark.parametrize(
+    "column", ["cancel_id", "attempt", "latency_us", "final_outcome", "symbol", "requested_at"]
+)
 @pytest.mark.parametrize(
     ("command", "out"),
     [
@@ -316,7 +318,7 @@ def test_a_history_with_values_that_are_none_is_shown_or_refused_in_one_line(
     run, url, path, tmp_path, command, out, column, value
 ) -> None:
     store(url, sealed(honest()))
-    tamper(path, f"UPDATE cancel_history SET {column} = {value}")
+    tamper(path, f"UPDATE OR IGNORE cancel_history SET {column} = {value}")
     into = ["-o", str(tmp_path / out)] if out else []
     result = run("audit", command, *into, "--database-url", url)
     assert result.exception is None or isinstance(result.exception, SystemExit)

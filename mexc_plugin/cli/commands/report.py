@@ -68,17 +68,18 @@ def _page(url: str, filters: "Filters", title: str) -> str:
     from mexc_plugin.store.read.statistics import counts
 
     now = naive_utc.now()
+    # The page goes to others: they need the file's name, not the folders of this machine.
+    path = engine.sqlite_path(url)
+    source = path.name if path else engine.describe(url)
     with reading(url) as connection:
         counts.steady(connection)
         with waiting("counting"):
             found = facts.gather(connection, filters, now)
-    # The page goes to others: they need the file's name, not the folders of this machine.
-    path = engine.sqlite_path(url)
-    source = path.name if path else engine.describe(url)
-    with waiting("drawing"):
-        return page.render(
-            found, title=visible(title), asked=in_words(filters), source=source, made=now
-        )
+        connection.rollback()  # drawing takes long; but values that no column holds are found by it, too
+        with waiting("drawing"):
+            return page.render(
+                found, title=visible(title), asked=in_words(filters), source=source, made=now
+            )
 
 
 def in_words(filters: "Filters") -> str:
