@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from mexc_plugin.store.schema.triggers import GUARDS
+from mexc_plugin.store.schema.triggers import list_guards
 
 
 def tamper(path: Path, *statements: str) -> None:
@@ -22,6 +22,6 @@ def tamper(path: Path, *statements: str) -> None:
 
 
 def remove_guard(path: Path, name: str) -> None:
-    assert name in GUARDS["sqlite"]
+    assert name in dict(list_guards("sqlite"))
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"DROP TRIGGER {name}")

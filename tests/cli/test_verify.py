@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mexc_plugin.audit import events
 from mexc_plugin.evidence.words import MEANINGS
-from mexc_plugin.store.schema.triggers import GUARDS
+from mexc_plugin.store.schema.triggers import list_guards
 from mexc_plugin.store.verify.record import Fault, Verifier
 from tests.cli.tampering import remove_guard, tamper
 from tests.evidence.records import honest, sealed, store
@@ -180,7 +180,7 @@ def test_an_event_moved_to_another_writer_is_found(ledger, verify, path):
     assert verify() == (3, [("payload", 1), ("payload", 2)])
 
 
-@pytest.mark.parametrize("name", GUARDS["sqlite"])
+@pytest.mark.parametrize("name", dict(list_guards("sqlite")))
 def test_a_missing_guard_is_found(ledger, verify, path, name):
     ledger.cancel()
     remove_guard(path, name)

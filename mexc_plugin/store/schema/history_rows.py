@@ -6,8 +6,7 @@ order of their ids, a batch at a time and each batch of one moment, so that bots
 """
 
 import functools
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -19,15 +18,10 @@ from mexc_plugin.store.schema.tables import HISTORY_TABLE, KEPT_COLUMNS
 
 BATCH = 2_000  # events of one transaction, about
 REVISION = "0005"
-# The revision that made PostgreSQL's functions as they are.
-FUNCTIONS = "0009"
 
 Values = tuple[Any, ...]
 Key = tuple[str, int]
 Bounds = dict[str, str]
-
-_BODY = re.compile(r"AS \$\$\n(.*) \$\$", re.DOTALL)
-_SCHEMA = r'(?:\w+\.|"[^"]+"\.)?'
 
 
 @functools.cache
@@ -37,49 +31,11 @@ def _load_rows() -> ModuleType:
     return migrate.revision_module(REVISION)
 
 
-# -- what has to stand
-
-
-@functools.cache
-def definitions(backend: str) -> Mapping[str, str]:
-    """By name, a pattern for the whole definition of each trigger, as `guards` reads it, blanks folded."""
-    from mexc_plugin.store.schema import migrate
-
+def triggers(dialect: str) -> dict[str, str]:
+    """By name, what makes each trigger that keeps the table, and each that guards it."""
     made = _load_rows()
-    wanted = made.triggers(backend) | made.guards(backend)
-    if backend == "sqlite":
-        return {name: re.escape(_fold(text)) for name, text in wanted.items()}
-    if backend == "postgresql":
-        functions = migrate.revision_module(FUNCTIONS)
-        bodies = {
-            name: _fold(found[1])
-            for name, text in functions.functions(backend).items()
-            if (found := _BODY.search(text))
-        }
-        return {
-            **{name: _postgresql(_fold(text), bodies) for name, text in wanted.items()},
-            functions.LOOKUP: re.escape(bodies[functions.LOOKUP]),
-        }
-    # What follows the name, without the table, which the server keeps elsewhere.
-    return {
-        name: re.escape(
-            re.sub(r" ON \w+ FOR EACH ROW ", " ", _fold(text).split(name + " ", 1)[1], count=1)
-        )
-        for name, text in wanted.items()
-    }
-
-
-def _postgresql(text: str, bodies: dict[str, str]) -> str:
-    head, _, function = text.rpartition(" EXECUTE FUNCTION ")
-    before, _, after = head.partition(" ON ")
-    pattern = rf"{re.escape(before)} ON {_SCHEMA}{re.escape(after)}"
-    name = function.removesuffix("()")
-    call = rf"{_SCHEMA}{name}\(\)"
-    return rf"{pattern} EXECUTE FUNCTION {call} {re.escape(bodies[name])}"
-
-
-def _fold(text: str) -> str:
-    return " ".join(text.split())
+    found: dict[str, str] = made.triggers(dialect) | made.guards(dialect)
+    return found
 
 
 # -- comparing

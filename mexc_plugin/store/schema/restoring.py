@@ -9,12 +9,8 @@ from sqlalchemy import Connection, exc
 from mexc_plugin.store.schema import history_rows, partitions, triggers, views
 
 COMMAND = "mexc-plugin db check --restore"
-# The revisions that made guards; what a later one says of a name is what holds.
-REVISIONS = ("0001", "0002", "0006", "0007")
-HISTORY = "0005"
 
 _LACKING = re.compile(r"(?:trigger|function|view) (\S+) is missing")
-_TRIGGER = re.compile(r"CREATE TRIGGER (\w+)")
 _TABLE = re.compile(r" ON (\w+)")
 _GRANTS = """
 SELECT format('GRANT %s ON %I TO %s%s', privilege_type, relname,
@@ -56,7 +52,7 @@ def _statements(connection: Connection, lacking: list[str]) -> Iterator[str]:
     dialect = connection.dialect.name
     yield from functions(connection)
     for name, text in guards(dialect).items():
-        table = _find_name(_TABLE, text)
+        table = _TABLE.findall(text)[0]
         if name in lacking:
             yield f"DROP TRIGGER IF EXISTS {name}" + (
                 f" ON {table}" if dialect == "postgresql" else ""
@@ -71,40 +67,20 @@ def _statements(connection: Connection, lacking: list[str]) -> Iterator[str]:
 
 def functions(connection: Connection) -> list[str]:
     """What makes the functions of the triggers, whether they are there or not: only PostgreSQL has any."""
-    from mexc_plugin.store.schema import migrate
-
     if connection.dialect.name != "postgresql":
         return []
-    guarding = migrate.revision_module(REVISIONS[0]).GUARDS["postgresql"]
     schema = connection.dialect.identifier_preparer.quote(
         str(connection.scalar(sa.text("SELECT current_schema()")))
     )
-    keeping = migrate.revision_module(history_rows.FUNCTIONS).functions("postgresql", schema=schema)
-    made = [text for text in guarding if text.startswith("CREATE FUNCTION")]
     return [
         text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
-        for text in (*made, *keeping.values())
+        for text in triggers.functions(schema).values()
     ]
 
 
 def guards(dialect: str) -> dict[str, str]:
     """By name, what makes each trigger: of all tables, not of partitions."""
-    from mexc_plugin.store.schema import migrate
-
-    made: dict[str, str] = {
-        _find_name(_TRIGGER, text): text
-        for revision in REVISIONS
-        for text in migrate.revision_module(revision).GUARDS[dialect]
-        if text.startswith("CREATE TRIGGER")
-    }
-    history = migrate.revision_module(HISTORY)
-    made.update(history.triggers(dialect) | history.guards(dialect))
-    return made
-
-
-def _find_name(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.search(text)
-    return found[1] if found else ""
+    return {**dict(triggers.list_guards(dialect)), **history_rows.triggers(dialect)}
 
 
 def _views(connection: Connection, wanted: Mapping[str, str]) -> Iterator[str]:

@@ -1,63 +1,29 @@
 """The triggers that keep the tables append-only, and whether they and the views stand."""
 
-import hashlib
+import functools
 import re
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, exc
 
 from mexc_plugin.store.schema import history_rows, tables, views
 
-_UNLESS_ARCHIVED = "(?: IF @mexc_plugin_archive IS NULL THEN)?"
-# By dialect: the triggers, and what each is for. SQLite keeps the text that made a trigger: for it,
-# the SHA-256 of that text as the migrations have it, blanks folded.
-GUARDS = {
-    "sqlite": {
-        "cancel_audit_no_update": "bb75e73b28dffb03077aa4fafa006839979f35742269201decb26c7380215f12",
-        "cancel_audit_no_delete": "e11c395a6897ab995fa73dd87da7b53b72ffde25cbbc0a165325164c2556e492",
-        "cancel_audit_no_replace": "30a0dbf8237cc5e4bde3c83b96a5769297c37f86c3a734f603196547339d7808",
-        "cancel_audit_order_no_update": "fdd29fdd630e0054a55aeb8d115850f15fa133c0d67dcab7925ec1030a6a3208",
-        "cancel_audit_order_no_delete": "1a810d9c7a2d091c89877f66e6ad867333b27772b4b8fd2e78170d2a74c4527d",
-        "cancel_audit_order_no_replace": "3bf7125ef7e5625526b9c96e85ca5472d6e6c653fd046e24a7b14636c64d4b44",
-        "audit_checkpoint_no_update": "6d5a07d4a374f2bb0c2c5e3c8a951c3588e79b4a341ef5ffcd88b39d11d4c470",
-        "audit_checkpoint_no_delete": "d4327e4595b4c868df3708a01ace244f9adf6ead034988129662d835a489cab5",
-        "audit_checkpoint_no_replace": "099c8eb2a005e00232bc7f567f86765530c27f622615c9a5db2bc8f1bada9825",
-    },
-    "postgresql": {
-        "cancel_audit_no_change": "BEFORE DELETE OR UPDATE ON",
-        "cancel_audit_no_truncate": "BEFORE TRUNCATE ON",
-        "cancel_audit_order_no_change": "BEFORE DELETE OR UPDATE ON",
-        "cancel_audit_order_no_truncate": "BEFORE TRUNCATE ON",
-        "audit_checkpoint_no_change": "BEFORE DELETE OR UPDATE ON",
-        "audit_checkpoint_no_truncate": "BEFORE TRUNCATE ON",
-    },
-    "mysql": {
-        "cancel_audit_no_update": "BEFORE UPDATE",
-        "cancel_audit_no_delete": f"BEFORE DELETE{_UNLESS_ARCHIVED}",
-        "cancel_audit_order_no_update": "BEFORE UPDATE",
-        "cancel_audit_order_no_delete": f"BEFORE DELETE{_UNLESS_ARCHIVED}",
-        "audit_checkpoint_no_update": "BEFORE UPDATE",
-        "audit_checkpoint_no_delete": "BEFORE DELETE",
-    },
-}
-GUARDS["mariadb"] = GUARDS["mysql"]
-# What the whole definition of each has to be elsewhere, blanks folded.
+# The revisions that made guards; what a later one says of a name is what holds.
+REVISIONS = ("0001", "0002", "0006", "0007")
+# The one that made PostgreSQL's functions of the history as they are.
+FUNCTIONS = "0009"
+LOOKUP = "cancel_audit_said"
+
+_NAME = re.compile(r"CREATE TRIGGER (\w+)")
+_BODY = re.compile(r"AS \$\$\n(.*) \$\$", re.DOTALL)
 _SCHEMA = r'(?:\w+\.|"[^"]+"\.)?'
-_WHOLE = {
-    "postgresql": (
-        rf"CREATE TRIGGER {{name}} {{event}} {_SCHEMA}\S+ FOR EACH (?:ROW|STATEMENT) "
-        rf"EXECUTE FUNCTION {_SCHEMA}cancel_audit_append_only\(\) "
-        r"BEGIN RAISE EXCEPTION 'cancel_audit is append-only: no %', TG_OP; END"
-    ),
-    "mysql": (
-        r"{event} SIGNAL SQLSTATE '45000' "
-        r"SET MESSAGE_TEXT = '{table} is append-only: no (?:UPDATE|DELETE)'(?:; END IF)?"
-    ),
-}
-_WHOLE["mariadb"] = _WHOLE["mysql"]
 
 # Each gives the name and the definition of the triggers that fire always.
 _TRIGGERS = {
+    "sqlite": """
+        SELECT name, sql FROM sqlite_master
+        WHERE type = 'trigger' AND lower(tbl_name) IN :ours""",
     "postgresql": """
         SELECT t.tgname, pg_get_triggerdef(t.oid) || ' ' || p.prosrc
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
@@ -112,58 +78,89 @@ _STANDING_IN_PARTITIONS = """
     ORDER BY 3, 2"""
 
 
+def list_guards(dialect: str) -> list[tuple[str, str]]:
+    """Name and text of every guard that the revisions made, in their order: of one name, the last counts."""
+    from mexc_plugin.store.schema import migrate
+
+    made = [text for each in REVISIONS for text in migrate.revision_module(each).GUARDS[dialect]]
+    return [(found[1], text) for text in made if (found := _NAME.match(text))]
+
+
+def functions(schema: str = "public") -> dict[str, str]:
+    """By name, what makes the functions of PostgreSQL's triggers; schema: where they find the tables."""
+    from mexc_plugin.store.schema import migrate
+
+    append_only: str = migrate.revision_module(REVISIONS[0]).GUARDS["postgresql"][0]
+    keeping = migrate.revision_module(FUNCTIONS).functions("postgresql", schema=schema)
+    return {"cancel_audit_append_only": append_only, **keeping}
+
+
 def missing(connection: Connection) -> list[str]:
     """What is missing, switched off, or does something else than the migrations say: a line each.
 
     Guards that refuse nothing any more, views that show something else, triggers of others.
     """
     backend = connection.dialect.name
-    if backend == "sqlite":
-        return _differing_in_sqlite(connection) + views.faults(connection)
     present = _present(connection, backend)
-    found = _lacking(backend, GUARDS[backend], present) + _not_kept(backend, present)
+    found = _lacking(backend, present)
+    if backend == "sqlite":
+        found += [_unknown("trigger", name) for name in present if name not in _wanted(backend)]
+        return found + views.faults(connection)
     if backend == "postgresql":
         found += _missing_in_partitions(connection)
         found += _foreign_in_partitions(connection)
     return found + _foreign(connection, backend) + views.faults(connection)
 
 
-def _differing_in_sqlite(connection: Connection) -> list[str]:
-    wanted = GUARDS["sqlite"]
-    present = dict(_in_sqlite(connection))
-    lacking = [name for name, digest in wanted.items() if _digest(present.get(name, "")) != digest]
+@functools.cache
+def _wanted(backend: str) -> Mapping[str, str]:
+    """By name, a pattern for the whole definition of each trigger, blanks folded.
+
+    A guard may be as any revision made it: each is asked for at the revision at which a database is.
+    """
+    bodies = {}
+    if backend == "postgresql":
+        texts = functions().items()
+        bodies = {name: _fold(body[1]) for name, text in texts if (body := _BODY.search(text))}
+    found: dict[str, list[str]] = {}
+    for name, text in [*list_guards(backend), *history_rows.triggers(backend).items()]:
+        found.setdefault(name, []).append(_pattern(backend, name, _fold(text), bodies))
+    if backend == "postgresql":
+        found[LOOKUP] = [re.escape(bodies[LOOKUP])]
+    return {name: "|".join(patterns) for name, patterns in found.items()}
+
+
+def _pattern(backend: str, name: str, text: str, bodies: Mapping[str, str]) -> str:
+    if backend == "sqlite":
+        return re.escape(text)
+    if backend == "postgresql":
+        # The server tells them in an order of its own.
+        text = text.replace("UPDATE OR DELETE", "DELETE OR UPDATE")
+        head, _, function = text.removesuffix("()").rpartition(" EXECUTE FUNCTION ")
+        before, _, after = map(re.escape, head.partition(" ON "))
+        call = rf"EXECUTE FUNCTION {_SCHEMA}{function}\(\) {re.escape(bodies[function])}"
+        return rf"{before} ON {_SCHEMA}{after} {call}"
+    # What follows the name, without the table, which the server keeps elsewhere.
+    _, _, rest = text.partition(name + " ")
+    return re.escape(re.sub(r" ON \w+ FOR EACH ROW ", " ", rest, count=1))
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _lacking(backend: str, present: Mapping[str, str]) -> list[str]:
+    guards = dict(list_guards(backend))
     return [
-        *(f"trigger {name} is missing or no longer guards the table" for name in lacking),
-        *_not_kept("sqlite", present),
-        *(_unknown("trigger", name) for name in present if not _is_ours("sqlite", name)),
+        f"{'function' if name == LOOKUP else 'trigger'} {name} is missing or no longer "
+        + ("guards the table" if name in guards else "keeps cancel_history")
+        for name in _wanted(backend)
+        if not _is_whole(backend, name, present)
     ]
 
 
-def _is_ours(backend: str, name: str) -> bool:
-    return name in GUARDS[backend] or name in history_rows.definitions(backend)
-
-
-def _not_kept(backend: str, present: dict[str, str]) -> list[str]:
-    """The triggers of `cancel_history` that are missing or do something else."""
-    return [
-        f"{'function' if name.endswith('_said') else 'trigger'} {name} is missing or no longer keeps cancel_history"
-        for name, pattern in history_rows.definitions(backend).items()
-        if re.fullmatch(pattern, " ".join(present.get(name, "").split())) is None
-    ]
-
-
-def _in_sqlite(connection: Connection) -> list[tuple[str, str]]:
-    """Name and definition of every trigger on what is ours."""
-    ours = [*tables.metadata.tables, *views.VIEWS]
-    query = sa.text("""
-        SELECT name, sql FROM sqlite_master
-        WHERE type = 'trigger' AND lower(tbl_name) IN :ours""")
-    rows = connection.execute(query.bindparams(sa.bindparam("ours", ours, expanding=True)))
-    return [(str(name), str(definition)) for name, definition in rows]
-
-
-def _digest(definition: str) -> str:
-    return hashlib.sha256(" ".join(definition.split()).encode()).hexdigest()
+def _is_whole(backend: str, name: str, present: Mapping[str, str]) -> bool:
+    return re.fullmatch(_wanted(backend)[name], _fold(present.get(name, ""))) is not None
 
 
 def _unknown(kind: str, name: str) -> str:
@@ -173,7 +170,7 @@ def _unknown(kind: str, name: str) -> str:
 def _foreign(connection: Connection, backend: str) -> list[str]:
     """Triggers and rules on our tables that the migrations do not make."""
     rows = connection.execute(sa.text(_STANDING[backend]))
-    return [_unknown(kind, name) for kind, name in rows if not _is_ours(backend, name)]
+    return [_unknown(kind, name) for kind, name in rows if name not in _wanted(backend)]
 
 
 def _foreign_in_partitions(connection: Connection) -> list[str]:
@@ -186,41 +183,34 @@ def _foreign_in_partitions(connection: Connection) -> list[str]:
 
 
 def _present(connection: Connection, backend: str) -> dict[str, str]:
-    present = _definitions(connection, _TRIGGERS[backend])
+    """By name, the definitions of the triggers that are there; on SQLite of those on all that is ours."""
+    if backend == "sqlite":
+        ours = [*tables.metadata.tables, *views.VIEWS]
+        query = sa.text(_TRIGGERS[backend]).bindparams(sa.bindparam("ours", ours, expanding=True))
+        return _definitions(connection, query)
+    present = _definitions(connection, sa.text(_TRIGGERS[backend]))
     if not present and backend in ("mysql", "mariadb"):
         try:
-            present = _definitions(connection, _SHOWN_TO_ALL)
+            present = _definitions(connection, sa.text(_SHOWN_TO_ALL))
         except (exc.ProgrammingError, exc.OperationalError):
             connection.rollback()  # may not read it, or the account that made it is gone
     return present
 
 
-def _definitions(connection: Connection, query: str) -> dict[str, str]:
-    rows = connection.execute(sa.text(query))
-    return {str(name): str(definition) for name, definition in rows}
+def _definitions(connection: Connection, query: sa.TextClause) -> dict[str, str]:
+    return {str(name): str(definition) for name, definition in connection.execute(query)}
 
 
 def _missing_in_partitions(connection: Connection) -> list[str]:
     partitions: dict[str, dict[str, str]] = {}
     for partition, name, definition in connection.execute(sa.text(_PARTITIONS)):
-        partitions.setdefault(partition, {})[str(name)] = str(definition)
-    wanted = {name: GUARDS["postgresql"][name] for name in _OF_A_PARTITION}
+        as_of_all = re.sub(
+            r" ON \S+ FOR ", f" ON {tables.AUDIT_TABLE} FOR ", str(definition), count=1
+        )
+        partitions.setdefault(partition, {})[str(name)] = as_of_all
     return [
-        line.replace("the table", f"the partition {partition}")
+        f"trigger {name} is missing or no longer guards the partition {partition}"
         for partition, present in partitions.items()
-        for line in _lacking("postgresql", wanted, present)
+        for name in _OF_A_PARTITION
+        if not _is_whole("postgresql", name, present)
     ]
-
-
-def _lacking(backend: str, wanted: dict[str, str], present: dict[str, str]) -> list[str]:
-    return [
-        f"trigger {name} is missing or no longer guards the table"
-        for name, event in wanted.items()
-        if not _is_whole(backend, name, event, present.get(name, ""))
-    ]
-
-
-def _is_whole(backend: str, name: str, event: str, definition: str) -> bool:
-    table = name.partition("_no_")[0]
-    pattern = _WHOLE[backend].format(name=name, event=event, table=table)
-    return re.fullmatch(pattern, " ".join(definition.split())) is not None
