@@ -5,6 +5,8 @@ An empty meaning: the column is that of `cancel_history`, or of `cancel_audit`, 
 
 from collections.abc import Mapping
 
+from mexc_plugin.audit.outcome import Outcome
+
 _CANCEL = ("cancel_id", "attempt")
 _WHO = ("account", "bot", "host")
 _WHAT = ("market_type", "symbol", "native_symbol")
@@ -36,23 +38,7 @@ FACTS = {
     "writer_id": "the writer of the request",
     "seq": "the request's number in that writer's sequence",
 }
-_COUNTED = {
-    name: f"attempts whose final outcome is `{name}`"
-    for name in (
-        "canceled",
-        "partially_canceled",
-        "closed",
-        "accepted",
-        "not_found",
-        "rejected",
-        "unauthorized",
-        "rate_limited",
-        "not_sent",
-        "unknown",
-        "still_open",
-        "pending",
-    )
-}
+_COUNTED = {each.value: f"attempts whose final outcome is `{each}`" for each in Outcome}
 DAILY = {
     "day": "the day of the requests, UTC",
     **_as_there("account", "bot", "market_type", "symbol"),
