@@ -1,6 +1,7 @@
 """What every column and every field of the record means: the one place where that is written.
 
-docs/data-dictionary.md is made from it, and so is what Datasette shows. Pure.
+docs/data-dictionary.md is made from it, and so is what Datasette shows; `tables` takes the history's columns from it,
+in their order. Pure.
 """
 
 from collections.abc import Mapping
@@ -141,8 +142,7 @@ HISTORY: Mapping[str, Field] = {
     "final_outcome": Field("what is known now", source="the newest reconciliation, else as `outcome`"),
 }  # fmt: skip
 
-
-# What else a row of it keeps.
+# What else a row of it keeps: for the views, and which of several events of a kind is the one that counts.
 KEPT: Mapping[str, str] = {
     "method": "as it was sent",
     "path": "the path of the endpoint",

@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mexc_plugin.audit.events import ORDER_COLUMNS, TEXT_COLUMNS
+from mexc_plugin.store.schema.dictionary import HISTORY, KEPT
 from mexc_plugin.store.schema.types import LongText, Timestamp
 
 VERSION_TABLE = "cancel_audit_version"
@@ -59,46 +60,9 @@ cancel_audit_order = sa.Table(
     sa.Index("ix_cancel_audit_order_client_order_id", "client_order_id"),
 )
 
-HISTORY_COLUMNS = (
-    "cancel_id",
-    "attempt",
-    "requested_at",
-    "responded_at",
-    "latency_us",
-    "account",
-    "bot",
-    "host",
-    "market_type",
-    "symbol",
-    "native_symbol",
-    "order_id",
-    "client_order_id",
-    "cancel_client_order_id",
-    "http_status",
-    "venue_code",
-    "venue_message",
-    "outcome",
-    "order_status",
-    "side",
-    "type",
-    "price",
-    "amount",
-    "filled",
-    "cost",
-    "error_type",
-    "reconciled_at",
-    "final_outcome",
-)
-
-# What else a row keeps: for the views, and which of several events of a kind is the one that counts.
-ROLES = ("request", "response", "reconciliation")
-_TIMES = ("requested", "responded", "reconciled")
-KEPT_COLUMNS = (
-    *HISTORY_COLUMNS,
-    *("method", "path", "time_in_force", "reconciled_outcome"),
-    *(f"{time}_ns" for time in _TIMES),
-    *(f"{role}_{part}" for role in ROLES for part in ("writer_id", "seq")),
-)
+# The columns that reviewers see, in their order.
+HISTORY_COLUMNS = tuple(HISTORY)
+KEPT_COLUMNS = (*HISTORY_COLUMNS, *KEPT)
 
 
 def _column(name: str) -> sa.Column[Any]:
