@@ -5,9 +5,10 @@ and what would be a surprise: several statements, of which the first could end t
 that a server writes, locks. It guards against mistakes; rights are what guards against people.
 """
 
+import contextlib
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -50,7 +51,7 @@ def ask(connection: Connection, text: str, seconds: float) -> Answer:
     options: dict[str, Any] = {"no_parameters": True}
     if start in _STREAMED:
         options["yield_per"] = queries.BATCH
-    with _Explained(seconds), query_timeout.stopped_after(connection, seconds):
+    with _explaining(seconds), query_timeout.stopped_after(connection, seconds):
         result = connection.exec_driver_sql(statement, execution_options=options)
         columns = _distinct(tuple(result.keys()))
     is_sqlite = connection.dialect.name == "sqlite"
@@ -59,7 +60,7 @@ def ask(connection: Connection, text: str, seconds: float) -> Answer:
     def rows() -> queries.Rows:
         with result:
             while True:
-                with _Explained(seconds), query_timeout.stopped_after(connection, seconds):
+                with _explaining(seconds), query_timeout.stopped_after(connection, seconds):
                     batch = result.fetchmany(queries.BATCH)
                 if not batch:
                     return
@@ -103,29 +104,20 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-class _Explained:
+@contextlib.contextmanager
+def _explaining(seconds: float) -> Iterator[None]:
     """What the database complains of, as an error in the user's statement."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, query_timeout.TooLong):
-            raise self._too_long() from None
-        if not isinstance(error, SQLAlchemyError):
-            return
-        original = getattr(error, "orig", None) or error
+    try:
+        yield
+    except query_timeout.TooLong:
+        raise query_timeout.TooLong(
+            f"that took more than {seconds:g} s; ask for less, or allow more with --timeout"
+        ) from None
+    except SQLAlchemyError as error:
         about_the_database = isinstance(error, DBAPIError) and error.connection_invalidated
-        words = str(original.args[-1] if original.args else original)
         if about_the_database or kind_of(error) in ("locked", "ended"):
-            return
+            raise
+        original = getattr(error, "orig", None) or error
+        words = str(original.args[-1] if original.args else original)
         line = next(iter(words.strip().splitlines()), "no reason given")
         raise ConfigError(f"the database does not take that: {line}") from None
-
-    def _too_long(self) -> query_timeout.TooLong:
-        return query_timeout.TooLong(
-            f"that took more than {self._seconds:g} s; ask for less, or allow more with --timeout"
-        )
