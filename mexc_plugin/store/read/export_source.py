@@ -6,10 +6,10 @@ ended, by a key. What is recorded behind that place meanwhile is in the next exp
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -86,19 +86,15 @@ class History:
         self._bounds: tuple[datetime, datetime] | None = None
 
     def batches(self) -> Iterator[Rows]:
-        names = {name: index for index, name in enumerate(self.columns)}
-        id_, attempt, at = (names[name] for name in ("cancel_id", "attempt", "requested_at"))
         self._bounds = self._first_and_last()
         limit = self._batch
         while True:
             rows = self._page(limit)
             fresh = [
-                row
-                for row in rows
-                if row[at] != self._at or (row[id_], row[attempt]) not in self._seen
+                row for row in rows if row.requested_at != self._at or _key(row) not in self._seen
             ]
             if fresh:
-                self._advance(fresh, at, lambda row: (row[id_], row[attempt]))
+                self._advance(fresh)
                 yield fresh
             if len(rows) < limit:
                 return
@@ -116,24 +112,18 @@ class History:
         whole = (last - first).total_seconds()
         return min(1.0, (self._at - first).total_seconds() / whole) if whole > 0 else 1.0
 
-    def _page(self, limit: int) -> Rows:
+    def _page(self, limit: int) -> Sequence[Any]:
         since = max(filter(None, (self._filters.since, self._at)), default=None)
         filters = dataclasses.replace(self._filters, since=since)
         query = queries.history_query(filters, limit).order_by(None)
         return _read(self._connection, query.order_by(tables.cancel_history.c.requested_at))
 
-    def _advance(
-        self, rows: Rows, at: int, key: Callable[[Sequence[Any]], tuple[str, int]]
-    ) -> None:
-        newest = rows[-1][at]
-        if newest != self._at:
-            self._at, self._seen = newest, set()
-        for row in reversed(rows):
-            if row[at] != newest:
-                break
-            self._seen.add(key(row))
-        cancel_id, attempt = key(rows[-1])
-        self.last = Last(newest, f"cancel {cancel_id} attempt {attempt}")
+    def _advance(self, rows: Sequence[Any]) -> None:
+        newest = rows[-1]
+        if newest.requested_at != self._at:
+            self._at, self._seen = newest.requested_at, set()
+        self._seen |= {_key(row) for row in rows if row.requested_at == self._at}
+        self.last = Last(self._at, f"cancel {newest.cancel_id} attempt {newest.attempt}")
 
     def _first_and_last(self) -> tuple[datetime, datetime] | None:
         requested_at = tables.cancel_history.c.requested_at
@@ -175,14 +165,12 @@ class EventsOfAttempts:
         self._attempts = History(connection, filters, position, ATTEMPTS)
 
     def batches(self) -> Iterator[Rows]:
-        names = self._attempts.columns
-        id_, attempt = names.index("cancel_id"), names.index("attempt")
         for attempts in self._attempts.batches():
-            place = {(row[id_], row[attempt]): index for index, row in enumerate(attempts)}
-            rows = self._events(list(place))
-            rows.sort(key=lambda row: (place[row[-3], row[-2]], row[-1]))
-            self.last = _newest([row[:-3] for row in rows], self.columns)
-            yield [row[:-3] for row in rows]
+            place = {_key(row): index for index, row in enumerate(attempts)}
+            rows = self._events(place.keys())
+            rows.sort(key=lambda row: (place[row.of_cancel, row.of_attempt], row.occurred_ns))
+            self.last = _newest(rows)
+            yield [row[:-2] for row in rows]
 
     def position(self) -> dict[str, Any]:
         return self._attempts.position()
@@ -190,17 +178,15 @@ class EventsOfAttempts:
     def share(self) -> float:
         return self._attempts.share()
 
-    def _events(self, attempts: list[tuple[str, int]]) -> list[Sequence[Any]]:
+    def _events(self, attempts: Set[tuple[str, int]]) -> list[Any]:
         audit = tables.cancel_audit.c
-        ids = sorted({cancel_id for cancel_id, _ in attempts})
         query = sa.select(
             *(audit[name] for name in self.columns),
-            audit.cancel_id.label("_id"),
-            audit.attempt.label("_attempt"),
-            audit.occurred_ns.label("_ns"),
-        ).where(audit.cancel_id.in_(ids))
-        wanted = set(attempts)
-        return [row for row in _read(self._connection, query) if (row[-3], row[-2]) in wanted]
+            audit.cancel_id.label("of_cancel"),
+            audit.attempt.label("of_attempt"),
+        ).where(audit.cancel_id.in_(sorted({cancel_id for cancel_id, _ in attempts})))
+        rows = _read(self._connection, query)
+        return [row for row in rows if (row.of_cancel, row.of_attempt) in attempts]
 
 
 class Events:
@@ -243,7 +229,6 @@ class Events:
         return min(1.0, self._read / self._total) if self._total > 0 else 1.0
 
     def _run(self, writer_id: str, first: int, last: int | None) -> Iterator[Rows]:
-        seq, hash_ = self.columns.index("seq"), self.columns.index("hash")
         audit = tables.cancel_audit.c
         query = (
             sa.select(*(audit[name] for name in self.columns))
@@ -256,12 +241,11 @@ class Events:
         while True:
             rows = _read(self._connection, query, first=first)
             if rows:
-                sequence = [row[seq] for row in rows]
-                self.positions.of(writer_id).add(sequence, rows[-1][hash_])
-                self.last = _newest(rows, self.columns, self.last)
+                self.positions.of(writer_id).add([row.seq for row in rows], rows[-1].hash)
+                self.last = _newest(rows, self.last)
                 self._read += len(rows)
                 yield rows
-                first = sequence[-1] + 1
+                first = rows[-1].seq + 1
             if len(rows) < self._batch:
                 return
 
@@ -311,20 +295,22 @@ class Events:
             )
 
 
-def _read(connection: Connection, query: sa.Select[Any], **parameters: object) -> Rows:
-    """All rows of a query, in a transaction that is over when they come."""
+def _read(connection: Connection, query: sa.Select[Any], **parameters: object) -> Sequence[Any]:
+    """All rows of a query, which know their columns by name; the transaction is over when they come."""
     rows = connection.execute(query, parameters).all()
     connection.rollback()
     return rows
 
 
-def _newest(rows: Rows, columns: tuple[str, ...], before: Last | None = None) -> Last | None:
+def _key(attempt: Any) -> tuple[str, int]:  # noqa: ANN401 - a row
+    return attempt.cancel_id, attempt.attempt
+
+
+def _newest(rows: Sequence[Any], before: Last | None = None) -> Last | None:
     if not rows:
         return before
-    column = columns.index("occurred_ns")
-    newest = max(rows, key=itemgetter(column))
-    at = naive_utc.from_ns(newest[column])
+    newest = max(rows, key=attrgetter("occurred_ns"))
+    at = naive_utc.from_ns(newest.occurred_ns)
     if before is not None and before.at >= at:
         return before
-    writer_id, seq = newest[columns.index("writer_id")], newest[columns.index("seq")]
-    return Last(at, f"writer {writer_id} seq {seq}")
+    return Last(at, f"writer {newest.writer_id} seq {newest.seq}")
