@@ -5,11 +5,14 @@ explain both, the view that is there and the migration's text, and the explanati
 they name every table, column and condition. That needs no right but to read. SQLite keeps the text.
 """
 
+import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, exc
+
+from mexc_plugin.store.schema import migration_locks
 
 # Each view, and the revision that made it as it now is.
 VIEWS = {
@@ -26,8 +29,25 @@ GUARDS_VIEW = "cancel_audit_guards"
 # MySQL's error for a statement that an account may not run.
 DENIED = 1142
 
-_BLANKS = re.compile(r"\s+")
-# A stored function in a definition: quoted there, as the built-in ones are not.
+# By dialect, what a view selects, as it is kept there.
+_STORED = {
+    "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'view' AND lower(name) = :name",
+    "postgresql": """
+        SELECT pg_get_viewdef(c.oid) FROM pg_class c
+        WHERE c.oid = to_regclass(:name) AND c.relkind = 'v'""",
+    "mysql": """
+        SELECT view_definition FROM information_schema.views
+        WHERE table_schema = DATABASE() AND table_name = :name""",
+}
+_STORED["mariadb"] = _STORED["mysql"]
+# Functions and operators of PostgreSQL's that somebody made: the server folds their results into an explanation.
+_MADE = """
+SELECT COUNT(*) FROM pg_rewrite w JOIN pg_depend d
+ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+WHERE w.ev_class = to_regclass(:name)
+AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)"""
+
+# A stored function in a definition of MySQL: quoted there, as the built-in ones are not.
 _ROUTINE = re.compile(r"`\s*\(")
 
 
@@ -37,9 +57,13 @@ class Unreadable(Exception):
 
 def faults(connection: Connection) -> list[str]:
     """A line for each view that is missing or shows something else."""
-    return [
-        line for name, body in list_expected(connection) for line in _fault(connection, name, body)
-    ]
+    found = []
+    for name, body in list_expected(connection):
+        with contextlib.suppress(Unreadable):
+            stored = _definition(connection, name)
+            if stored is None or not _same(connection, name, stored, body):
+                found.append(f"view {name} is missing or no longer shows the record")
+    return found
 
 
 def find_unchecked(connection: Connection) -> list[str]:
@@ -53,18 +77,9 @@ def find_unchecked(connection: Connection) -> list[str]:
     return found
 
 
-def _fault(connection: Connection, name: str, body: str) -> Iterator[str]:
-    try:
-        stored = _definition(connection, name)
-    except Unreadable:
-        return
-    if stored is None or not _same(connection, name, stored, body):
-        yield f"view {name} is missing or no longer shows the record"
-
-
 def list_expected(connection: Connection) -> list[tuple[str, str]]:
     """Every view of this dialect, and what it selects, from the migration that made it."""
-    from mexc_plugin.store.schema import migrate, migration_locks
+    from mexc_plugin.store.schema import migrate
 
     dialect = connection.dialect.name
     found = []
@@ -83,73 +98,12 @@ def _body(statement: str) -> str:
 
 def _definition(connection: Connection, name: str) -> str | None:
     """What the database says that the view selects; None where there is no such view."""
-    return _DEFINITIONS[connection.dialect.name](connection, name)
-
-
-def _same(connection: Connection, name: str, stored: str, body: str) -> bool:
-    return _SAME[connection.dialect.name](connection, name, stored, body)
-
-
-# -- SQLite
-
-
-def _sqlite_definition(connection: Connection, name: str) -> str | None:
-    query = "SELECT sql FROM sqlite_master WHERE type = 'view' AND lower(name) = :name"
-    found = connection.scalar(sa.text(query), {"name": name})
-    return None if found is None else str(found)
-
-
-def _sqlite_same(_connection: Connection, name: str, stored: str, body: str) -> bool:
-    return _fold(stored) == _fold(f"CREATE VIEW {name} AS {body}")
-
-
-def _fold(text: str) -> str:
-    return _BLANKS.sub(" ", text).strip()
-
-
-# -- PostgreSQL
-
-_POSTGRESQL = """
-SELECT pg_get_viewdef(c.oid) FROM pg_class c
-WHERE c.oid = to_regclass(:name) AND c.relkind = 'v'"""
-# Functions and operators that somebody made: the server folds their results into an explanation.
-_MADE = """
-SELECT COUNT(*) FROM pg_rewrite w JOIN pg_depend d
-ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-WHERE w.ev_class = to_regclass(:name)
-AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)"""
-
-
-def _postgresql_definition(connection: Connection, name: str) -> str | None:
-    found = connection.scalar(sa.text(_POSTGRESQL), {"name": name})
-    return None if found is None else str(found).rstrip().rstrip(";")
-
-
-def _postgresql_same(connection: Connection, name: str, stored: str, body: str) -> bool:
-    if connection.scalar(sa.text(_MADE), {"name": name}):
-        return False
-    return _explained_alike(connection, stored, body, _explain_postgresql)
-
-
-def _explain_postgresql(connection: Connection, query: str) -> list[str]:
-    explain = f"EXPLAIN (VERBOSE, COSTS OFF) {_escape(query)}"
-    return [str(row[0]) for row in connection.exec_driver_sql(explain)]
-
-
-# -- MySQL and MariaDB
-
-_MYSQL = """
-SELECT view_definition FROM information_schema.views
-WHERE table_schema = DATABASE() AND table_name = :name"""
-
-
-def _mysql_definition(connection: Connection, name: str) -> str | None:
-    row = connection.execute(sa.text(_MYSQL), {"name": name}).first()
-    if row is None and not _is_hidden(connection, name):
-        return None
-    if row is None or not row[0]:
-        raise Unreadable(name)
-    return str(row[0])
+    row = connection.execute(sa.text(_STORED[connection.dialect.name]), {"name": name}).first()
+    if connection.dialect.name in migration_locks.PIECEMEAL:
+        is_unreadable = _is_hidden(connection, name) if row is None else not row[0]
+        if is_unreadable:
+            raise Unreadable(name)
+    return None if row is None else str(row[0])
 
 
 def _is_hidden(connection: Connection, name: str) -> bool:
@@ -162,10 +116,25 @@ def _is_hidden(connection: Connection, name: str) -> bool:
     return False
 
 
-def _mysql_same(connection: Connection, _name: str, stored: str, body: str) -> bool:
+def _same(connection: Connection, name: str, stored: str, body: str) -> bool:
+    if connection.dialect.name == "sqlite":
+        return _fold(stored) == _fold(f"CREATE VIEW {name} AS {body}")
+    if connection.dialect.name == "postgresql":
+        if connection.scalar(sa.text(_MADE), {"name": name}):
+            return False
+        return _explained_alike(connection, stored.rstrip().rstrip(";"), body, _explain_postgresql)
     if _ROUTINE.search(stored):
         return False
     return _explained_alike(connection, stored, body, _explain_mysql)
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _explain_postgresql(connection: Connection, query: str) -> list[str]:
+    explain = f"EXPLAIN (VERBOSE, COSTS OFF) {_escape(query)}"
+    return [str(row[0]) for row in connection.exec_driver_sql(explain)]
 
 
 def _explain_mysql(connection: Connection, query: str) -> list[str]:
@@ -199,17 +168,3 @@ def _explained_alike(
 def _columns(connection: Connection, query: str) -> list[str]:
     names = connection.exec_driver_sql(f"SELECT * FROM ({_escape(query)}) AS named WHERE 1 = 0")  # noqa: S608 - definitions, of which nothing is read
     return list(names.keys())
-
-
-_DEFINITIONS: Mapping[str, Callable[[Connection, str], str | None]] = {
-    "sqlite": _sqlite_definition,
-    "postgresql": _postgresql_definition,
-    "mysql": _mysql_definition,
-    "mariadb": _mysql_definition,
-}
-_SAME: Mapping[str, Callable[[Connection, str, str, str], bool]] = {
-    "sqlite": _sqlite_same,
-    "postgresql": _postgresql_same,
-    "mysql": _mysql_same,
-    "mariadb": _mysql_same,
-}
