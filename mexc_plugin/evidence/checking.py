@@ -171,7 +171,7 @@ def _start_before(reader: Reader, stretch: Stretch, left: Anchors) -> Document |
         return None
     first = next(reader.rows(Stretch(stretch.writer_id, 1, 1, 1)), None)
     if first:
-        return _decode(first[READ.index("payload")])
+        return decode(first[READ.index("payload")])
     return {} if left.begin_of(stretch.writer_id, stretch.first)[0] else None
 
 
@@ -184,7 +184,7 @@ def look_up(
     if "\x00" in cancel_id or columns.plain(cancel_id) != cancel_id:
         return []
     found = attempts.events_of(connection, cancel_id, attempt)
-    documents = ((item, _decode(item.payload)) for item in found)
+    documents = ((item, decode(item.payload)) for item in found)
     return [
         (item.writer_id, item.seq, item.kind, document)
         for item, document in documents
@@ -192,7 +192,8 @@ def look_up(
     ]
 
 
-def _decode(payload: str) -> Document:
+def decode(payload: str) -> Document:
+    """What a payload says; empty where it is no document."""
     try:
         return canonical.decode(payload)
     except (ValueError, TypeError, RecursionError):

@@ -9,8 +9,8 @@ from typing import Any
 from mexc_plugin.audit.events import COLUMNS, Event, project
 from mexc_plugin.cli.exporting.encoders import Parquet
 from mexc_plugin.evidence.archiving import archive_files
+from mexc_plugin.evidence.checking import decode
 from mexc_plugin.evidence.offline.bundle_reading import Bundle
-from mexc_plugin.evidence.offline.bundle_verifying import decode
 from mexc_plugin.store.schema.tables import cancel_audit
 
 _ROWS = 2_000

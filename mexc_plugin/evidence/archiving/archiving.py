@@ -19,10 +19,11 @@ from mexc_plugin.errors import EvidenceError, StoreError
 from mexc_plugin.evidence import note_table, signed_notes, statements, verifying
 from mexc_plugin.evidence.archiving import archive_files, leaving, removing
 from mexc_plugin.evidence.archiving.removing import CHUNK, Chunk
+from mexc_plugin.evidence.checking import decode
 from mexc_plugin.evidence.checkpoint_checks import Elsewhere, Witnesses
 from mexc_plugin.evidence.offline import bundle_writing
 from mexc_plugin.evidence.offline.bundle_reading import Bundle
-from mexc_plugin.evidence.offline.bundle_verifying import BundleCheck, decode
+from mexc_plugin.evidence.offline.bundle_verifying import BundleCheck
 from mexc_plugin.evidence.statements import Archive, Left
 from mexc_plugin.evidence.verifying import Plan
 from mexc_plugin.store.connect import engine as engines

@@ -7,10 +7,9 @@ notes state; what belongs to attempts goes to a temporary table on disk.
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from mexc_plugin.audit import canonical
 from mexc_plugin.errors import EvidenceError
 from mexc_plugin.evidence.attempt_story import Story
-from mexc_plugin.evidence.checking import look_up
+from mexc_plugin.evidence.checking import decode, look_up
 from mexc_plugin.evidence.checkpoint_checks import Witnesses
 from mexc_plugin.evidence.judging import Document
 from mexc_plugin.evidence.offline import bundle_format
@@ -168,11 +167,3 @@ class BundleCheck:
         self._read += 1
         if self._read % TELL_EVERY == 0:
             self._tell(self._read // 2, min(1.0, self._read / max(1, self._expected)))
-
-
-def decode(payload: str) -> Document:
-    """What a payload says; empty where it is no document."""
-    try:
-        return canonical.decode(payload)
-    except (ValueError, RecursionError):
-        return {}

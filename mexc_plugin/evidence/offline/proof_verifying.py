@@ -9,7 +9,7 @@ from mexc_plugin.audit import canonical, chain
 from mexc_plugin.errors import EvidenceError
 from mexc_plugin.evidence import signed_notes, statements
 from mexc_plugin.evidence.attempt_story import Story
-from mexc_plugin.evidence.checking import look_up
+from mexc_plugin.evidence.checking import decode, look_up
 from mexc_plugin.evidence.checkpoint_checks import Witnesses
 from mexc_plugin.evidence.judging import Document
 from mexc_plugin.evidence.offline.bundle_format import LARGEST, UUID
@@ -21,7 +21,6 @@ from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 
 _KEYS = {"format", "cancel_id", "checkpoint", "chains"}
 _CHAIN_KEYS = {"writer_id", "first_seq", "prev_hash", "links"}
-_HASH = re.compile("[0-9a-f]{64}")
 _ID = re.compile(UUID)
 
 
@@ -144,7 +143,7 @@ def _chain(given: Any, cancel_id: str) -> _Chain:  # noqa: ANN401 - whatever the
     )
     if (
         not (isinstance(writer_id, str) and _ID.fullmatch(writer_id))
-        or not (isinstance(hash_, str) and _HASH.fullmatch(hash_))
+        or not statements.is_hash(hash_)
         or type(seq) is not int
         or not (isinstance(links, list) and links and all(isinstance(x, str) for x in links))
     ):
@@ -154,7 +153,7 @@ def _chain(given: Any, cancel_id: str) -> _Chain:  # noqa: ANN401 - whatever the
         if link.startswith("{"):
             events.append((_event(link, (cancel_id, writer_id, number)), link))
             hash_ = chain.link(hash_, link)
-        elif _HASH.fullmatch(link):
+        elif statements.is_hash(link):
             hash_ = chain.link_digest(hash_, bytes.fromhex(link))
         else:
             raise EvidenceError(f"it is no proof: what it says of event {number} is no SHA-256")
@@ -162,10 +161,7 @@ def _chain(given: Any, cancel_id: str) -> _Chain:  # noqa: ANN401 - whatever the
 
 
 def _event(payload: str, place: tuple[str, str, int]) -> Document:
-    try:
-        document = canonical.decode(payload)
-    except (ValueError, RecursionError):
-        document = {}
+    document = decode(payload)
     if tuple(map(document.get, ("cancel_id", "writer_id", "seq"))) != place:
         raise EvidenceError(f"event {place[2]} of writer {place[1]} in it is of something else")
     return document
