@@ -82,18 +82,14 @@ def list_expected(connection: Connection) -> list[tuple[str, str]]:
     from mexc_plugin.store.schema import migrate
 
     dialect = connection.dialect.name
-    found = []
-    for name, revision in VIEWS.items():
-        module = migrate.revision_module(revision)
-        body = module.views(dialect)[name] if hasattr(module, "views") else _body(module.VIEW)
-        found.append((name, body))
+    found = [
+        (name, migrate.revision_module(revision).views(dialect)[name])
+        for name, revision in VIEWS.items()
+    ]
     if dialect in migration_locks.PIECEMEAL:
-        found.append((GUARDS_VIEW, _body(migrate.revision_module("0006").GUARDS_VIEW)))
+        _, _, body = migrate.revision_module("0006").GUARDS_VIEW.partition(" AS\n")
+        found.append((GUARDS_VIEW, body.strip()))
     return found
-
-
-def _body(statement: str) -> str:
-    return statement.partition(" AS\n")[2].strip()
 
 
 def _definition(connection: Connection, name: str) -> str | None:
