@@ -18,7 +18,7 @@ from mexc_plugin.errors import ConfigError
 from mexc_plugin.store.connect import query_timeout
 from mexc_plugin.store.connect.error_messages import kind_of
 from mexc_plugin.store.read import queries
-from mexc_plugin.store.read.questions import Answer, alike, as_time, bring_decimal_sum
+from mexc_plugin.store.read.questions import Answer, bring_decimal_sum, read_rows
 
 STARTS = ("select", "with", "values", "table", "explain", "show", "describe", "desc")
 # PostgreSQL has cursors, which hold few rows in memory, for no others.
@@ -54,8 +54,6 @@ def ask(connection: Connection, text: str, seconds: float) -> Answer:
     with _explaining(seconds), query_timeout.stopped_after(connection, seconds):
         result = connection.exec_driver_sql(statement, execution_options=options)
         columns = _distinct(tuple(result.keys()))
-    is_sqlite = connection.dialect.name == "sqlite"
-    times = [name.endswith("_at") and is_sqlite for name in columns]
 
     def rows() -> queries.Rows:
         with result:
@@ -64,13 +62,7 @@ def ask(connection: Connection, text: str, seconds: float) -> Answer:
                     batch = result.fetchmany(queries.BATCH)
                 if not batch:
                     return
-                for found in batch:
-                    values = map(alike, found)
-                    told = (
-                        as_time(value) if is_time else value
-                        for value, is_time in zip(values, times, strict=True)
-                    )
-                    yield dict(zip(columns, told, strict=True))
+                yield from read_rows(columns, batch, connection.dialect.name)
 
     return Answer(columns, rows())
 

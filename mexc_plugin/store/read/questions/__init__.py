@@ -8,7 +8,7 @@ one, is for that database instead. Values are bound, never written into the SQL.
 import difflib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -105,17 +105,24 @@ def ask(connection: Connection, question: Question, values: Mapping[str, Any]) -
     )
     result = connection.execution_options(yield_per=queries.BATCH).execute(query)
     columns = tuple(result.keys())
-    times = [name for name in columns if name.endswith("_at")] if dialect == "sqlite" else []
 
     def rows() -> queries.Rows:
         with result:
-            for found in result:
-                row = dict(zip(columns, map(alike, found), strict=True))
-                for name in times:
-                    row[name] = as_time(row[name])
-                yield row
+            yield from read_rows(columns, result, dialect)
 
     return Answer(columns, rows())
+
+
+def read_rows(
+    columns: Sequence[str], found: Iterable[Iterable[object]], dialect: str
+) -> queries.Rows:
+    """Rows by the names of their columns, alike for every database."""
+    times = [name for name in columns if name.endswith("_at")] if dialect == "sqlite" else []
+    for values in found:
+        row = dict(zip(columns, map(_alike, values), strict=True))
+        for name in times:
+            row[name] = _as_time(row[name])
+        yield row
 
 
 def _header(text: str) -> tuple[str, str, tuple[Parameter, ...]]:
@@ -139,13 +146,13 @@ def _without_comments(text: str) -> str:
     return "\n".join(kept).strip()
 
 
-def alike(value: object) -> object:
+def _alike(value: object) -> object:
     """The value as every database gives it: days, decimals, bytes and what is no finite number as text."""
     convert = _CONVERTED.get(type(value))
     return value if convert is None else convert(value)
 
 
-def as_time(value: object) -> object:
+def _as_time(value: object) -> object:
     """SQLite keeps times as text: what somebody made of it is shown as it is."""
     try:
         return datetime.fromisoformat(str(value)) if value else value
@@ -170,7 +177,7 @@ _CONVERTED: Mapping[type, Callable[[Any], object]] = {
     date: date.isoformat,
     bytes: bytes.hex,
     float: lambda value: value if math.isfinite(value) else _decimal_text(Decimal(value)),
-    list: lambda values: [alike(value) for value in values],
+    list: lambda values: [_alike(value) for value in values],
     memoryview: lambda value: value.tobytes().hex(),
 }
 
