@@ -107,12 +107,9 @@ def conditions(filters: Filters) -> list[ColumnElement[bool]]:
     return found
 
 
-def cancels_of_order(order_id: str) -> sa.Select[tuple[str]]:
+def cancels_of_order(order_id: str) -> sa.CompoundSelect[tuple[str]]:
     """The cancel_ids of an order, by either of its ids."""
-    found = sa.union(
-        _cancels("order_id", (order_id,)), _cancels("client_order_id", (order_id,))
-    ).subquery()
-    return sa.select(found.c.cancel_id)
+    return sa.union(_cancels("order_id", (order_id,)), _cancels("client_order_id", (order_id,)))
 
 
 def _ids(filters: Filters) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from mexc_plugin.audit import events
+from mexc_plugin.audit import events, naive_utc
 from mexc_plugin.audit.outcome import UNRESOLVED, Outcome
 from mexc_plugin.store.connect.rows import Row, stream
 from mexc_plugin.store.read import follow
@@ -92,8 +92,7 @@ def read_open(connection: Connection) -> tuple[dict[str, int], datetime | None]:
 def read_ends(connection: Connection, now: datetime) -> tuple[int | None, int]:
     """The time of the newest event in nanoseconds, and how many events writers of late say that they lost."""
     writers = follow.last_written(connection)
-    epoch = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, as the record has its times
-    since = int((now - LATE - epoch).total_seconds()) * 1_000_000_000
+    since = naive_utc.to_ns(now - LATE)
     late = [(writer, seq) for writer, seq, at in writers[:WRITERS] if at >= since]
     lost = sum(_read_lost(connection, writer, seq) for writer, seq in late)
     return (writers[0][2] if writers else None), lost
