@@ -33,9 +33,6 @@ class Latencies:
         if len(self._fresh) >= RUN:
             self._settle()
 
-    def __len__(self) -> int:
-        return sum(map(len, self._runs)) + len(self._fresh)
-
     def runs(self) -> list[Sequence[int]]:
         """All of them, in sorted runs."""
         self._settle()
