@@ -19,6 +19,7 @@ from mexc_plugin.audit import naive_utc
 from mexc_plugin.audit.events import COLUMNS
 from mexc_plugin.errors import ConfigError
 from mexc_plugin.store.read import queries
+from mexc_plugin.store.read.follow import heads
 from mexc_plugin.store.read.queries import Filters
 from mexc_plugin.store.read.sequence_runs import Positions
 from mexc_plugin.store.schema import tables
@@ -214,10 +215,9 @@ class Events:
             self._require_same_record(is_archived)
 
     def batches(self) -> Iterator[Rows]:
-        newest = {writer: self._tip(writer) for writer in self._writers()}
-        self._total = sum(
-            seq - self.positions.of(writer).last for writer, (seq, _) in newest.items()
-        )
+        newest = heads(self._connection)
+        self._connection.rollback()
+        self._total = sum(seq - self.positions.of(writer).last for writer, seq in newest.items())
         for writer_id in newest:
             for first, last in self.positions.of(writer_id).list_missing():
                 yield from self._run(writer_id, first, last)
@@ -249,30 +249,17 @@ class Events:
             if len(rows) < self._batch:
                 return
 
-    def _writers(self) -> Iterator[str]:
-        """One after the other by the primary key: DISTINCT would read every row of it."""
-        column = tables.cancel_audit.c.writer_id
-        query = sa.select(sa.func.min(column))
-        found = _read(self._connection, query)[0][0]
-        while found is not None:
-            yield found
-            found = _read(self._connection, query.where(column > found))[0][0]
-
-    def _tip(self, writer_id: str, seq: int | None = None) -> tuple[int, str | None]:
-        """The writer's newest event, or the one of that sequence: seq and hash."""
+    def _hash(self, writer_id: str, seq: int) -> str | None:
         audit = tables.cancel_audit.c
-        query = sa.select(audit.seq, audit.hash).where(audit.writer_id == writer_id)
-        if seq is not None:
-            query = query.where(audit.seq == seq)
-        rows = _read(self._connection, query.order_by(audit.seq.desc()).limit(1))
-        return (rows[0][0], rows[0][1]) if rows else (0, None)
+        query = sa.select(audit.hash).where(audit.writer_id == writer_id, audit.seq == seq)
+        return next((row.hash for row in _read(self._connection, query)), None)
 
     def _require_same_record(self, is_archived: IsArchived) -> None:
         """Raise ConfigError unless the events that are out are those of this database, or of its archives."""
         writers = self.positions.writers
         gone: list[str] = []
         for writer_id, writer in writers.items():
-            _, hash_ = self._tip(writer_id, writer.last)
+            hash_ = self._hash(writer_id, writer.last)
             if hash_ is None:
                 gone.append(writer_id)
             elif hash_ != writer.hash:
