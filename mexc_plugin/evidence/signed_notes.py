@@ -16,7 +16,6 @@ from mexc_plugin.errors import EvidenceError
 
 # What holds more than this is no note of ours: a million writers make about half of it.
 MAX_BYTES = 256 * 1024 * 1024
-SIGNATURE_BYTES = 64
 _SIGNATURE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
 
@@ -45,7 +44,12 @@ def verify(note: bytes, keys: Iterable[PublicKey]) -> str:
     Raises EvidenceError: it is no note, none of these keys signed it, or the text was changed.
     """
     text, signatures = _split(note)
-    known = [(key, found) for key in keys for name, found in signatures if _is_of(key, name, found)]
+    known = [
+        (key, found)
+        for key in keys
+        for name, found in signatures
+        if name == key.name and found[:4] == key.id
+    ]
     if not known:
         names = ", ".join(sorted({name for name, _ in signatures}))
         raise EvidenceError(
@@ -57,10 +61,6 @@ def verify(note: bytes, keys: Iterable[PublicKey]) -> str:
                 f"its text or its signature was changed after {key.name} had signed it"
             )
     return text
-
-
-def _is_of(key: PublicKey, name: str, signature: bytes) -> bool:
-    return name == key.name and signature[:4] == key.id
 
 
 def _split(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
