@@ -10,7 +10,7 @@ from mexc_plugin.audit.events import FORMAT, fits_columns, timestamp_text
 from mexc_plugin.audit.signing_keys import PublicKey
 from mexc_plugin.evidence import clock_checks
 from mexc_plugin.evidence.authorship import Authorship
-from mexc_plugin.evidence.judging import Document, Objection, object_to_response
+from mexc_plugin.evidence.judging import Document, Objection, find, object_to_response
 from mexc_plugin.evidence.reconciled import check_reconciliation
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 
@@ -260,19 +260,3 @@ class Story:
         self, fault: Fault, document: Document, message: str, degree: Degree = Degree.BROKEN
     ) -> Iterator[Finding]:
         yield find(fault, self._writer_id, document, message, degree)
-
-
-def find(
-    fault: Fault, writer_id: str, document: Document, message: str, degree: Degree = Degree.BROKEN
-) -> Finding:
-    """A finding about an event."""
-    cancel_id = document.get("cancel_id")
-    return Finding(
-        fault,
-        message,
-        writer_id,
-        document["seq"],
-        degree,
-        cancel_id if isinstance(cancel_id, str) else None,
-        document["occurred_ns"],
-    )

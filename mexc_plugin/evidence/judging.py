@@ -7,7 +7,7 @@ from typing import Any
 
 from mexc_plugin.audit.outcome import Outcome
 from mexc_plugin.audit.redaction import REPLACEMENT
-from mexc_plugin.store.verify.findings import Degree
+from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 from mexc_plugin.venue.endpoints import Endpoint, classify
 from mexc_plugin.venue.fields import FIELDS, event_fields
 from mexc_plugin.venue.identity import CancelAck
@@ -30,6 +30,22 @@ class Objection:
 
     degree: Degree
     message: str
+
+
+def find(
+    fault: Fault, writer_id: str, document: Document, message: str, degree: Degree = Degree.BROKEN
+) -> Finding:
+    """A finding about an event."""
+    cancel_id = document.get("cancel_id")
+    return Finding(
+        fault,
+        message,
+        writer_id,
+        document["seq"],
+        degree,
+        cancel_id if isinstance(cancel_id, str) else None,
+        document["occurred_ns"],
+    )
 
 
 def object_to_response(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from mexc_plugin.audit.outcome import Outcome
-from mexc_plugin.evidence.judging import Document, object_to_reconciliation
+from mexc_plugin.evidence.judging import Document, find, object_to_reconciliation
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 
 _ENDED: frozenset[str] = frozenset({Outcome.CANCELED, Outcome.PARTIALLY_CANCELED, Outcome.CLOSED})
@@ -69,12 +69,4 @@ def _check_need(event: Document, known: Sequence[Known]) -> Iterator[Finding]:
 def _find(
     event: Document, degree: Degree, message: str, *, fault: Fault = Fault.RECONCILED
 ) -> Finding:
-    return Finding(
-        fault,
-        message,
-        event["writer_id"],
-        event["seq"],
-        degree,
-        event["cancel_id"],
-        event["occurred_ns"],
-    )
+    return find(fault, event["writer_id"], event, message, degree)
