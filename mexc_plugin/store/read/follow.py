@@ -37,18 +37,20 @@ class Follower:
         self._owed: dict[str, None] = {}
         since = naive_utc.now() - LATE
         for writer_id, newest in heads(connection).items():
-            writer = self._writers[writer_id] = Writer()
-            writer.add(range(1, newest + 1), "")
             if _is_of_late(connection, writer_id, newest, since):
                 self._writers[writer_id] = _with_gaps(connection, writer_id, newest)
+            else:
+                self._writers[writer_id] = Writer([[1, newest]])
 
     def read_changed(self, connection: Connection, filters: Filters) -> list[Row]:
         """The wanted attempts of which something was added, as they are now, oldest first."""
         for writer_id, newest in heads(connection).items():
             writer = self._writers.setdefault(writer_id, Writer())
             self._owed |= dict.fromkeys(_take_new(connection, writer_id, writer, newest))
-        batches = _batches(list(self._owed))
-        rows = [row for batch in batches for row in _attempts(connection, batch, filters)]
+        ids, rows = list(self._owed), list[Row]()
+        for start in range(0, len(ids), _IDS):
+            of_some = cancel_history.c.cancel_id.in_(ids[start : start + _IDS])
+            rows += stream(connection, select_wanted(filters).where(of_some))
         self._owed = {}
         return sorted(rows, key=key)
 
@@ -75,16 +77,6 @@ def _take_new(connection: Connection, writer_id: str, writer: Writer, newest: in
     found = connection.execute(query).all()
     writer.add((seq for seq, _, _ in found), "")
     yield from (cancel_id for _, cancel_id, kind in found if kind in KINDS and cancel_id)
-
-
-def _attempts(connection: Connection, ids: list[str], filters: Filters) -> Iterator[Row]:
-    query = select_wanted(filters).where(cancel_history.c.cancel_id.in_(ids))
-    yield from stream(connection, query)
-
-
-def _batches(ids: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), _IDS):
-        yield ids[start : start + _IDS]
 
 
 def heads(connection: Connection) -> dict[str, int]:
@@ -139,7 +131,6 @@ def _with_gaps(connection: Connection, writer_id: str, newest: int) -> Writer:
         .where(column.writer_id == writer_id, column.seq >= first)
         .order_by(column.seq)
     )
-    writer = Writer()
-    writer.add(range(1, first), "")
+    writer = Writer([[1, first - 1]] if first > 1 else [])
     writer.add(connection.scalars(query), "")
     return writer

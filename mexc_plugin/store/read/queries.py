@@ -13,7 +13,7 @@ from mexc_plugin.store.connect import sessions
 from mexc_plugin.store.connect.error_messages import explaining, name_of, option_of
 from mexc_plugin.store.connect.rows import BATCH, Row, Rows, stream
 from mexc_plugin.store.read import filters, odd_values
-from mexc_plugin.store.read.filters import Filters, conditions
+from mexc_plugin.store.read.filters import Filters
 from mexc_plugin.store.read.history import history, history_query
 from mexc_plugin.store.read.ordering import Position
 from mexc_plugin.store.schema import tables
@@ -27,7 +27,6 @@ __all__ = [
     "attempts",
     "cancel_ids",
     "cancels_of_order",
-    "conditions",
     "connect",
     "events",
     "history",

@@ -37,11 +37,10 @@ class Writer:
 
     def add(self, sequence: Iterable[int], hash_: str) -> None:
         """These went out, ascending; hash_: of the last of them."""
-        newest = self.last
-        runs = _runs(sequence)
-        if runs and runs[-1][1] > newest:
+        numbers = list(sequence)
+        if numbers and numbers[-1] > self.last:
             self.hash = hash_
-        self.runs = _join(sorted([*self.runs, *runs]))
+        self.runs = _join(sorted([*self.runs, *([number, number] for number in numbers)]))
 
 
 class Positions:
@@ -92,16 +91,6 @@ def _ascend(runs: list[Any]) -> bool:
             case _:
                 return False
     return True
-
-
-def _runs(sequence: Iterable[int]) -> list[list[int]]:
-    runs: list[list[int]] = []
-    for number in sequence:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return runs
 
 
 def _join(runs: list[list[int]]) -> list[list[int]]:
