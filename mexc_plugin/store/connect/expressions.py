@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -14,60 +14,49 @@ from sqlalchemy.sql.functions import FunctionElement
 DAY, HOUR, SECOND = 10, 13, 19
 
 
-class _ClockText(FunctionElement[str]):
+class _Text(FunctionElement[str]):
+    """The same in three ways: as SQLite says it, as PostgreSQL does, as MySQL and MariaDB do."""
+
     type = sa.String()
     inherit_cache = True
-    name = "clock_text"
+    name = "text"
+
+
+class _Condition(FunctionElement[bool]):
+    """As `_Text`, true or false."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "condition"
+
+
+_PLACES = {"sqlite": 0, "postgresql": 1, "mysql": 2, "mariadb": 2}
+
+
+@compiles(_Text)
+@compiles(_Condition)
+def _say(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    # Of the others nothing is compiled: a parameter that is not used must not be there.
+    return compiler.process([*element.clauses][_PLACES[compiler.dialect.name]], **options)
 
 
 def clock_text(time: ColumnElement[datetime], length: int) -> ColumnElement[str]:
     """A time's first characters, as `YYYY-MM-DD HH:MM:SS`; length: at most 19."""
     # Written out: with a parameter PostgreSQL takes the expression for another in GROUP BY.
-    return _ClockText(time, sa.literal_column(str(int(length))))
+    number = sa.literal_column(str(int(length)), sa.Integer())
+    form = sa.literal_column("'YYYY-MM-DD HH24:MI:SS'", sa.String())
+    return _Text(
+        func.substr(time, sa.literal_column("1"), number),  # SQLite keeps times as that very text
+        func.left(func.to_char(time, form), number),
+        func.left(sa.cast(time, sa.CHAR), number),
+    )
 
 
-@compiles(_ClockText)
-def _substr(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
-    time, length = _arguments(element, compiler, options)
-    return f"substr({time}, 1, {length})"  # SQLite keeps times as that very text
-
-
-@compiles(_ClockText, "postgresql")
-def _to_char(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
-    time, length = _arguments(element, compiler, options)
-    return f"left(to_char({time}, 'YYYY-MM-DD HH24:MI:SS'), {length})"
-
-
-@compiles(_ClockText, "mysql", "mariadb")
-def _cast(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
-    time, length = _arguments(element, compiler, options)
-    return f"left(cast({time} AS char), {length})"
-
-
-class joined_numbers(FunctionElement[str]):  # noqa: N801 - a function's name in SQL
+def joined_numbers(numbers: ColumnElement[int]) -> ColumnElement[str]:
     """All numbers of a group as one text, with commas between. Not on MySQL, which cuts it."""
-
-    type = sa.String()
-    inherit_cache = True
-    name = "joined_numbers"
-
-
-@compiles(joined_numbers)
-def _group_concat(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
-    (number,) = _arguments(element, compiler, options)
-    return f"group_concat({number})"
-
-
-@compiles(joined_numbers, "postgresql")
-def _string_agg(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
-    (number,) = _arguments(element, compiler, options)
-    return f"string_agg(CAST({number} AS text), ',')"
-
-
-class _Containing(FunctionElement[bool]):
-    type = sa.Boolean()
-    inherit_cache = True
-    name = "containing"
+    joined = func.group_concat(numbers)
+    by_commas = func.string_agg(sa.cast(numbers, sa.Text), sa.literal_column("','"))
+    return _Text(joined, by_commas, joined)
 
 
 def containing(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
@@ -75,26 +64,14 @@ def containing(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
 
     Capitals of ASCII are those letters; all other letters are themselves, on every database alike.
     """
-    return _Containing(column, sa.literal(text.translate(_SMALL)), sa.literal(_either_case(text)))
-
-
-@compiles(_Containing)
-def _instr(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
-    column, small = _arguments(element, compiler, options, 0, 1)
-    return f"instr(lower({column}), {small}) > 0"
-
-
-@compiles(_Containing, "postgresql")
-def _strpos(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
-    column, small = _arguments(element, compiler, options, 0, 1)
-    return f'strpos(lower({column} COLLATE "C"), {small}) > 0'
-
-
-@compiles(_Containing, "mysql", "mariadb")
-def _regexp(element: Any, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
-    # There LOWER changes letters beyond ASCII, too, and the column says which are the same.
-    column, pattern = _arguments(element, compiler, options, 0, 2)
-    return f"CONVERT({column} USING utf8mb4) COLLATE utf8mb4_bin REGEXP {pattern}"
+    small = text.translate(_SMALL)
+    # On MySQL LOWER changes letters beyond ASCII, too, and the column says which are the same.
+    exact = func.convert(column.op("USING")(sa.literal_column("utf8mb4"))).collate("utf8mb4_bin")
+    return _Condition(
+        func.instr(func.lower(column), small) > 0,
+        func.strpos(func.lower(column.collate("C")), small) > 0,
+        exact.regexp_match(_either_case(text)),
+    )
 
 
 _SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
@@ -106,15 +83,3 @@ def _either_case(text: str) -> str:
         f"[{char.lower()}{char.upper()}]" if char in string.ascii_letters else re.escape(char)
         for char in text
     )
-
-
-def _arguments(
-    element: Any,  # noqa: ANN401 - SQLAlchemy's
-    compiler: SQLCompiler,
-    options: dict[str, Any],
-    *which: int,
-) -> list[str]:
-    """The arguments as SQL, or only some of them: a parameter that is not used must not be there."""
-    clauses = list(element.clauses)
-    chosen = [clauses[index] for index in which] if which else clauses
-    return [compiler.process(clause, **options) for clause in chosen]
