@@ -201,14 +201,12 @@ class Events:
         connection: Connection,
         columns: tuple[str, ...],
         positions: Positions | None = None,
-        batch: int | None = None,
         is_archived: IsArchived = lambda _writer_id, _seq: False,
     ) -> None:
         self.columns = columns
         self.last: Last | None = None
         self.positions = positions or Positions()
         self._connection = connection
-        self._batch = batch or BATCH
         self._read = 0
         self._total = 0
         if self.positions.writers:
@@ -234,7 +232,7 @@ class Events:
             sa.select(*(audit[name] for name in self.columns))
             .where(audit.writer_id == writer_id, audit.seq >= sa.bindparam("first"))
             .order_by(audit.seq)
-            .limit(self._batch)
+            .limit(BATCH)
         )
         if last is not None:
             query = query.where(audit.seq <= last)
@@ -246,7 +244,7 @@ class Events:
                 self._read += len(rows)
                 yield rows
                 first = rows[-1].seq + 1
-            if len(rows) < self._batch:
+            if len(rows) < BATCH:
                 return
 
     def _hash(self, writer_id: str, seq: int) -> str | None:
