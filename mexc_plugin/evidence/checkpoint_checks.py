@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import attrgetter
 
 from sqlalchemy import Connection
 
@@ -23,6 +24,7 @@ from mexc_plugin.store.verify import columns, heads
 from mexc_plugin.store.verify.findings import Degree, Fault, Finding
 from mexc_plugin.store.verify.stretches import Stretch
 
+_time = attrgetter("taken_ns")
 # Clocks of two machines differ, and an event is stored a little after the time that it gives.
 TOLERANCE_NS = 60 * 1_000_000_000
 
@@ -78,10 +80,6 @@ def check(url: str, plan: Sequence[Stretch], witnesses: Witnesses) -> Iterator[F
             yield from record.find_later(second, plan)
         else:
             yield from record.find_unchecked()
-
-
-def _time(statement: Statement) -> int:
-    return statement.taken_ns
 
 
 @dataclass(slots=True)

@@ -52,9 +52,8 @@ def take(url: str, key: PrivateKey) -> Taken:
 
 
 def _look(connection: Connection, key: PrivateKey) -> Taken:
-    now_ns = (
-        time.time_ns() // 1000 * 1000
-    )  # before the moment that is read: what is later is not in it
+    # Before the moment that is read: what is later is not in it.
+    now_ns = time.time_ns() // 1000 * 1000
     last = heads.last_events(connection)
     there = [
         Head(writer_id, seq, hash_)

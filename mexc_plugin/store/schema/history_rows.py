@@ -52,7 +52,8 @@ def compare(connection: Connection, bounds: Bounds) -> dict[Key, str]:
         if connection.dialect.name == "sqlite" and _agree(connection, derived, within, bounds):
             return {}  # nearly always, and in a quarter of the time
         expected = _rows(connection, derived, bounds)
-        there = _rows(connection, _select(within), bounds)
+        query = f"SELECT {', '.join(KEPT_COLUMNS)} FROM cancel_history WHERE {within}"  # noqa: S608 - constants
+        there = _rows(connection, query, bounds)
     # By their looks: on SQLite an id may be anything that somebody put there.
     for key in sorted(expected.keys() | there.keys(), key=repr):
         if key not in there:
@@ -81,10 +82,6 @@ def _rows(connection: Connection, query: str, bounds: Bounds) -> dict[Key, Value
     # Without types: on SQLite a value may be anything, and must not end the reading.
     found = connection.execute(sa.text(query), bounds)
     return {(row[0], row[1]): tuple(row) for row in found}
-
-
-def _select(within: str) -> str:
-    return f"SELECT {', '.join(KEPT_COLUMNS)} FROM cancel_history WHERE {within}"  # noqa: S608 - constants
 
 
 def _within(bounds: Bounds) -> str:

@@ -236,17 +236,12 @@ def _run(
     **more: object,
 ) -> None:
     """Run revisions, one after the other. more: options that a revision looks up in its context."""
-    _separate(connection)
+    if connection.dialect.name in migration_locks.PIECEMEAL:
+        connection.commit()  # there alembic begins and commits a transaction for each revision
     steps = [step(_scripts().revision_map, script) for script in scripts]
     context = _context(connection, fn=lambda _heads, _context: steps, **more)
     with context.begin_transaction():
         context.run_migrations(op=Operations(context))
-
-
-def _separate(connection: Connection) -> None:
-    """Where DDL commits, alembic begins and commits a transaction for each revision."""
-    if connection.dialect.name in migration_locks.PIECEMEAL:
-        connection.commit()
 
 
 def _require_utf8(connection: Connection) -> None:
