@@ -155,6 +155,14 @@ def test_what_no_program_of_ours_wrote_does_not_stop_it(audit: Audit, take) -> N
     assert [head.writer_id for head in statement.writers] == [chain[0].writer_id]
 
 
+@pytest.mark.parametrize("writer_id", ["CAST(X'80' AS TEXT)", "X'80'", "1.5", "''"])
+def test_nor_does_a_writer_whose_id_is_none(audit: Audit, take, writer_id: str) -> None:
+    store(audit.url, sealed(honest()))
+    with unguarded(audit, "sqlite"):
+        audit.execute(f"UPDATE cancel_audit SET writer_id = {writer_id} WHERE seq > 10")
+    assert "1 writer is not of this program and not stated" in take("--to", "-").stderr
+
+
 def test_what_another_key_stated_is_not_repeated(audit: Audit, take, tmp_path: Path) -> None:
     store(audit.url, sealed(honest()))
     take("--to", "-")

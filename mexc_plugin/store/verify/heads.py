@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from mexc_plugin.store.connect.rows import as_parameter
 from mexc_plugin.store.schema.tables import cancel_audit
 
 AT_ONCE = 100
@@ -78,7 +79,12 @@ def read_at(
     rest = iter(places)
     while some := list(islice(rest, AT_ONCE)):
         # One by one: not every server uses the key for a list of pairs.
-        at = sa.or_(*(sa.and_(_KEY.writer_id == w, _KEY.seq == s) for w, s in some))
+        at = sa.or_(
+            *(
+                sa.and_(_KEY.writer_id == as_parameter(w), _KEY.seq == as_parameter(s))
+                for w, s in some
+            )
+        )
         query = sa.select(_KEY.writer_id, _KEY.seq, _KEY[column]).where(at)
         found |= {(row[0], row[1]): row[2] for row in connection.execute(query)}
     return found
