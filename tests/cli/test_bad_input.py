@@ -300,7 +300,7 @@ def test_a_closed_stdout_ends_a_command_quietly(ledger, url, tmp_path, name):
     assert found.returncode in (Exit.FINE, Exit.FAILED) or name == "verify"
 
 
-@pytest.mark.parametrize("value", ["'abc'", "''", "x'ff00'", "1e300"])
+@pytest.mark.parametrize("value", ["'abc'", "''", "x'ff00'", "1e300", "CAST(x'80' AS TEXT)"])
 @pytest.mark.parametrize(
     "column", ["cancel_id", "attempt", "latency_us", "final_outcome", "symbol", "requested_at"]
 )
@@ -324,4 +324,4 @@ def test_a_history_with_values_that_are_none_is_shown_or_refused_in_one_line(
     assert result.exception is None or isinstance(result.exception, SystemExit)
     if result.exit_code:
         assert result.stderr.startswith("mexc-plugin: ")
-        assert "somebody wrote to it" in result.stderr or "decode" in result.stderr
+        assert "somebody wrote to it" in result.stderr

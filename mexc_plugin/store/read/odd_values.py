@@ -23,13 +23,19 @@ def told_apart(connection: Connection, url: str) -> Iterator[None]:
     """Raise StoreError for what fails because the record holds such a value."""
     try:
         yield
-    except _FAILURES as error:
-        if isinstance(error, StoreError) or not _are_there(connection):
+    except (*_FAILURES, sa.exc.OperationalError) as error:
+        if not _comes_from_one(error, connection):
             raise
         raise StoreError(
             f"the audit database {name_of(url)} holds values that are none of their column's: "
             "somebody wrote to it; look with: mexc-plugin audit verify"
         ) from None
+
+
+def _comes_from_one(error: Exception, connection: Connection) -> bool:
+    if isinstance(error, sa.exc.OperationalError):  # sqlite3 has no code for text that is no UTF-8
+        return str(error.orig).startswith("Could not decode to UTF-8")
+    return not isinstance(error, StoreError) and _are_there(connection)
 
 
 def _are_there(connection: Connection) -> bool:
