@@ -1,8 +1,11 @@
 """No statement changes the record, whoever runs it: here a superuser."""
 
+import hashlib
+
 import pytest
 
 from mexc_plugin.audit import chain, events
+from mexc_plugin.store.schema import restoring, triggers
 from mexc_plugin.store.write.open_database import Database
 from tests.conftest import Audit
 from tests.store.audits import ServerAudit
@@ -155,3 +158,33 @@ def test_a_guard_that_does_not_fire_always_is_found(audit: ServerAudit, run, sta
     result = run("db", "check", "--database-url", audit.url)
     assert result.exit_code == 3
     assert "cancel_audit_no_change" in result.stdout
+
+
+@pytest.mark.parametrize("backend", SERVERS[:1])
+def test_a_guard_on_another_table_guards_nothing(audit: ServerAudit, run) -> None:
+    name = "audit_checkpoint_no_truncate"
+    audit.execute(f"DROP TRIGGER {name} ON audit_checkpoint")
+    audit.execute(
+        f"CREATE TRIGGER {name} BEFORE TRUNCATE ON cancel_history "
+        "FOR EACH STATEMENT EXECUTE FUNCTION cancel_audit_append_only()"
+    )
+    audit.execute(f"ALTER TABLE cancel_history ENABLE ALWAYS TRIGGER {name}")
+    result = run("db", "check", "--database-url", audit.url)
+    assert (result.exit_code, f"trigger {name} is missing" in result.stdout) == (3, True)
+
+
+# What the guards are asked for is read from the migrations: whoever changes one of those changes what is found, too.
+DIGESTS = {
+    "sqlite": "d73ca50f9e9afbfd01cbedb9bc517bea863fb95bf717c6a3ddd88e5f207e69fc",
+    "postgresql": "6c891cc04089b6c6839c301f1afd757984f9b3b6e31e111d91ff9db578a18459",
+    "mysql": "8c4d99cc05e4d5daaaf6c5c897a892a3fd98f021668e8e6f82374e2392711adc",
+}
+
+
+@pytest.mark.parametrize("dialect", DIGESTS)
+def test_the_texts_of_the_guards_stay_as_they_were_made(dialect: str) -> None:
+    made = [*restoring.guards(dialect).values()]
+    if dialect == "postgresql":
+        made += triggers.functions().values()
+    text = "\n".join(" ".join(each.split()) for each in made)
+    assert hashlib.sha256(text.encode()).hexdigest() == DIGESTS[dialect]
